@@ -1,0 +1,1 @@
+"""Thin trio adapters: they run the commands of the core and report facts back; they decide nothing."""

@@ -1,0 +1,22 @@
+"""What the gateways may do: a pure function of the view, evaluated on every tick by every controller."""
+
+from memgraph_ha.core.permit import Route
+from memgraph_ha.core.view import View
+
+
+def route(view: View) -> Route:
+    """Say to whom the gateways of this process may relay now.
+
+    A leader that has a usable record holds new connections while it cannot serve; everybody else refuses them.
+
+    Args:
+        view: What is known.
+
+    Returns:
+        A route; its permit is None unless every condition of design 6 and 7 holds.
+    """
+    permit = view.permit()
+    if permit is not None:
+        return Route(permit=permit, hold=True, why=f"{permit.instance} is MAIN in reign {permit.generation}")
+    why = view.unserved or "MAIN's process is not known"
+    return Route(permit=None, hold=view.lease is not None and view.record is not None, why=why)

@@ -1,0 +1,74 @@
+"""The theory of operation, as one ordered tuple: the first rule that matches decides, one per tick.
+
+Safety first, then getting writes back, then repair, then what to say. Each rule is a small pure function of the
+view that returns a `Decision`, or `Unmet`: the first guard that stopped it and what it saw. Ids are never reused.
+The letters: N may we act, R can the record be relied on, B a cluster without one, U the standby's name,
+L MAIN's loss, O opening a reign, S strays, F frozen ones, D durability, H rows, A attaching, P proof, K notes,
+Y what is waited for, Z steady.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from attrs import frozen
+
+from memgraph_ha.core.decision import Decision, Unmet
+from memgraph_ha.core.rules import attach, bootstrap, loss, opening, rows, standing, waiting
+from memgraph_ha.core.view import View
+
+
+@frozen
+class Rule:
+    """A rule: its id, and the function that is its text, its guards and its action."""
+
+    id: str
+    decide: Callable[[View], Decision | Unmet]
+
+    @property
+    def name(self) -> str:
+        """The function's name, as events and docs show it."""
+        return str(getattr(self.decide, "__name__", ""))
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    Rule("N10", standing.hold_without_lease),
+    Rule("N20", standing.hold_as_lease_ends),
+    Rule("N25", standing.hold_after_unclean_lease),
+    Rule("N30", standing.hold_in_tilt),
+    Rule("R10", standing.hold_without_readable_record),
+    Rule("R20", standing.hold_until_members_are_known),
+    Rule("R30", standing.hold_on_foreign_record),
+    Rule("R40", standing.hold_on_regressed_record),
+    Rule("B10", bootstrap.begin_empty_cluster),
+    Rule("B20", bootstrap.adopt_the_only_data),
+    Rule("B30", bootstrap.hold_ambiguous_bootstrap),
+    Rule("U10", loss.unname_standby),
+    Rule("L10", loss.look_before_choosing),
+    Rule("L15", loss.hold_flapping),
+    Rule("L20", loss.repromote_main),
+    Rule("L30", loss.fail_over_to_standby),
+    Rule("L40", loss.fall_back),
+    Rule("O10", opening.stop_other_mains),
+    Rule("S10", opening.demote_stray_main),
+    Rule("L90", loss.hold_without_candidate),
+    Rule("W10", opening.hold_until_main_answers),
+    Rule("O20", opening.promote_main),
+    Rule("O30", opening.commit_first),
+    Rule("O40", opening.fence_async_replicas),
+    Rule("O50", opening.open_reign),
+    Rule("F10", rows.restart_frozen_standby),
+    Rule("D10", rows.declare_unprotected),
+    Rule("D20", rows.renumber_blocking_row),
+    Rule("H05", rows.renumber_half_row),
+    Rule("H10", rows.drop_stale_row),
+    Rule("A10", attach.attach_standby),
+    Rule("A15", attach.name_standby),
+    Rule("A20", attach.prove_standby),
+    Rule("P10", attach.repeat_proof),
+    Rule("A30", attach.attach_async),
+    Rule("K10", attach.note_levels),
+    Rule("Y10", waiting.hold_without_service),
+    Rule("Y20", waiting.hold_unprotected),
+    Rule("Y30", waiting.hold_without_replica),
+    Rule("Z99", waiting.steady),
+)

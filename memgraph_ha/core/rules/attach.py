@@ -1,0 +1,207 @@
+"""Rules A, P and K: attaching, proving and naming the standby, and attaching the ASYNC replicas."""
+
+from attrs import evolve
+
+from memgraph_ha.core.commands import CommitNoop, RegisterReplica
+from memgraph_ha.core.decision import Decision, Unmet
+from memgraph_ha.core.observed import Seen
+from memgraph_ha.core.policy import DataDurability
+from memgraph_ha.core.record import Record
+from memgraph_ha.core.rules.standing import SHORT_S
+from memgraph_ha.core.topology import Mode, Role, RowStatus
+from memgraph_ha.core.view import View
+
+
+def attach_standby(view: View) -> Decision | Unmet:
+    """Register the standby, in its final mode at once.
+
+    When: the reign is open (or `data_durability` is `required`), its first commit is acknowledged, MAIN has no row
+        of the pair's other member, and that one answers as REPLICA, with the recorded data set or empty, its
+        replication port open, and is not in `rebuild`.
+    Then: write the next row number, clear `fallback` if it is the one, then REGISTER it STRICT_SYNC.
+    Protects: ROW_NUMBERS, and nobody that is named or `fallback` is ever registered.
+    After: H10.  Before: A20.
+    Source: design 4 (`row_seq`), 5 (attach in the final mode); transcripts Q8b (20 of 20), Q12.
+    """
+    record, role, other = view.record, view.main_role, view.partner
+    if record is None or role is None or other is None or other.role is None or view.noop_in_reign is None:
+        return Unmet("MAIN serves and there is another one")
+    required = view.policy.data_durability is DataDurability.REQUIRED
+    if not record.opened and not required:
+        return Unmet("the reign is open")
+    if record.standby is not None or view.main_rows is None or view.rows_of(other.member):
+        return Unmet("MAIN has no row of it")
+    why = view.attachable(other)
+    if why is not None or other.member.name in record.rebuild:
+        return Unmet("it can be attached", why or "it must be rebuilt first")
+    if not view.may_try(RegisterReplica, other.member.name):
+        return Unmet("the pause after the last try is over", view.last_outcome(RegisterReplica, other.member.name))
+    numbered = evolve(record, row_seq=record.row_seq + 1, fallback=None)
+    return Decision(
+        reason=f"attach {other.member.name} to {record.main} as STRICT_SYNC",
+        commands=(
+            view.rewrite(numbered),
+            RegisterReplica(
+                instance=record.main,
+                run=role.run,
+                generation=record.generation,
+                row=numbered.standby_row(other.member.name),
+                replica=other.member.name,
+                replica_run=other.role.run,
+                address=other.member.replication,
+                mode=Mode.STRICT_SYNC,
+                database_uuid=record.database_uuid,
+            ),
+        ),
+        wake_at_s=view.now_s + SHORT_S,
+    )
+
+
+def name_standby(view: View) -> Decision | Unmet:
+    """Write down that this process, through this row, holds every acknowledged write.
+
+    When: the reign is open with nobody named, a no-op commit was acknowledged with the standby as witness after
+        its row last took no commits, its row takes commits now, and the witness still runs.
+    Then: write its name, which ends `unprotected`.
+    Protects: NO_ACKED_LOSS (the name is what failover relies on).
+    After: U10.  Before: A20 (a proof that stands is not repeated).
+    Source: design 4 (to name a standby); transcripts Q18 (84 of 84, 126 of 126).
+    """
+    record, proof, row = view.record, view.proof, view.standby_row
+    if record is None or not record.opened or record.standby is not None:
+        return Unmet("an open reign has nobody named")
+    if proof is None or proof.witness is None:
+        return Unmet("a proof stands", "none does")
+    if view.observed.noop is not proof or view.now_s - proof.at_s > view.policy.proof_interval_s:
+        return Unmet("the proof is the last word", "a later one failed, or it is old")
+    if row is None or not row.takes_commits or proof.witness.instance in record.rebuild:
+        return Unmet("its row takes commits", None if row is None else row.status.value)
+    named = evolve(record, standby=proof.witness, unprotected=False).with_level(
+        {record.main: record.generation, proof.witness.instance: record.generation}
+    )
+    return Decision(
+        reason=f"{proof.witness.instance} is proven through row {proof.witness.row}: name it standby",
+        commands=(view.rewrite(named),),
+        wake_at_s=view.now_s + SHORT_S,
+    )
+
+
+def prove_standby(view: View) -> Decision | Unmet:
+    """Prove that the standby has everything, by one no-op commit.
+
+    When: nobody is named, the standby's numbered row takes commits, and it answers as REPLICA.
+    Then: commit a no-op through it: `ready`, `behind 0` alone proves nothing.
+    Protects: NO_ACKED_LOSS.
+    After: A15, O30.
+    Source: design 4 (the proof); transcripts Q18.
+    """
+    record, row, other = view.record, view.standby_row, view.partner
+    if record is None or record.standby is not None or other is None or view.noop_in_reign is None:
+        return Unmet("nobody is named")
+    if row is None or not row.takes_commits:
+        return Unmet("its row takes commits", None if row is None else row.status.value)
+    if other.role is None or other.role.role is not Role.REPLICA or other.member.name in record.rebuild:
+        return Unmet("it is a REPLICA that needs no rebuild")
+    if not record.opened and view.proof is not None:
+        return Unmet("no proof stands", "one does")
+    return _prove(view, record, other, f"prove {other.member.name} through row {row.name}")
+
+
+def repeat_proof(view: View) -> Decision | Unmet:
+    """Prove the named standby again when it was written to since.
+
+    When: a standby is named, its row's `ts` is not the one that the last proof covers, and `proof_interval_s` has
+        passed.
+    Then: commit a no-op; a refusal un-names it (U10). Without this a lost Finalize followed by silence would stay
+        unseen for ever.
+    Protects: NO_ACKED_LOSS.
+    After: U10, O30.
+    Source: design 4 (the leader repeats the no-op); transcripts Q17, Q18.
+    """
+    record, row, other = view.record, view.standby_row, view.partner
+    if record is None or record.standby is None or row is None or other is None:
+        return Unmet("a standby is named and its row is known")
+    last, proof = view.observed.noop, view.proof
+    if proof is not None and proof.row_ts == row.ts:
+        return Unmet("it was written to since the last proof", f"ts {row.ts}")
+    if last is not None and view.now_s - last.asked_at_s < view.policy.proof_interval_s:
+        return Unmet("proof_interval_s has passed", f"{view.now_s - last.asked_at_s:.2f} s")
+    if view.main_role is None:
+        return Unmet("MAIN answers as MAIN")
+    return _prove(view, record, other, f"prove {other.member.name} again: its row moved to ts {row.ts}")
+
+
+def _prove(view: View, record: Record, other: Seen, reason: str) -> Decision | Unmet:
+    if view.main_role is None or not view.may_try(CommitNoop, record.main):
+        return Unmet("the pause after the last try is over", view.last_outcome(CommitNoop, record.main))
+    command = CommitNoop(
+        instance=record.main,
+        run=view.main_role.run,
+        generation=record.generation,
+        standby=other.member.name,
+        row=record.standby_row(other.member.name),
+        database_uuid=record.database_uuid,
+    )
+    return Decision(reason=reason, commands=(command,), wake_at_s=view.now_s + SHORT_S)
+
+
+def attach_async(view: View) -> Decision | Unmet:
+    """Register an ASYNC replica that MAIN has no row of.
+
+    When: the reign is open, MAIN has no row of a member that may never be MAIN, and that one can be attached.
+    Then: REGISTER it ASYNC, under its own name.
+    Protects: LINEAGE; never in the way of failover (back-off per instance).
+    After: H10.
+    Source: design 6 (Repair: ASYNC re-attach); scenarios B5, C7.
+    """
+    record, role = view.record, view.main_role
+    if record is None or not record.opened or role is None or view.main_rows is None or view.noop_in_reign is None:
+        return Unmet("MAIN serves and its rows are known")
+    missing = [seen for seen in view.asyncs if not view.rows_of(seen.member)]
+    if not missing:
+        return Unmet("an ASYNC replica has no row", "each has one")
+    for seen in missing:
+        if view.attachable(seen) is None and seen.role and view.may_try(RegisterReplica, seen.member.name):
+            command = RegisterReplica(
+                instance=record.main,
+                run=role.run,
+                generation=record.generation,
+                row=view.row_name(seen.member.name),
+                replica=seen.member.name,
+                replica_run=seen.role.run,
+                address=seen.member.replication,
+                mode=Mode.ASYNC,
+                database_uuid=record.database_uuid,
+            )
+            reason = f"attach {seen.member.name} to {record.main} as ASYNC"
+            return Decision(reason=reason, commands=(command,), wake_at_s=view.now_s + SHORT_S)
+    return Unmet("it can be attached", {seen.member.name: view.attachable(seen) for seen in missing})
+
+
+def note_levels(view: View) -> Decision | Unmet:
+    """Write down who has reached the present reign.
+
+    When: the reign is open, and MAIN shows `ready` for a replica whose recorded level is lower.
+    Then: raise the levels: what an automatic rebuild may rely on later.
+    Protects: NO_ACKED_LOSS (a rebuild needs an unbroken chain of reigns from that level).
+    After: everything that gets writes back.
+    Source: design 4 (`level`), 6 (Diverged replica).
+    """
+    record = view.record
+    if record is None or not record.opened or view.main_rows is None or view.observed.noop_done is None:
+        return Unmet("MAIN's rows are known")
+    known = dict(record.level)
+    owners = {member.replication: member.name for member in view.members}
+    reached = {
+        owners[row.address]: record.generation
+        for row in view.main_rows
+        if row.status is RowStatus.READY and row.address in owners
+    }
+    risen = {name: level for name, level in reached.items() if known.get(name, 0) < level}
+    if not risen:
+        return Unmet("somebody's level rose", "nobody's did")
+    return Decision(
+        reason=f"{', '.join(sorted(risen))} reached reign {record.generation}",
+        commands=(view.rewrite(record.with_level(risen)),),
+        wake_at_s=view.now_s + SHORT_S,
+    )

@@ -1,0 +1,136 @@
+"""Rules B: a cluster without a record."""
+
+from memgraph_ha.core.commands import WriteRecord
+from memgraph_ha.core.decision import Decision, Hold, Unmet
+from memgraph_ha.core.observed import Seen
+from memgraph_ha.core.record import Change, ChangeKind, Record
+from memgraph_ha.core.rules.standing import LONG_S, SHORT_S
+from memgraph_ha.core.topology import Role
+from memgraph_ha.core.view import View
+
+
+def begin_empty_cluster(view: View) -> Decision | Unmet:
+    """Begin the first reign of a cluster that holds nothing.
+
+    When: there is no record, and every member of the cluster answers, is empty, and there are at least two.
+    Then: create the record (create-only) for the first eligible instance.
+    Protects: NO_ACKED_LOSS (nothing can be lost where nothing is), BOOTSTRAP (creation is create-only).
+    After: R40 (a record that vanished is not a new cluster).
+    Source: design 6 (Bootstrap); scenarios G4.
+    """
+    unknown = _unknown(view)
+    if unknown is not None:
+        return Unmet("every member is known", unknown)
+    full = [seen.member.name for seen in view.observed.seen if seen.storage is not None and not seen.storage.empty]
+    if full:
+        return Unmet("every member is empty", full)
+    first = view.observed.of(view.pair[0])
+    if first is None:
+        return Unmet("the first eligible instance is a member", view.pair[0])
+    return _begin(view, first, ChangeKind.BOOTSTRAP, "B10", "all instances are empty")
+
+
+def adopt_the_only_data(view: View) -> Decision | Unmet:
+    """Begin the first reign of a cluster whose facts leave one choice.
+
+    When: there is no record, every member answers, and either exactly one of the pair holds data and nobody else
+        does, or one of the pair is MAIN, all others are REPLICA, and everyone who holds data holds the same set.
+    Then: create the record for it, with no standby.
+    Protects: NO_ACKED_LOSS (who holds data is never made a copy of who does not).
+    After: B10.
+    Source: design 6 (Bootstrap); scenarios G5, G6, G7.
+    """
+    unknown = _unknown(view)
+    if unknown is not None:
+        return Unmet("every member is known", unknown)
+    everyone = [seen for seen in view.observed.seen if seen.storage is not None and seen.role is not None]
+    full = [seen for seen in everyone if seen.storage is not None and not seen.storage.empty]
+    mains = [seen for seen in everyone if seen.role is not None and seen.role.role is Role.MAIN]
+    if len(full) == 1 and full[0].member.name in view.pair:
+        return _begin(view, full[0], ChangeKind.ADOPT, "B20", f"only {full[0].member.name} holds data")
+    data_sets = {seen.storage.uuid for seen in full if seen.storage is not None}
+    if len(mains) == 1 and len(data_sets) == 1 and mains[0] in full and mains[0].member.name in view.pair:
+        reason = f"{mains[0].member.name} is the only MAIN, and there is one data set"
+        return _begin(view, mains[0], ChangeKind.ADOPT, "B20", reason)
+    return Unmet("the facts leave one choice", _evidence(view))
+
+
+def hold_ambiguous_bootstrap(view: View) -> Decision | Unmet:
+    """Wait for a human where the facts allow more than one MAIN, or somebody cannot be asked.
+
+    When: there is no record, and neither B10 nor B20 applies.
+    Then: nothing, with what every instance said.
+    Protects: NO_ACKED_LOSS, BOOTSTRAP.
+    After: B20.
+    Source: design 6 (Bootstrap); scenarios G3, G5, G7.
+    """
+    if view.record is not None:
+        return Unmet("there is no record", "there is one")
+    return Decision(
+        hold=Hold.AMBIGUOUS_BOOTSTRAP,
+        reason=f"no record, and no single choice: {_evidence(view)}",
+        look=tuple(member.name for member in view.members),
+        wake_at_s=view.now_s + SHORT_S,
+    )
+
+
+def _unknown(view: View) -> str | None:
+    """Why a cluster cannot begin yet; None if everything about everyone is known."""
+    if view.record is not None:
+        return "there is a record"
+    if len(view.members) < 2:  # noqa: PLR2004 - a pair is two
+        return f"{len(view.members)} member, at least two are needed"
+    for seen in view.observed.seen:
+        if not view.answered_within(seen, LONG_S) or seen.role is None:
+            return f"{seen.member.name} does not answer"
+        if seen.storage is None or seen.storage.run != seen.role.run:
+            return f"the data set of {seen.member.name} is not known"
+    return None
+
+
+def _evidence(view: View) -> str:
+    return "; ".join(_describe(seen) for seen in view.observed.seen)
+
+
+def _describe(seen: Seen) -> str:
+    if seen.role is None:
+        why = "no process" if seen.member.incarnation is None else "no answer yet"
+        return f"{seen.member.name}: {seen.miss.miss.value if seen.miss is not None else why}"
+    storage = seen.storage
+    data = "data unknown" if storage is None else "empty" if storage.empty else f"data set {storage.uuid}"
+    return f"{seen.member.name}: {seen.role.role.name}, {data}"
+
+
+def _begin(view: View, chosen: Seen, kind: ChangeKind, rule: str, reason: str) -> Decision:
+    name, members = chosen.member.name, view.observed.members
+    record = Record(
+        cluster="" if members is None else members.cluster,
+        generation=1,
+        main=name,
+        main_run=None,
+        opened=False,
+        standby=None,
+        fallback=None,
+        unprotected=False,
+        row_seq=0,
+        rebuild=frozenset(),
+        database_uuid="" if chosen.storage is None else chosen.storage.uuid,
+        level=((name, 1),),
+        history=(),
+    ).with_change(
+        Change(
+            generation=1,
+            main=name,
+            previous=None,
+            kind=kind,
+            standby=None,
+            rule=rule,
+            reason=reason,
+            at=view.wall_s,
+        )
+    )
+    return Decision(
+        reason=f"begin reign 1 of {name}: {reason}",
+        commands=(WriteRecord(expected=None, record=record),),
+        wake_at_s=view.now_s + SHORT_S,
+    )

@@ -1,0 +1,107 @@
+"""What a replicated Memgraph is made of: roles, modes, rows and members."""
+
+import enum
+
+from attrs import frozen
+
+from memgraph_ha.core.names import Address, Incarnation, InstanceName, RowName
+
+
+class Role(enum.Enum):
+    """What SHOW REPLICATION ROLE answers."""
+
+    MAIN = "main"
+    REPLICA = "replica"
+
+
+class Mode(enum.Enum):
+    """How MAIN replicates to one replica; the values are SHOW REPLICAS' ``sync_mode``."""
+
+    SYNC = "sync"
+    ASYNC = "async"
+    STRICT_SYNC = "strict_sync"
+
+
+class RowStatus(enum.Enum):
+    """What MAIN says of one replica (transcripts, "Status words").
+
+    ``HALF`` is an empty ``data_info``: a REGISTER that failed left the row, and commits ignore it.
+    ``UNKNOWN`` is an answer we cannot read; rules treat it as the worst case.
+    """
+
+    READY = "ready"
+    REPLICATING = "replicating"
+    RECOVERY = "recovery"
+    INVALID = "invalid"
+    DIVERGED = "diverged"
+    HALF = "{}"
+    UNKNOWN = "?"
+
+
+class StorageMode(enum.Enum):
+    """Memgraph's storage modes; only the transactional one replicates (transcripts Q21)."""
+
+    TRANSACTIONAL = "IN_MEMORY_TRANSACTIONAL"
+    ANALYTICAL = "IN_MEMORY_ANALYTICAL"
+    ON_DISK = "ON_DISK_TRANSACTIONAL"
+    UNKNOWN = "?"
+
+
+@frozen(kw_only=True)
+class Row:
+    """One line of SHOW REPLICAS.
+
+    Attributes:
+        name: The registered name.
+        address: ``host:port`` as it was registered.
+        mode: None if the server sent a word we do not know.
+        status: See `RowStatus`.
+        ts: MAIN's idea of the replica's last durable timestamp; None in a half row.
+        behind: Replica minus MAIN, in timestamps, so negative is lag; None in a half row.
+    """
+
+    name: RowName
+    address: Address
+    mode: Mode | None
+    status: RowStatus
+    ts: int | None = None
+    behind: int | None = None
+
+    @property
+    def takes_commits(self) -> bool:
+        """Whether MAIN replicates to it now; under load a row is rarely caught at ``behind`` 0."""
+        return self.status in (RowStatus.READY, RowStatus.REPLICATING)
+
+    @property
+    def droppable(self) -> bool:
+        """Whether DROP REPLICA is known not to kill or hang MAIN while commits run (transcripts Q4, Q5, Q7).
+
+        A STRICT_SYNC or SYNC row that is ``ready`` or ``invalid`` (30 of 30), or a half row (30 of 30).
+        Never a row in ``recovery`` (81 of 81 crashes), never an ASYNC row under load (35 of 40).
+        """
+        if self.status is RowStatus.HALF:
+            return True
+        settled = self.status in (RowStatus.READY, RowStatus.INVALID, RowStatus.DIVERGED)
+        return settled and self.mode in (Mode.SYNC, Mode.STRICT_SYNC)
+
+    @property
+    def droppable_when_quiet(self) -> bool:
+        """Whether DROP REPLICA is safe while no commit runs: any row not in ``recovery`` (20 of 20, Q7)."""
+        return self.status not in (RowStatus.RECOVERY, RowStatus.UNKNOWN)
+
+
+@frozen(kw_only=True)
+class Member:
+    """An instance as the platform knows it.
+
+    Attributes:
+        name: Its place.
+        bolt: ``host:port`` that clients and the controller speak Bolt to.
+        replication: ``host:port`` that MAIN replicates to.
+        incarnation: The living process; None when the platform says that there is none.
+    """
+
+    name: InstanceName
+    bolt: Address
+    replication: Address
+    incarnation: Incarnation | None
