@@ -34,7 +34,7 @@ from memgraph_ha.core.facts import (
     StorageSeen,
 )
 from memgraph_ha.core.messages import ErrorClass
-from memgraph_ha.core.names import Incarnation, InstanceName
+from memgraph_ha.core.names import Incarnation, InstanceName, RunId
 from memgraph_ha.core.topology import Member, Mode, Role, RowStatus
 
 RECORD: Final = InstanceName("(record)")
@@ -83,6 +83,7 @@ class Attempt:
         failures: Tries in a row that were not done; 0 after one that was.
         generation: The reign it was for; 0 for the record itself.
         incarnation: What a `StopInstance` was aimed at.
+        replica_run: The run that a `RegisterReplica` was aimed at.
     """
 
     kind: type[Command]
@@ -94,6 +95,7 @@ class Attempt:
     detail: str
     generation: int
     incarnation: Incarnation | None
+    replica_run: RunId | None
 
 
 @frozen(kw_only=True)
@@ -135,7 +137,7 @@ class Observed:
         return next((seen for seen in self.seen if seen.member.name == name), None)
 
 
-def observe(observed: Observed, fact: Fact) -> Observed:
+def observe(observed: Observed, fact: Fact) -> Observed:  # noqa: C901 - one flat case per kind of fact
     """File one fact.
 
     Total and idempotent: repeating a fact changes nothing, and a fact older than what it would replace is
@@ -314,6 +316,7 @@ def _ended(observed: Observed, fact: CommandEnded) -> Observed:
         detail=fact.detail,
         generation=0 if isinstance(command, WriteRecord) else command.generation,
         incarnation=command.incarnation if isinstance(command, StopInstance) else None,
+        replica_run=command.replica_run if isinstance(command, RegisterReplica) else None,
     )
     rest = tuple(a for a in observed.attempts if a is not old)
     doubtful = fact.outcome is Outcome.UNKNOWN and isinstance(command, (RegisterReplica, DropReplica, Promote, Demote))

@@ -7,6 +7,7 @@ from attrs import frozen
 
 from memgraph_ha.core.commands import Command, WriteRecord
 from memgraph_ha.core.facts import LeaseSeen, NoopSeen, Outcome, RoleSeen
+from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import InstanceName, RowName, Token
 from memgraph_ha.core.observed import Attempt, Observed, Seen
 from memgraph_ha.core.permit import Permit
@@ -16,6 +17,7 @@ from memgraph_ha.core.topology import Member, Mode, Role, Row, RowStatus, Storag
 
 BACKOFF_FIRST_S = 0.1
 BACKOFF_LONGEST_S = 5.0
+DIVERGED_PAUSE_S = 60.0
 
 
 class LossKind(enum.Enum):
@@ -248,10 +250,18 @@ class View:
         return next((a for a in self.observed.attempts if a.kind is kind and a.subject == subject), None)
 
     def retry_at_s(self, kind: type[Command], subject: InstanceName) -> float:
-        """When it may be tried again: doubling pauses of 0.1 to 5 s after failures in a row."""
+        """When it may be tried again: doubling pauses of 0.1 to 5 s after failures in a row.
+
+        A replica that MAIN called diverged is asked again only after a minute, or at once in another run:
+        nothing but a rebuild can change the answer (transcripts, "Rejoin of an old main").
+        """
         attempt = self.attempt(kind, subject)
         if attempt is None or attempt.failures == 0:
             return self.now_s
+        if attempt.error is ErrorClass.DIVERGED:
+            seen = self.observed.of(subject)
+            same = seen is not None and seen.role is not None and seen.role.run == attempt.replica_run
+            return attempt.at_s + DIVERGED_PAUSE_S if same else self.now_s
         return attempt.at_s + min(BACKOFF_LONGEST_S, BACKOFF_FIRST_S * 2.0 ** min(attempt.failures - 1, 10))
 
     def may_try(self, kind: type[Command], subject: InstanceName) -> bool:

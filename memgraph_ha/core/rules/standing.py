@@ -96,15 +96,16 @@ def hold_in_tilt(view: View) -> Decision | Unmet:
 def hold_without_readable_record(view: View) -> Decision | Unmet:
     """Do nothing on a record that cannot be read.
 
-    When: the record was not read yet, or reading it met trouble.
+    When: the record was not read yet in our term of leadership, or reading it met trouble.
     Then: nothing, by the trouble's name; the route is closed.
     Protects: NO_ACKED_LOSS (nobody is promoted on a guess), never overwrites what it cannot read.
     After: N30.
     Source: design 4, 6; scenarios E1, E3, D6.
     """
-    seen = view.observed.record
-    if seen is None:
-        return Decision(hold=Hold.RECORD_UNKNOWN, reason="the record was not read yet", wake_at_s=view.now_s + SHORT_S)
+    seen, lease = view.observed.record, view.lease
+    if seen is None or (lease is not None and seen.at_s < lease.since_s):
+        reason = "the record was not read yet in our term"
+        return Decision(hold=Hold.RECORD_UNKNOWN, reason=reason, wake_at_s=view.now_s + SHORT_S)
     if seen.trouble is None:
         return Unmet("the record is in trouble", "it is readable")
     return Decision(hold=_TROUBLE[seen.trouble], reason=seen.detail, wake_at_s=view.now_s + LONG_S)
