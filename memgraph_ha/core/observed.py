@@ -49,9 +49,10 @@ class Seen:
         member: As the platform has it.
         born_s: When this incarnation was first seen; older answers are void.
         role: Its last answer.
-        refused: Refused probes in a row since then; ``refused_first_s`` and ``miss`` bound them in time.
-        timeouts: Timed-out probes in a row, excused ones not counted.
-        timeouts_first_s: When the first of them was asked.
+        refused: Refused probes in a row since then.
+        refused_first_s: When the first of them was asked; ``refused_last_s`` when the last was.
+        timeouts: Timed-out probes in a row, excused ones not counted; any other answer ends the row.
+        timeouts_first_s: When the first of them was asked; ``timeouts_last_s`` when the last was given up.
         miss: The last probe that failed.
         rows: MAIN's rows.
         rows_bad_since_s: Since when a STRICT_SYNC row has taken no commits; None while all do.
@@ -65,14 +66,21 @@ class Seen:
     role: RoleSeen | None = None
     refused: int = 0
     refused_first_s: float = 0.0
+    refused_last_s: float = 0.0
     timeouts: int = 0
     timeouts_first_s: float = 0.0
+    timeouts_last_s: float = 0.0
     miss: ProbeMissed | None = None
     rows: RowsSeen | None = None
     rows_bad_since_s: float | None = None
     storage: StorageSeen | None = None
     server: ServerSeen | None = None
     port: PortSeen | None = None
+
+    @property
+    def silent_s(self) -> float:
+        """For how long its probes have gone unanswered, seconds; 0 if the last was not."""
+        return self.timeouts_last_s - self.timeouts_first_s if self.timeouts else 0.0
 
 
 @frozen(kw_only=True)
@@ -172,8 +180,7 @@ def observe(observed: Observed, fact: Fact) -> Observed:  # noqa: C901 - one fla
         case CommandEnded():
             return _ended(observed, fact)
         case GapSeen():
-            calm = tuple(evolve(seen, refused=0, timeouts=0) for seen in observed.seen)
-            return evolve(observed, gap_at_s=fact.at_s, seen=calm)
+            return _gap(observed, fact)
         case _:  # pragma: no cover - the type checker proves that nothing is left
             assert_never(fact)
 
@@ -193,6 +200,13 @@ def _members(observed: Observed, fact: MembersSeen) -> Observed:
         else:
             seen.append(evolve(old, member=member))
     return evolve(observed, members=fact, seen=tuple(seen))
+
+
+def _gap(observed: Observed, fact: GapSeen) -> Observed:
+    if observed.gap_at_s is not None and fact.at_s <= observed.gap_at_s:
+        return observed
+    calm = tuple(evolve(seen, refused=0, timeouts=0) for seen in observed.seen)
+    return evolve(observed, gap_at_s=fact.at_s, seen=calm)
 
 
 def _replace(observed: Observed, changed: Seen) -> Observed:
@@ -226,10 +240,16 @@ def _missed(observed: Observed, fact: ProbeMissed) -> Observed:
     changed = evolve(old, miss=fact)
     if fact.miss is Miss.REFUSED:
         first = fact.asked_at_s if old.refused == 0 else old.refused_first_s
-        changed = evolve(changed, refused=old.refused + 1, refused_first_s=first, timeouts=0)
+        changed = evolve(
+            changed, refused=old.refused + 1, refused_first_s=first, refused_last_s=fact.asked_at_s, timeouts=0
+        )
     elif fact.miss is Miss.TIMED_OUT and not fact.excused:
         first = fact.asked_at_s if old.timeouts == 0 else old.timeouts_first_s
-        changed = evolve(changed, timeouts=old.timeouts + 1, timeouts_first_s=first, refused=0)
+        changed = evolve(
+            changed, timeouts=old.timeouts + 1, timeouts_first_s=first, timeouts_last_s=fact.at_s, refused=0
+        )
+    elif fact.miss in (Miss.UNAUTHORISED, Miss.UNREADABLE):
+        changed = evolve(changed, timeouts=0)  # it answered: whatever is wrong with it, it is not frozen
     return _replace(observed, changed)
 
 
@@ -320,5 +340,7 @@ def _ended(observed: Observed, fact: CommandEnded) -> Observed:
     )
     rest = tuple(a for a in observed.attempts if a is not old)
     doubtful = fact.outcome is Outcome.UNKNOWN and isinstance(command, (RegisterReplica, DropReplica, Promote, Demote))
-    touched = fact.at_s if doubtful else observed.rows_doubtful_s
-    return evolve(observed, attempts=(*rest, attempt), rows_doubtful_s=touched)
+    doubtful_s = observed.rows_doubtful_s
+    if doubtful and (doubtful_s is None or fact.at_s > doubtful_s):
+        doubtful_s = fact.at_s
+    return evolve(observed, attempts=(*rest, attempt), rows_doubtful_s=doubtful_s)

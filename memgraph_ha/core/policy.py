@@ -1,7 +1,6 @@
 """What an operator may choose. Names, defaults, units and ranges stand here once; the reference is made from it."""
 
 import enum
-import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -30,7 +29,7 @@ class _Range:
     def __call__(self, _owner: object, attribute: "Attribute[float] | Attribute[int]", value: object) -> None:
         whole = attribute.type is int
         good_type = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-        if not good_type or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if not good_type or not isinstance(value, (int, float)):
             wanted = "a whole number" if whole else "a number"
             raise PolicyError(f"policy field {attribute.name}: {value!r} is not {wanted}; {self.allowed()}")
         if not self.low <= value <= self.high:
@@ -97,7 +96,7 @@ class Policy:
     command_deadline_s: float = _number(5, 0.5, 60, "a command without an answer for so long is unknown")
     lease_duration_s: float = _number(10, 2, 600, "how long a lease lasts without renewal")
     lease_renew_s: float = _number(2, 0.1, 60, "pause between two renewals of the lease")
-    hold_max_s: float = _number(30, 0, 600, "longest time a new connection is held while RW is shut")
+    hold_max_s: float = _number(30, 0.1, 600, "longest time a new connection is held while RW is shut")
     hold_max_connections: int = _whole(1000, 0, 100_000, "most connections held at once")
     tilt_gap_s: float = _number(1, 0.2, 60, "gap in our own time after which one round is only observed")
 

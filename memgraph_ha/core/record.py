@@ -18,6 +18,9 @@ SCHEMA: Final = 1
 
 HISTORY_LENGTH: Final = 64
 
+_LARGEST: Final = 1e15
+"""No time of ours is beyond; JSON numbers may be, up to infinity."""
+
 
 class ChangeKind(enum.Enum):
     """Why a reign began."""
@@ -202,8 +205,8 @@ def parse_record(text: str) -> Record:
         RecordSchemaError: Another version wrote it.
     """
     try:
-        raw: object = json.loads(text)
-    except ValueError as error:
+        raw: object = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"the record is not JSON ({error}); it begins {text[:40]!r}") from None
     if not isinstance(raw, dict):
         raise RecordError(f"the record is not a JSON object but begins {text[:40]!r}")
@@ -232,10 +235,17 @@ def parse_record(text: str) -> Record:
     return _check_whole(record)
 
 
+def _refuse_constant(word: str) -> float:
+    """Python would take NaN and Infinity, which are not JSON and compare with nothing."""
+    raise ValueError(f"{word} is not a JSON number")
+
+
 def _check_whole(record: Record) -> Record:
     """Refuse what no single field can show."""
     if record.standby is not None and record.standby.instance == record.main:
         raise RecordError(f"record field standby: {record.standby.instance!r} is also main; they must differ")
+    if record.standby is not None and not record.opened:
+        raise RecordError("record field standby: must be null until the reign opened")
     if record.fallback is not None and record.opened:
         raise RecordError("record field fallback: must be null once the reign opened")
     if record.standby is not None and record.unprotected:
@@ -286,8 +296,9 @@ class _Reader:
 
     def number(self, name: str) -> float:
         value = self._get(name)
-        if not isinstance(value, (int, float)) or isinstance(value, bool):
-            raise self._wrong(name, "a number")
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not is_number or not isinstance(value, (int, float)) or not abs(value) <= _LARGEST:
+            raise self._wrong(name, f"a number of at most {_LARGEST:g}")
         return float(value)
 
     def boolean(self, name: str) -> bool:

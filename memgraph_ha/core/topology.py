@@ -2,7 +2,7 @@
 
 import enum
 
-from attrs import frozen
+from attrs import Attribute, field, frozen
 
 from memgraph_ha.core.names import Address, Incarnation, InstanceName, RowName
 
@@ -90,6 +90,12 @@ class Row:
         return self.status not in (RowStatus.RECOVERY, RowStatus.UNKNOWN)
 
 
+def _host_and_port(_owner: object, attribute: "Attribute[Address]", value: Address) -> None:
+    host, _, port = value.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit()):
+        raise ValueError(f"member field {attribute.name}: {value!r} is not host:port; give e.g. '10.0.0.1:10000'")
+
+
 @frozen(kw_only=True)
 class Member:
     """An instance as the platform knows it.
@@ -99,9 +105,12 @@ class Member:
         bolt: ``host:port`` that clients and the controller speak Bolt to.
         replication: ``host:port`` that MAIN replicates to.
         incarnation: The living process; None when the platform says that there is none.
+
+    Raises:
+        ValueError: An address is not ``host:port``.
     """
 
     name: InstanceName
-    bolt: Address
-    replication: Address
+    bolt: Address = field(validator=_host_and_port)
+    replication: Address = field(validator=_host_and_port)
     incarnation: Incarnation | None

@@ -104,8 +104,12 @@ class View:
 
     @cached_property
     def asyncs(self) -> tuple[Seen, ...]:
-        """The members that may never be MAIN."""
-        return tuple(seen for seen in self.observed.seen if seen.member.name not in self.pair)
+        """The members that may never be MAIN, and that the record relies on for nothing."""
+        record, known = self.record, set(self.pair)
+        if record is not None:
+            known.add(record.main)
+            known.update(holder.instance for holder in (record.standby, record.fallback) if holder is not None)
+        return tuple(seen for seen in self.observed.seen if seen.member.name not in known)
 
     @cached_property
     def main_role(self) -> RoleSeen | None:
@@ -113,6 +117,14 @@ class View:
         if self.record is None or self.main is None or self.main.role is None or self.loss is not None:
             return None
         return self.main.role if self.main.role.role is Role.MAIN else None
+
+    @property
+    def main_data_known(self) -> bool:
+        """Whether MAIN's data set was seen in its present run; another one than the recorded is a loss."""
+        seen = self.main
+        if seen is None or seen.role is None or seen.storage is None:
+            return False
+        return seen.storage.run == seen.role.run
 
     @cached_property
     def main_rows(self) -> tuple[Row, ...] | None:
@@ -163,13 +175,12 @@ class View:
 
     def _silence(self, seen: Seen) -> Loss | None:
         policy = self.policy
-        if seen.refused >= policy.refused_count and seen.miss is not None:
-            span_s = seen.miss.asked_at_s - seen.refused_first_s
+        if seen.refused >= policy.refused_count:
+            span_s = seen.refused_last_s - seen.refused_first_s
             if span_s >= policy.refused_gap_s:
                 return Loss(LossKind.REFUSED, f"{seen.refused} connections refused within {span_s:.3f} s")
-        if seen.timeouts >= policy.frozen_count and seen.miss is not None:
-            span_s = seen.miss.at_s - seen.timeouts_first_s
-            return Loss(LossKind.FROZEN, f"{seen.timeouts} probes without an answer within {span_s:.2f} s")
+        if seen.timeouts >= policy.frozen_count:
+            return Loss(LossKind.FROZEN, f"{seen.timeouts} probes without an answer within {seen.silent_s:.2f} s")
         return None
 
     def _other_life(self, record: Record, seen: Seen) -> Loss | None:
@@ -179,7 +190,7 @@ class View:
         other_run = record.main_run is not None and role.run != record.main_run
         if seen.storage is not None and seen.storage.run == role.run:
             uuid = seen.storage.uuid
-            if uuid != record.database_uuid and other_run:
+            if uuid != record.database_uuid and (other_run or not record.opened):
                 return Loss(LossKind.EMPTIED, f"run {role.run} holds data set {uuid}, not {record.database_uuid}")
         if role.role is Role.MAIN:
             return Loss(LossKind.RESTARTED, f"it is MAIN in run {role.run}") if other_run else None
@@ -234,7 +245,22 @@ class View:
             return None
         witness, role = proof.witness, self.partner.role
         same = role is not None and role.role is Role.REPLICA and role.run == witness.run
+        same = same and witness.instance == self.partner.member.name
         return proof if same and witness.row == self.record.standby_row(witness.instance) else None
+
+    @cached_property
+    def unproven(self) -> str | None:
+        """Why the proof's witness may not be named now; None if it may (design 4, to name a standby)."""
+        proof, row = self.proof, self.standby_row
+        if self.record is None or proof is None or proof.witness is None:
+            return "there is no proof"
+        if self.observed.noop != proof:
+            return "a later proof failed"
+        if self.now_s - proof.at_s > self.policy.proof_interval_s:
+            return "the proof is old"
+        if row is None or not row.takes_commits:
+            return "its row is " + ("missing" if row is None else row.status.value)
+        return "it must be rebuilt" if proof.witness.instance in self.record.rebuild else None
 
     def _in_reign(self, noop: NoopSeen | None) -> NoopSeen | None:
         record, role, lease = self.record, self.main_role, self.lease

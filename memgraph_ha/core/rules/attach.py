@@ -4,6 +4,7 @@ from attrs import evolve
 
 from memgraph_ha.core.commands import CommitNoop, RegisterReplica
 from memgraph_ha.core.decision import Decision, Unmet
+from memgraph_ha.core.facts import Outcome
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability
 from memgraph_ha.core.record import Record
@@ -60,22 +61,18 @@ def attach_standby(view: View) -> Decision | Unmet:
 def name_standby(view: View) -> Decision | Unmet:
     """Write down that this process, through this row, holds every acknowledged write.
 
-    When: the reign is open with nobody named, a no-op commit was acknowledged with the standby as witness after
-        its row last took no commits, its row takes commits now, and the witness still runs.
+    When: the reign is open with nobody named, the last no-op commit was acknowledged with the standby as witness
+        within `proof_interval_s`, its row takes commits now, the witness still runs, and is not in `rebuild`.
     Then: write its name, which ends `unprotected`.
     Protects: NO_ACKED_LOSS (the name is what failover relies on).
     After: U10.  Before: A20 (a proof that stands is not repeated).
     Source: design 4 (to name a standby); transcripts Q18 (84 of 84, 126 of 126).
     """
-    record, proof, row = view.record, view.proof, view.standby_row
+    record, proof = view.record, view.proof
     if record is None or not record.opened or record.standby is not None:
         return Unmet("an open reign has nobody named")
-    if proof is None or proof.witness is None:
-        return Unmet("a proof stands", "none does")
-    if view.observed.noop is not proof or view.now_s - proof.at_s > view.policy.proof_interval_s:
-        return Unmet("the proof is the last word", "a later one failed, or it is old")
-    if row is None or not row.takes_commits or proof.witness.instance in record.rebuild:
-        return Unmet("its row takes commits", None if row is None else row.status.value)
+    if proof is None or proof.witness is None or view.unproven is not None:
+        return Unmet("a proof stands", view.unproven)
     named = evolve(record, standby=proof.witness, unprotected=False).with_level(
         {record.main: record.generation, proof.witness.instance: record.generation}
     )
@@ -89,7 +86,8 @@ def name_standby(view: View) -> Decision | Unmet:
 def prove_standby(view: View) -> Decision | Unmet:
     """Prove that the standby has everything, by one no-op commit.
 
-    When: nobody is named, the standby's numbered row takes commits, and it answers as REPLICA.
+    When: nobody is named, no proof stands, the standby's numbered row takes commits, and it answers as REPLICA.
+        One that was acknowledged without a witness is repeated after a moment.
     Then: commit a no-op through it: `ready`, `behind 0` alone proves nothing.
     Protects: NO_ACKED_LOSS.
     After: A15, O30.
@@ -102,8 +100,11 @@ def prove_standby(view: View) -> Decision | Unmet:
         return Unmet("its row takes commits", None if row is None else row.status.value)
     if other.role is None or other.role.role is not Role.REPLICA or other.member.name in record.rebuild:
         return Unmet("it is a REPLICA that needs no rebuild")
-    if not record.opened and view.proof is not None:
+    if view.unproven is None:
         return Unmet("no proof stands", "one does")
+    last = view.observed.noop
+    if last is not None and last.outcome is Outcome.DONE and view.now_s - last.asked_at_s < SHORT_S:
+        return Unmet("a moment has passed since the last commit", f"{view.now_s - last.asked_at_s:.2f} s")
     return _prove(view, record, other, f"prove {other.member.name} through row {row.name}")
 
 

@@ -61,10 +61,8 @@ def _doubt(view: View, record: Record, named: Standby) -> tuple[str | None, froz
 def _own_doubt(view: View, record: Record, named: Standby, seen: Seen) -> str | None:
     if seen.member.incarnation is None:
         return "its process is gone"
-    if seen.timeouts and seen.miss is not None:
-        silent_s = seen.miss.at_s - seen.timeouts_first_s
-        if silent_s >= view.policy.frozen_standby_s:
-            return f"it has not answered for {silent_s:.1f} s"
+    if seen.silent_s >= view.policy.frozen_standby_s:
+        return f"it has not answered for {seen.silent_s:.1f} s"
     role = seen.role
     if role is None:
         return None

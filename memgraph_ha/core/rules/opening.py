@@ -115,7 +115,8 @@ def hold_until_main_answers(view: View) -> Decision | Unmet:
 def promote_main(view: View) -> Decision | Unmet:
     """Promote the recorded MAIN.
 
-    When: the reign is not open, its MAIN answers as REPLICA in a run that the record allows.
+    When: the reign is not open, its MAIN answers as REPLICA in a run that the record allows, and its data set was
+        seen in that run.
     Then: promote it, in exactly that run.
     Protects: SINGLE_WRITER (the record was read back with this generation), NO_ACKED_LOSS (only the chosen run).
     After: O10 (others are stopped first).
@@ -126,6 +127,8 @@ def promote_main(view: View) -> Decision | Unmet:
         return Unmet("the reign is to be opened")
     if main is None or main.role is None or main.role.role is not Role.REPLICA:
         return Unmet("MAIN is still a REPLICA")
+    if not view.main_data_known:
+        return Unmet("its data set is known")
     if not view.may_try(Promote, record.main):
         return Unmet("the pause after the last try is over", view.last_outcome(Promote, record.main))
     return Decision(
@@ -138,7 +141,8 @@ def promote_main(view: View) -> Decision | Unmet:
 def commit_first(view: View) -> Decision | Unmet:
     """Make the reign's epoch durable, and repeat what a new leader cannot have seen.
 
-    When: MAIN answers as MAIN, and no no-op commit was acknowledged by this run in this reign and in our term.
+    When: MAIN answers as MAIN, its data set was seen in this run if the reign is still to be opened, and no no-op
+        commit was acknowledged by this run in this reign and in our term.
     Then: commit one: before it, a promoted MAIN that is killed comes back under its old epoch, and an old MAIN
         with one more commit is then taken back under a green status.
     Protects: NO_ACKED_LOSS.
@@ -148,6 +152,8 @@ def commit_first(view: View) -> Decision | Unmet:
     record, role = view.record, view.main_role
     if record is None or role is None:
         return Unmet("MAIN answers as MAIN")
+    if not record.opened and not view.main_data_known:
+        return Unmet("its data set is known")
     if view.noop_in_reign is not None:
         return Unmet("no commit of this reign and term is known", "one was acknowledged")
     if not view.may_try(CommitNoop, record.main):
@@ -172,16 +178,16 @@ def commit_first(view: View) -> Decision | Unmet:
 def fence_async_replicas(view: View) -> Decision | Unmet:
     """Register the ASYNC replicas on the new MAIN at once, which takes them away from every other.
 
-    When: the reign is not open, MAIN's rows are known, and an ASYNC replica that answers has none and was not
-        tried in this reign.
+    When: the reign is not open, its first commit is acknowledged, MAIN's rows are known, and an ASYNC replica that
+        answers has none and was not tried in this reign.
     Then: register them; who does not answer now is left for later.
     Protects: LINEAGE (a live or returning old MAIN cannot feed them any more).
     After: O30.  Before: O50.
     Source: design 5 (a REGISTER re-points allegiance); transcripts Q7, Q20; scenarios F3.
     """
     record, role = view.record, view.main_role
-    if record is None or record.opened or role is None:
-        return Unmet("the reign is to be opened")
+    if record is None or record.opened or role is None or view.noop_in_reign is None:
+        return Unmet("the reign is ready to open")
     if view.main_rows is None:
         return Unmet("MAIN's rows are known")
     wanted: list[RegisterReplica] = []
@@ -230,20 +236,18 @@ def open_reign(view: View) -> Decision | Unmet:
     if view.main_rows is None:
         return Unmet("MAIN's rows are known")
     preferred = view.policy.data_durability is DataDurability.PREFERRED
-    witness = None if view.proof is None else view.proof.witness
-    row = view.standby_row
-    proven = witness is not None and row is not None and row.takes_commits
-    if not preferred and not proven:
+    witness = None if view.proof is None or view.unproven is not None else view.proof.witness
+    if not preferred and witness is None:
         return Unmet("a standby is proven", "none, and data_durability is required")
     opened = evolve(
         record,
         opened=True,
         main_run=role.run,
         fallback=None,
-        unprotected=not proven,
-        standby=witness if proven else None,
+        unprotected=witness is None,
+        standby=witness,
     ).with_level({record.main: record.generation})
-    how = f"with {witness.instance} as standby" if proven and witness is not None else "unprotected"
+    how = "unprotected" if witness is None else f"with {witness.instance} as standby"
     return Decision(
         reason=f"open reign {record.generation} of {record.main}, {how}",
         commands=(view.rewrite(opened),),

@@ -25,9 +25,9 @@ def restart_frozen_standby(view: View) -> Decision | Unmet:
     record, other = view.record, view.partner
     if record is None or not record.opened or record.standby is not None or other is None:
         return Unmet("an open reign has no named standby")
-    if other.member.incarnation is None or other.miss is None or other.timeouts == 0:
+    if other.member.incarnation is None or other.timeouts == 0:
         return Unmet("the other one is silent")
-    silent_s = other.miss.at_s - other.timeouts_first_s
+    silent_s = other.silent_s
     if silent_s < view.policy.frozen_standby_s:
         return Unmet("it has been silent for long enough", silent_s)
     if view.main_rows is None or not view.rows_of(other.member):

@@ -1,0 +1,74 @@
+"""The gateway of a `memgraph-ha local`: its port belongs to whoever leads, so it is bound in each term anew."""
+
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+import trio
+
+from memgraph_ha.adapters.ports import Report
+from memgraph_ha.core.permit import Route
+from memgraph_ha.local.leading import Leading
+from memgraph_ha.proxy.gateway import RwGateway
+
+_BIND_WITHIN_S: Final = 10.0
+"""The leader before us needs milliseconds to give the port up; who still has it then is a stranger."""
+
+_BIND_RETRY_S: Final = 0.05
+
+_log = structlog.get_logger()
+
+
+class LeaderGateway:
+    """Implements `Gateway`: serves while this controller leads, and has no port otherwise.
+
+    Args:
+        make: Makes a gateway that is not bound yet.
+        leading: Whether we lead.
+    """
+
+    def __init__(self, make: Callable[[], RwGateway], leading: Leading) -> None:
+        self._make, self._leading = make, leading
+        self._gateway: RwGateway | None = None
+        self._route: Route | None = None
+
+    async def serve(self, report: Report, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve in every term of ours, for ever.
+
+        Raises:
+            OSError: The port stayed busy for ten seconds.
+        """
+        task_status.started()
+        await self._leading.run_while(lambda: self._serve_term(report))
+
+    def apply(self, route: Route) -> None:
+        """Hand the route to the gateway of this term, now or as soon as it is bound."""
+        self._route = route
+        if self._gateway is not None:
+            self._gateway.apply(route)
+
+    async def _serve_term(self, report: Report) -> None:
+        gateway = self._make()
+        await self._bind(gateway)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(gateway.serve, report)
+            self._gateway = gateway
+            try:
+                if self._route is not None:
+                    gateway.apply(self._route)
+                await trio.sleep_forever()
+            finally:
+                self._gateway = None
+                gateway.apply(Route(permit=None, hold=False, why="this controller does not lead any more"))
+
+    async def _bind(self, gateway: RwGateway) -> None:
+        with trio.move_on_after(_BIND_WITHIN_S):
+            while True:
+                try:
+                    gateway.bind()
+                except OSError as error:
+                    _log.warning("the gateway's port is busy", error=str(error))
+                    await trio.sleep(_BIND_RETRY_S)
+                else:
+                    return
+        gateway.bind()

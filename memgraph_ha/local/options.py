@@ -1,0 +1,111 @@
+"""What `memgraph-ha local` can be asked for, and the errors that end its start."""
+
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+from typing import Final
+
+from attrs import field, frozen
+from platformdirs import user_state_path
+
+from memgraph_ha.core import Policy, PolicyError, parse_policy
+
+FAKE: Final = "memgraph-ha-fake"
+"""The bundled stand-in, started whenever no real binary is named."""
+
+
+class UsageError(Exception):
+    """The command cannot do what it was asked; the text names what, where and the way out. Exit code 2."""
+
+
+@frozen(kw_only=True)
+class LocalOptions:
+    """A cluster on this machine. What is None was not asked for: a new cluster takes the default, an old one its own.
+
+    Attributes:
+        data: Its data directory.
+        binary: What to run as an instance; the bundled fake by default.
+        instances: How many, 2 to 9; the first two may be MAIN. Three by default.
+        port: Where the read/write gateway listens; 7687 by default.
+        bolt_base: Bolt port of the first instance, the others follow; 17687 by default.
+        replication_base: Likewise, of their replication servers; 20000 by default.
+        monitoring_base: Likewise, of their log websockets; 17444 by default.
+        metrics_base: Likewise, of their metrics; 19091 by default.
+        arguments: Further arguments for the binary.
+        policy: The operator's choices.
+        verbose: Whether to print every event, not only what changes for an operator.
+    """
+
+    data: Path
+    binary: Path | None = None
+    instances: int | None = None
+    port: int | None = None
+    bolt_base: int | None = None
+    replication_base: int | None = None
+    monitoring_base: int | None = None
+    metrics_base: int | None = None
+    arguments: tuple[str, ...] = ()
+    policy: Policy = field(factory=Policy)
+    verbose: bool = False
+
+
+def default_data_dir() -> Path:
+    """Where a cluster lives if nothing else is said: the user's state directory."""
+    return user_state_path("memgraph-ha") / "local"
+
+
+def find_binary(given: Path | None) -> Path:
+    """Find what to run as an instance.
+
+    Args:
+        given: What ``--memgraph`` names; None: the fake that was installed with this program.
+
+    Raises:
+        UsageError: It does not exist or cannot be executed.
+    """
+    if given is not None:
+        found = shutil.which(given)
+        if found is None:
+            missing = "cannot be executed" if given.exists() else "does not exist"
+            raise UsageError(f"--memgraph {given} {missing}; give the path of a Memgraph binary")
+        return Path(found).resolve()
+    beside = Path(sys.executable).parent / FAKE
+    found = str(beside) if beside.exists() else shutil.which(FAKE)
+    if found is None:
+        raise UsageError(f"{FAKE} is not installed beside {sys.executable}; reinstall memgraph-ha, or give --memgraph")
+    return Path(found)
+
+
+def read_policy(file: Path | None, settings: tuple[str, ...]) -> Policy:
+    """Make the policy from a TOML file and ``--set`` options, which win.
+
+    Args:
+        file: TOML with policy fields at the top level; None for the defaults.
+        settings: Each ``field=value``; a value is read as TOML, a bare word as text.
+
+    Raises:
+        UsageError: The file cannot be read, a setting has no ``=``, or a value is not allowed.
+    """
+    values: dict[str, object] = {}
+    if file is not None:
+        try:
+            values.update(tomllib.loads(file.read_text(encoding="utf-8")))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise UsageError(f"--policy {file}: {error}") from None
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--set {setting!r} is not of the form field=value, e.g. --set failover_limit=100")
+        values[name.strip()] = _value(text.strip())
+    try:
+        return parse_policy(values)
+    except PolicyError as error:
+        raise UsageError(str(error)) from None
+
+
+def _value(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

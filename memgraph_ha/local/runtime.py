@@ -1,0 +1,221 @@
+"""`memgraph-ha local` itself: the daemon on files, processes and one gateway, until it is told to end."""
+
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import trio
+from attrs import frozen
+from rich.console import Console
+
+from memgraph_ha.adapters.datadir import DataDir, DataDirError
+from memgraph_ha.adapters.files import FileRecordStore
+from memgraph_ha.adapters.files_lease import FileLease
+from memgraph_ha.adapters.memgraph import MemgraphDatabase
+from memgraph_ha.adapters.process import ProcessPlatform
+from memgraph_ha.adapters.process_argv import LOOPBACK
+from memgraph_ha.adapters.process_start import StartError
+from memgraph_ha.adapters.process_stop import stop_everything
+from memgraph_ha.core import Decision, Policy, View
+from memgraph_ha.daemon import Daemon, World
+from memgraph_ha.local.cluster import check_port_free, find_cluster, open_cluster
+from memgraph_ha.local.gateway import LeaderGateway
+from memgraph_ha.local.leading import Leading, WatchedLease
+from memgraph_ha.local.options import LocalOptions, UsageError
+from memgraph_ha.local.screen import LiveScreen, PlainScreen, Screen
+from memgraph_ha.logs import log_to
+from memgraph_ha.proxy.gateway import RwGateway
+
+GRACE_S: Final = 10.0
+"""How long instances have to write their snapshots and go."""
+
+CONNECT_TIMEOUT_S: Final = 2.0
+MAX_CONNECTIONS: Final = 4000
+
+
+@frozen(kw_only=True)
+class Parts:
+    """One controller of one data directory, put together but not running."""
+
+    datadir: DataDir
+    platform: ProcessPlatform
+    daemon: Daemon
+
+
+def boottime() -> float:
+    """Seconds on CLOCK_BOOTTIME, which goes on while the machine is suspended (design 7)."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def assemble(datadir: DataDir, policy: Policy, watcher: Callable[[View, Decision], None]) -> Parts:
+    """Put a controller together.
+
+    Args:
+        datadir: The cluster.
+        policy: The operator's choices.
+        watcher: Told of every tick.
+    """
+    leading = Leading()
+
+    def make_gateway() -> RwGateway:
+        return RwGateway(
+            (LOOPBACK, datadir.config.rw_port),
+            hold_max_s=policy.hold_max_s,
+            hold_max_connections=policy.hold_max_connections,
+            max_connections=MAX_CONNECTIONS,
+            connect_timeout_s=CONNECT_TIMEOUT_S,
+            clock=boottime,
+        )
+
+    platform = ProcessPlatform(datadir, clock=boottime)
+    world = World(
+        record=FileRecordStore(datadir.record, boottime, deadline_s=policy.command_deadline_s),
+        lease=WatchedLease(
+            FileLease(datadir.lease, holder=f"pid {os.getpid()}", policy=policy, clock=boottime), leading
+        ),
+        platform=platform,
+        database=MemgraphDatabase(policy, auth=None, clock=boottime),
+        gateway=LeaderGateway(make_gateway, leading),
+    )
+    daemon = Daemon(policy, world, clock=boottime, wall=time.time, watcher=watcher)
+    return Parts(datadir=datadir, platform=platform, daemon=daemon)
+
+
+async def run_local(options: LocalOptions, console: Console) -> int:
+    """Run a cluster until ctrl-c or SIGTERM.
+
+    The last controller of a data directory ends the instances with itself; one that leaves others behind hands over
+    and leaves them running.
+
+    Args:
+        options: What was asked for.
+        console: Where to show it.
+
+    Returns:
+        The exit code: 0.
+
+    Raises:
+        UsageError: The cluster cannot be started as asked; nothing is left running.
+    """
+    fresh = _is_fresh(options.data)
+    try:
+        return await _run(open_cluster(options), options, console)
+    except UsageError:
+        if fresh:  # what was asked for never ran: a second try must not meet its remains
+            shutil.rmtree(options.data, ignore_errors=True)
+        raise
+
+
+async def _run(datadir: DataDir, options: LocalOptions, console: Console) -> int:
+    others = datadir.controllers()
+    if not others:
+        check_port_free(datadir.config.rw_port)
+    with _enlisted(datadir), log_to(datadir.path / "controller.log", echo=options.verbose):
+        screen = _screen(console, datadir)
+        try:
+            parts = assemble(datadir, options.policy, screen.show)
+            if others:
+                pids = ", ".join(str(other.pid) for other in others)
+                console.print(
+                    f"another controller (pid {pids}) runs on {datadir.path}; this one takes over when it ends"
+                )
+            else:
+                await _start(parts.platform)
+            await _until_told(parts.daemon)
+        finally:
+            screen.close()
+        return await _leave(parts, console)
+
+
+def _is_fresh(path: Path) -> bool:
+    """Whether nothing is lost if everything there is removed again."""
+    try:
+        return not path.exists() or not any(path.iterdir())
+    except OSError:
+        return False
+
+
+async def _start(platform: ProcessPlatform) -> None:
+    try:
+        await platform.start_all()
+    except (StartError, DataDirError) as error:
+        raise UsageError(str(error)) from None
+
+
+async def _until_told(daemon: Daemon) -> None:
+    """Run the daemon until a signal says that it is enough.
+
+    Raises:
+        UsageError: The gateway's port was taken by a stranger.
+    """
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(daemon.run)
+            with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                async for _signal in signals:
+                    break
+            nursery.cancel_scope.cancel()
+    except* OSError as errors:
+        raise UsageError("; ".join(str(error) for error in errors.exceptions)) from None
+
+
+async def _leave(parts: Parts, console: Console) -> int:
+    with trio.CancelScope(shield=True):
+        others = [each for each in parts.datadir.controllers() if each.pid != os.getpid()]
+        if others:
+            console.print(f"handed over to the controller with pid {others[0].pid}; the instances go on")
+            return 0
+        console.print("stopping the instances ...")
+        left = await parts.platform.shut_down(GRACE_S)
+    if left:
+        console.print(f"still running: {', '.join(left)}; the kernel or another user keeps them", style="red")
+        return 1
+    console.print("stopped; nothing is left running")
+    return 0
+
+
+async def stop_local(data: Path, console: Console) -> int:
+    """End every controller and every instance of a data directory.
+
+    Returns:
+        0 if nothing is left running.
+
+    Raises:
+        UsageError: There is no cluster.
+    """
+    datadir = find_cluster(data)
+    done = await stop_everything(datadir, grace_s=GRACE_S + 2)
+    ended = [f"controller {pid}" for pid in done.controllers] + [f"{name} (pid {pid})" for name, pid in done.instances]
+    console.print(f"ended {', '.join(ended)}" if ended else f"nothing was running in {datadir.path}")
+    if done.left:
+        console.print(f"still running: {', '.join(map(str, done.left))}", style="red")
+    return 1 if done.left else 0
+
+
+def _screen(console: Console, datadir: DataDir) -> Screen:
+    config = datadir.config
+    where = f"read/write bolt://{LOOPBACK}:{config.rw_port}   data {datadir.path}   ctrl-c stops everything"
+    if console.is_terminal:
+        return LiveScreen(console, where)
+    console.print(where, soft_wrap=True)
+    return PlainScreen(lambda line: console.print(line, soft_wrap=True, highlight=False, markup=False))
+
+
+@contextmanager
+def _enlisted(datadir: DataDir) -> Iterator[None]:
+    try:
+        with datadir.enlisted():
+            yield
+    except DataDirError as error:
+        raise UsageError(str(error)) from None
+
+
+def main_console() -> Console:
+    """The terminal, or whatever standard output is."""
+    return Console(file=sys.stdout)
