@@ -2,8 +2,8 @@
 
 The daemon knows the world only through the ports; it holds no opinion of its own. Three orders matter:
 a route is applied before the commands of the same decision; a command is sent only if the lease outlives its
-deadline, checked right before; and a decision of an *earlier* rule preempts commands of a later one, so that a
-hanging repair never delays a failover (docs/decisions/0003).
+deadline, checked right before; and a decision of an earlier, *urgent* rule preempts commands of a later one, so that
+a hanging repair never delays a failover (docs/decisions/0003).
 """
 
 import math
@@ -12,7 +12,7 @@ from typing import assert_never
 
 import structlog
 import trio
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from memgraph_ha.adapters.ports import Database, Gateway, Lease, Platform, RecordStore
 from memgraph_ha.core import RULES, Decision, Fact, Observed, Policy, View, decide, observe
@@ -41,6 +41,7 @@ LOOK_PAUSE_S = 0.05
 """Least time between two looks that one waiting rule asks for."""
 
 _ORDER = {rule.id: index for index, rule in enumerate(RULES)}
+_URGENT = frozenset(rule.id for rule in RULES if rule.urgent)
 
 
 @frozen(kw_only=True)
@@ -56,11 +57,11 @@ class World:
 
 @define
 class _Batch:
-    """Commands on their way."""
+    """Commands on their way; ``scope`` is that of the one in flight, None while it must not be cut off."""
 
     decision: Decision
-    scope: trio.CancelScope = field(factory=trio.CancelScope)
-    may_cancel: bool = False
+    cut: bool = False
+    scope: trio.CancelScope | None = None
 
 
 Watcher = Callable[[View, Decision], None]
@@ -189,14 +190,16 @@ class Daemon:
     def _act(self, nursery: trio.Nursery, view: View, decision: Decision) -> None:
         self._say(view, decision)
         if decision.route != self._route:
-            if self._route is None or decision.route.permit is None or self._route.permit is None:
+            if self._route is None or _leads_to(decision.route) != _leads_to(self._route):
                 self._log.info("route", open=decision.route.permit is not None, why=decision.route.why)
             self._route = decision.route
             self._world.gateway.apply(decision.route)
         self._look(view, decision)
         if self._batch is not None and self._preempts(decision, self._batch):
             self._log.info("preempted", rule=self._batch.decision.rule, by=decision.rule)
-            self._batch.scope.cancel()
+            self._batch.cut = True
+            if self._batch.scope is not None:
+                self._batch.scope.cancel()
         if self._batch is None and decision.commands:
             self._batch = _Batch(decision)
             nursery.start_soon(self._run_batch, self._batch)
@@ -213,11 +216,13 @@ class Daemon:
             self._looked = ("", (), -math.inf)
 
     def _preempts(self, decision: Decision, batch: _Batch) -> bool:
-        if not batch.may_cancel or batch.scope.cancel_called:
+        if batch.cut:
             return False
         if decision.hold is Hold.NOT_LEADING:
             return True
-        return bool(decision.commands) and _ORDER[decision.rule] < _ORDER[batch.decision.rule]
+        if not decision.commands or decision.rule not in _URGENT:
+            return False
+        return _ORDER[decision.rule] < _ORDER[batch.decision.rule]
 
     async def _run_batch(self, batch: _Batch) -> None:
         """Run the commands in order, stopping at the first that is not done."""
@@ -225,7 +230,7 @@ class Daemon:
             for command in batch.decision.commands:
                 ended = await self._run_one(batch, command)
                 self.report(ended)
-                if ended.outcome is not Outcome.DONE:
+                if ended.outcome is not Outcome.DONE or batch.cut:
                     break
         finally:
             self._batch = None
@@ -235,11 +240,11 @@ class Daemon:
         if lease is None or not lease.leading or lease.until_s - now_s <= deadline_s:
             return CommandEnded(at_s=now_s, command=command, outcome=Outcome.NOT_SENT, detail="our lease is too short")
         self._log.info("command", rule=batch.decision.rule, **_words(command))
-        batch.may_cancel = not isinstance(command, WriteRecord)
         ended: CommandEnded | None = None
-        with batch.scope, trio.move_on_after(deadline_s + 1.0):
+        with trio.move_on_after(deadline_s + 1.0) as scope:
+            batch.scope = None if isinstance(command, WriteRecord) else scope
             ended = await self._dispatch(command)
-        batch.may_cancel = False
+        batch.scope = None
         if ended is not None:
             return ended
         return CommandEnded(
@@ -275,6 +280,12 @@ class Daemon:
             **_words(fact.command),
             **({"detail": fact.detail} if fact.detail else {}),
         )
+
+
+def _leads_to(route: Route) -> tuple[object, ...] | None:
+    """Tell routes apart as a log should: not by why they are shut (it counts on), nor by how long they are valid."""
+    permit = route.permit
+    return None if permit is None else (permit.instance, permit.run, permit.generation)
 
 
 def _words(command: Command) -> dict[str, object]:

@@ -1,0 +1,64 @@
+"""The local platform with what it is for: Memgraph, by default the bundled fake, or the one of MEMGRAPH_BINARY."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+import trio
+from neo4j import GraphDatabase
+
+from memgraph_ha.adapters.datadir import DataDir
+from memgraph_ha.core.names import Address
+from tests.adapters import local_rig as rig
+from tests.adapters.local_rig import M0
+
+FAKE = str(Path(sys.executable).with_name("memgraph-ha-fake"))
+
+
+def cluster(place: Path) -> DataDir:
+    """Make a data directory for three instances."""
+    binary = os.environ.get("MEMGRAPH_BINARY", FAKE)
+    arguments = ("--fake-replication-address=127.0.0.1",) if Path(binary).name == "memgraph-ha-fake" else ()
+    return rig.make_cluster(place, binary, arguments=arguments)
+
+
+def ask(address: Address, query: str) -> list[object]:
+    """Run a query and give its first column."""
+    with GraphDatabase.driver(f"bolt://{address}") as driver, driver.session() as session:
+        return [record[0] for record in session.run(query)]
+
+
+async def role(address: Address) -> object:
+    """Ask an instance for its role as soon as its Bolt port opens."""
+    with trio.fail_after(20):
+        while True:
+            try:
+                stream = await trio.open_tcp_stream("127.0.0.1", int(address.rpartition(":")[2]))
+            except OSError:
+                await trio.sleep(0.02)
+            else:
+                await stream.aclose()
+                return (await trio.to_thread.run_sync(ask, address, "SHOW REPLICATION ROLE"))[0]
+
+
+@pytest.mark.trio
+async def test_instances_start_and_return_as_replicas_that_sync_every_commit(tmp_path: Path) -> None:
+    """The init file takes effect at the first start and after kill -9 (transcripts Q1), and the flags do too."""
+    datadir = cluster(tmp_path)
+    async with rig.running(datadir) as one:
+        addresses = [member.bolt for member in one.members[-1].members]
+        assert [await role(address) for address in addresses] == ["replica"] * 3
+        await trio.to_thread.run_sync(ask, addresses[0], "SET REPLICATION ROLE TO MAIN")
+        await trio.to_thread.run_sync(ask, addresses[0], "CREATE (:Kept)")
+        before = one.incarnation(M0)
+        os.kill(one.pid(M0), signal.SIGKILL)
+        await one.replaced(M0, before)
+        assert await role(addresses[0]) == "replica"
+        assert await trio.to_thread.run_sync(ask, addresses[0], "MATCH (n:Kept) RETURN count(n)") == [1]
+        with GraphDatabase.driver(f"bolt://{addresses[0]}") as driver, driver.session() as session:
+            settings = {row["name"]: row["current_value"] for row in session.run("SHOW CONFIG")}
+        assert settings["storage_wal_file_flush_every_n_tx"] == "1"
+        assert settings["init_file"] == str(datadir.specs()[0].init_file)
+    assert rig.processes(datadir) == []
