@@ -1,0 +1,243 @@
+"""Runs the model's procedures in virtual time: no sleeping, no sockets, no files, every run the same.
+
+`World` is a handful of instances, the network between them and their disks as values.  Kill, freeze,
+wipe and cut them between any two steps; ask them as a client would.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from attrs import define
+
+from .effects import Procedure
+from .errors import MemgraphError
+from .initfile import run_lines
+from .instance import Chance, Instance
+from .rpc import Request
+from .session import Session
+from .settings import Settings
+from .startup import StartError, boot
+from .virtual_host import Host, State
+from .virtual_net import Reach
+
+# How long a process takes from exec to its first own step.
+EXEC_S: Final = 0.1
+
+
+class Refused(Exception):  # noqa: N818 - what a client's connect says
+    """Nobody listens on the instance's Bolt port."""
+
+
+@define(eq=False)
+class Ticket:
+    """A query that was sent.
+
+    Attributes:
+        done: Whether there is an outcome.
+        rows: The answer, if it succeeded.
+        error: What was raised, if it failed; `Refused` if the instance went away.
+        took_s: Virtual seconds until the outcome.
+    """
+
+    sent_at: float
+    done: bool = False
+    rows: list[list[Any]] | None = None
+    error: Exception | None = None
+    took_s: float = 0.0
+
+
+class World:
+    """Instances, their disks, the network, and the time.
+
+    Args:
+        seed: Of everything that is left to chance.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.now = 0.0
+        self.hosts: dict[str, Host] = {}
+        self.random = random.Random(seed)  # noqa: S311 - dice, not secrets
+        self.logged: list[str] = []
+        self.lose: Callable[[str, str, Request], bool] = lambda _src, _dst, _request: False
+        self._cuts: dict[tuple[str, str], Reach] = {}
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._sessions = itertools.count(1)
+
+    # -- time ------------------------------------------------------------------------------------
+
+    def at(self, seconds: float, action: Callable[[], None]) -> None:
+        """Let `action` happen `seconds` from now."""
+        heapq.heappush(self._events, (self.now + seconds, next(self._order), action))
+
+    def run(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        end = self.now + seconds
+        while self._events and self._events[0][0] <= end:
+            self._step()
+        self.now = end
+
+    def run_until(self, holds: Callable[[], bool], within_s: float = 120.0) -> float:
+        """Let time pass until `holds`; returns how long that took.
+
+        Raises:
+            TimeoutError: It does not hold within `within_s`.
+        """
+        start = self.now
+        while not holds():
+            if not self._events or self._events[0][0] > start + within_s:
+                raise TimeoutError(f"not within {within_s} s of virtual time; last lines: {self.logged[-5:]}")
+            self._step()
+        return self.now - start
+
+    def _step(self) -> None:
+        self.now, _, action = heapq.heappop(self._events)
+        action()
+
+    # -- network ---------------------------------------------------------------------------------
+
+    def cut(self, one: str, other: str, reach: Reach = Reach.BLACK_HOLE) -> None:
+        """Change what becomes of bytes between two instances, in both directions."""
+        for pair in ((one, other), (other, one)):
+            self._cuts[pair] = reach
+        if reach is Reach.REFUSED:
+            for source, target in ((one, other), (other, one)):
+                self.hosts[source].break_links_to(target)
+
+    def heal(self) -> None:
+        """Let everybody reach everybody."""
+        self._cuts.clear()
+
+    def reach(self, source: str, target: str) -> Reach:
+        """Return what becomes of bytes from `source` to `target`."""
+        return self._cuts.get((source, target), Reach.OPEN)
+
+    # -- processes -------------------------------------------------------------------------------
+
+    def start(
+        self, name: str, settings: Settings | None = None, init_lines: Sequence[str] = (), *, wait: bool = True
+    ) -> Host:
+        """Start a process on the disk that `name` has, fresh if it has none.
+
+        Args:
+            name: The instance, which is also its host name.
+            settings: Its configuration; None: as before, or the defaults.
+            init_lines: Of its init file.
+            wait: Let time pass until Bolt is open.
+        """
+        host = self.hosts.setdefault(name, Host(name, self))
+        if settings is not None:
+            host.settings = settings
+        host.init_lines = tuple(init_lines) or host.init_lines
+        host.state = State.STARTING
+        host.instance = self._new_instance(host)
+        host.spawn_after(EXEC_S, self._boot(host))
+        if wait:
+            self.run_until(lambda: host.state is not State.STARTING)
+        return host
+
+    def _new_instance(self, host: Host) -> Instance:
+        chance = Chance(draw=self.random.random, uuid=lambda: str(UUID(int=self.random.getrandbits(128), version=4)))
+        return Instance(
+            settings=host.settings,
+            chance=chance,
+            log_line=lambda level, text: self.logged.append(f"{self.now:.3f} {host.name} [{level}] {text}"),
+            run_id=chance.uuid(),
+            main_uuid=chance.uuid(),
+            database_uuid=chance.uuid(),
+            epoch=chance.uuid(),
+            storage_mode=host.settings.storage_mode,
+        )
+
+    def _boot(self, host: Host) -> Procedure[None]:
+        instance = host.live()
+        try:
+            yield from boot(instance, host.disk)
+        except StartError as error:
+            self.logged.append(f"{self.now:.3f} {host.name} [critical] {error}")
+            host.kill()
+            return
+        yield from run_lines(Session(instance, host.workers, 0), host.init_lines)
+        host.state = State.OPEN
+
+    def kill(self, name: str, *, power_cut: bool = False) -> None:
+        """SIGKILL, or the loss of the machine."""
+        self.hosts[name].kill(power_cut=power_cut)
+
+    def freeze(self, name: str) -> None:
+        """SIGSTOP."""
+        self.hosts[name].frozen = True
+
+    def thaw(self, name: str) -> None:
+        """SIGCONT."""
+        self.hosts[name].thaw()
+
+    def __getitem__(self, name: str) -> Instance:
+        """Return the living instance `name`."""
+        return self.hosts[name].live()
+
+    # -- clients ---------------------------------------------------------------------------------
+
+    def session(self, name: str) -> Session:
+        """Open a session, as a client that just connected.
+
+        Raises:
+            Refused: Its Bolt port is not open.
+        """
+        host = self.hosts[name]
+        if host.state is not State.OPEN:
+            raise Refused(name)
+        return Session(host.live(), host.workers, next(self._sessions))
+
+    def send(self, name: str, query: str, parameters: Mapping[str, Any] | None = None) -> Ticket:
+        """Send a query on a session of its own; its outcome comes with time.
+
+        Raises:
+            Refused: Its Bolt port is not open.
+        """
+        return self.perform(name, self._query(self.session(name), query, parameters or {}))
+
+    def perform(self, name: str, procedure: Procedure[list[list[Any]]]) -> Ticket:
+        """Let the instance `name` run a procedure of a session; its outcome comes with time."""
+        ticket = Ticket(self.now)
+        self.hosts[name].spawn(_reported(procedure, ticket), lambda: self._lost(ticket, name))
+        return ticket
+
+    def _query(self, session: Session, query: str, parameters: Mapping[str, Any]) -> Procedure[list[list[Any]]]:
+        answer = yield from session.run(query, parameters, int(self.now * 1e6))
+        return (yield from answer.pull(-1)).rows
+
+    def _lost(self, ticket: Ticket, name: str) -> None:
+        ticket.done, ticket.error = True, Refused(name)
+
+    def ask(self, name: str, query: str, parameters: Mapping[str, Any] | None = None) -> list[list[Any]]:
+        """Send a query, wait for its outcome, return its rows.
+
+        Raises:
+            MemgraphError: As the instance answers.
+            Refused: It is not there, or goes away meanwhile.
+            TimeoutError: No outcome within two minutes.
+        """
+        return self.outcome(self.send(name, query, parameters))
+
+    def outcome(self, ticket: Ticket) -> list[list[Any]]:
+        """Wait for an outcome; see `ask`."""
+        self.run_until(lambda: ticket.done)
+        ticket.took_s = self.now - ticket.sent_at
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.rows or []
+
+
+def _reported(procedure: Procedure[list[list[Any]]], ticket: Ticket) -> Procedure[None]:
+    try:
+        ticket.rows = yield from procedure
+    except MemgraphError as error:
+        ticket.error = error
+    ticket.done = True

@@ -1,0 +1,235 @@
+"""The read/write gateway as the daemon sees it: routes in, facts out, on trio."""
+
+import logging
+import socket
+from collections.abc import Callable
+
+import trio
+
+from memgraph_ha.core.facts import GateSeen, SentinelBroke
+from memgraph_ha.core.permit import Permit, Route
+from memgraph_ha.proxy.counters import Counters
+from memgraph_ha.proxy.engine import Engine
+from memgraph_ha.proxy.lobby import Limits
+from memgraph_ha.proxy.sockets import Target, listen, numeric_target, split_address
+
+Report = Callable[[GateSeen | SentinelBroke], None]
+"""Where facts go; returns at once."""
+
+RESOLVE_PAUSE_S = 0.5
+"""Between two attempts to resolve MAIN's name."""
+
+log = logging.getLogger(__name__)
+
+
+class RwGateway:
+    """Relays clients to MAIN while, and only while, a permit says so (design 7, 8).
+
+    The bytes are moved by a thread (`Engine`); this class feeds it routes and turns what it finds into facts.
+
+    **Resource handling.** `serve` owns the listening socket and every connection; cancelling it resets and closes
+    them all. A gateway serves once.
+
+    **Error handling.** What clients or MAIN do wrong is counted, never raised. `bind` raises OSError. A defect in
+    the engine closes everything, then propagates from `serve`.
+
+    Args:
+        listen: Host and port; port 0 lets the kernel choose.
+        hold_max_s: Longest time a client is held while there is no permit, seconds, > 0.
+        hold_max_connections: Most clients held so; one more is reset. >= 0.
+        max_connections: Most clients altogether; one more is reset. > 0.
+        connect_timeout_s: Longest attempt to reach MAIN, seconds, > 0; the client then waits again.
+        clock: The clock of ``Permit.valid_until_s``, seconds; one that counts suspend (``CLOCK_BOOTTIME``). Called
+            for each chunk that is relayed, on another thread.
+
+    Raises:
+        ValueError: A number is out of range; the message names it.
+    """
+
+    def __init__(
+        self,
+        listen: tuple[str, int],
+        *,
+        hold_max_s: float,
+        hold_max_connections: int,
+        max_connections: int,
+        connect_timeout_s: float,
+        clock: Callable[[], float],
+    ) -> None:
+        for name, value, ok in (
+            ("hold_max_s", hold_max_s, hold_max_s > 0),
+            ("hold_max_connections", hold_max_connections, hold_max_connections >= 0),
+            ("max_connections", max_connections, max_connections > 0),
+            ("connect_timeout_s", connect_timeout_s, connect_timeout_s > 0),
+        ):
+            if not ok:
+                raise ValueError(f"{name}: {value} is too small: give a positive number")
+        self._listen = listen
+        self._limits = Limits(
+            hold_max_s=hold_max_s,
+            hold_max_connections=hold_max_connections,
+            max_connections=max_connections,
+            connect_timeout_s=connect_timeout_s,
+        )
+        self._clock = clock
+        self._engine: Engine | None = None
+        self._route: Route | None = None
+        self._resolved: tuple[Permit, Target | None] | None = None
+        self._report: Report | None = None
+        self._told: Permit | None = None
+        self._nursery: trio.Nursery | None = None
+        self._token: trio.lowlevel.TrioToken | None = None
+
+    def bind(self) -> tuple[str, int]:
+        """Take the port, so that a busy one is known before anything else starts; `serve` does it otherwise.
+
+        Clients may connect from now on and wait in the kernel's backlog.
+
+        Returns:
+            Host and port as bound.
+
+        Raises:
+            OSError: The address is busy (``EADDRINUSE``), not ours, or may not be used.
+        """
+        self._bound()
+        return self._listen
+
+    def close(self) -> None:
+        """Give the port back if `serve` was never called; harmless otherwise."""
+        if self._engine is not None:
+            self._engine.close()
+
+    def counters(self) -> Counters:
+        """What was done so far.
+
+        Raises:
+            RuntimeError: Before `bind`.
+        """
+        if self._engine is None:
+            raise RuntimeError("counters: the gateway is not bound yet: call bind() or serve() first")
+        return self._engine.counters()
+
+    async def serve(self, report: Report, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Accept and relay until cancelled.
+
+        Args:
+            report: Called on the trio thread with `GateSeen` at the start and whenever what may pass has changed,
+                and with `SentinelBroke` before the `GateSeen` that follows from it.
+            task_status: Started once clients are accepted.
+
+        Raises:
+            OSError: As `bind`.
+        """
+        engine = self._bound()
+        self._report = report
+        self._token = trio.lowlevel.current_trio_token()
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                nursery.start_soon(_run, engine)
+                try:
+                    report(GateSeen(at_s=self._clock(), permit=None))
+                    self._push()
+                    task_status.started()
+                    await trio.sleep_forever()
+                finally:
+                    self._nursery = None
+                    engine.stop()
+        finally:
+            engine.close()
+            self._tell_gate()
+            self._report = None
+
+    def apply(self, route: Route) -> None:
+        """Take over a route.
+
+        When this returns, everything that the route forbids has been cut: no byte passes under another permit.
+        A name in the permit's address is resolved once per permit; until then nobody is let in.
+
+        Args:
+            route: May be the one that holds already, or be applied before `serve`.
+
+        Raises:
+            ValueError: The permit's address is not ``host:port``; everything is cut first.
+        """
+        self._route = route
+        self._push()
+
+    def _bound(self) -> Engine:
+        if self._engine is None:
+            listener = listen(*self._listen)
+            self._listen = _name_of(listener)
+            self._engine = Engine(listener, self._limits, self._clock, self._notified)
+        return self._engine
+
+    def _push(self) -> None:
+        """Bring the engine in step with the route."""
+        engine, route = self._engine, self._route
+        if engine is None or route is None or self._report is None:
+            return
+        permit = route.permit
+        target: Target | None = None
+        if permit is not None and engine.needs_target(permit):
+            try:
+                target = self._target(permit)
+            except ValueError:
+                engine.apply(None, None, hold=route.hold)
+                self._tell_gate()
+                raise
+        engine.apply(permit, target, hold=route.hold)
+        self._tell_gate()
+
+    def _target(self, permit: Permit) -> Target | None:
+        """Where MAIN is; None if its name has yet to be resolved, which is then under way."""
+        host, port = split_address(permit.address)
+        target = numeric_target(host, port)
+        if target is not None:
+            return target
+        if self._resolved is not None and permit.extends(self._resolved[0]):
+            return self._resolved[1]
+        self._resolved = (permit, None)
+        if self._nursery is not None:
+            self._nursery.start_soon(self._resolve, permit, host, port)
+        return None
+
+    async def _resolve(self, permit: Permit, host: str, port: int) -> None:
+        """Find the address behind a name, for as long as this permit is the one that needs it."""
+        while self._resolved is not None and self._resolved[0] is permit:
+            try:
+                found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            except (OSError, UnicodeError) as error:
+                log.warning("MAIN's address %s cannot be resolved, trying again: %s", permit.address, error)
+                await trio.sleep(RESOLVE_PAUSE_S)
+                continue
+            if self._resolved[0] is permit:
+                family, _, _, _, sockaddr = found[0]
+                self._resolved = (permit, Target(family, str(sockaddr[0]), port))
+                self._push()
+            return
+
+    def _notified(self, at_s: float, broken: Permit | None) -> None:
+        """The engine, on its own thread, shut by itself."""
+        if self._token is not None:
+            self._token.run_sync_soon(self._tell, at_s, broken)
+
+    def _tell(self, at_s: float, broken: Permit | None) -> None:
+        if broken is not None and self._report is not None:
+            self._report(SentinelBroke(at_s=at_s, instance=broken.instance, run=broken.run))
+        self._tell_gate()
+
+    def _tell_gate(self) -> None:
+        """Report what may pass, as it is now: what the engine's thread said may be old by the time it is heard."""
+        permit = None if self._engine is None else self._engine.permit
+        if permit != self._told and self._report is not None:
+            self._told = permit
+            self._report(GateSeen(at_s=self._clock(), permit=permit))
+
+
+async def _run(engine: Engine) -> None:
+    """Run the engine on a thread of its own until it is stopped; no cancellation leaves it running."""
+    await trio.to_thread.run_sync(engine.run, abandon_on_cancel=False, limiter=trio.CapacityLimiter(1))
+
+
+def _name_of(listener: socket.socket) -> tuple[str, int]:
+    host, port = listener.getsockname()[:2]
+    return str(host), int(port)

@@ -1,0 +1,207 @@
+"""Expressions: literals, operators with null, functions, and what they refuse."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from memgraph_ha.fakes.memgraph.errors import MemgraphError
+from memgraph_ha.fakes.memgraph.graph_values import Value
+from tests.fakes.query_database import NOW_US, Database
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("1", 1),
+        ("-1", -1),
+        ("0x1F", 31),
+        ("1.5", 1.5),
+        (".5", 0.5),
+        ("1e3", 1000.0),
+        ("2.5E-1", 0.25),
+        ("true", True),
+        ("FALSE", False),
+        ("null", None),
+        (r"'a\'b\n\u00e9\\'", "a'b\né\\"),
+        ('"double \\" quoted"', 'double " quoted'),
+        ("[1, 'a', [null]]", [1, "a", [None]]),
+        ("{a: 1, `b c`: {d: []}}", {"a": 1, "b c": {"d": []}}),
+        ("[]", []),
+        ("{}", {}),
+        ("1 + 2 * 3", 7),
+        ("(1 + 2) * 3", 9),
+        ("2 ^ 3 ^ 2", 64.0),
+        ("-2 ^ 2", 4.0),
+        ("7 / 2", 3),
+        ("-7 / 2", -3),
+        ("7.0 / 2", 3.5),
+        ("-7 % 3", -1),
+        ("7 % -3", 1),
+        ("7.5 % 2", 1.5),
+        ("1.0 / 0", math.inf),
+        ("-1.0 / 0", -math.inf),
+        ("10 ^ 400", math.inf),
+        ("0 ^ -1", math.inf),
+        ("toString(0.0 / 0)", "nan"),
+        ("toString((-1) ^ 0.5)", "nan"),
+        ("toString(7.5 % 0)", "nan"),
+        ("-null", None),
+        ("+1", 1),
+        ("1 + null", None),
+        ("1 * null", None),
+        ("{a: 1} = {b: 1}", False),
+        ("null[0]", None),
+        ("{a: 1}[null]", None),
+        ("[abs(null), head(null), id(null), labels(null), type(null), keys(null)]", [None] * 6),
+        ("[toUpper(null), startNode(null), properties(null), toFloat(null)]", [None] * 4),
+        ("toInteger(1.0 / 0)", None),
+        ("abs(-2.5)", 2.5),
+        ("'a' + 'b' + 1", "ab1"),
+        ("1 + 'b'", "1b"),
+        ("[1] + 2 + [3]", [1, 2, 3]),
+        ("0 + [1]", [0, 1]),
+        ("1 = 1.0", True),
+        ("1 = true", False),
+        ("'1' = 1", False),
+        ("1 <> 2", True),
+        ("1 != 1", False),
+        ("null = null", None),
+        ("null <> 1", None),
+        ("[1, null] = [1, 2]", None),
+        ("[1, null] = [2, null]", False),
+        ("[1] = [1, 2]", False),
+        ("{a: 1} = {a: 1.0}", True),
+        ("{a: null} = {a: 1}", None),
+        ("1 < 2", True),
+        ("1 < 2 < 3", True),
+        ("3 > 2 > 2", False),
+        ("'a' < 'b'", True),
+        ("1 < null", None),
+        ("true AND null", None),
+        ("false AND null", False),
+        ("null AND false", False),
+        ("true OR null", True),
+        ("null OR false", None),
+        ("true XOR true", False),
+        ("true XOR null", None),
+        ("NOT null", None),
+        ("NOT NOT true", True),
+        ("NOT false AND false", False),
+        ("true OR true XOR true", True),
+        ("1 IN [1, 2]", True),
+        ("3 IN [1, null]", None),
+        ("3 IN []", False),
+        ("null IN [1]", None),
+        ("1 IN null", None),
+        ("null IS NULL", True),
+        ("1 IS NOT NULL", True),
+        ("'Memgraph' STARTS WITH 'Mem'", True),
+        ("'Memgraph' ENDS WITH 'graph'", True),
+        ("'Memgraph' CONTAINS 'gra'", True),
+        ("null CONTAINS 'x'", None),
+        ("[1, 2, 3][0]", 1),
+        ("[1, 2, 3][-1]", 3),
+        ("[1][5]", None),
+        ("{a: 1}['a']", 1),
+        ("{a: {b: 2}}.a.b", 2),
+        ("{a: 1}.nope", None),
+        ("null.x", None),
+        ("CASE WHEN 1 > 2 THEN 'a' WHEN null THEN 'b' ELSE 'c' END", "c"),
+        ("CASE 2 WHEN 1 THEN 'one' WHEN 2 THEN 'two' END", "two"),
+        ("CASE 3 WHEN 1 THEN 'one' END", None),
+        ("size([1, 2])", 2),
+        ("size('abc')", 3),
+        ("size(null)", None),
+        ("toString(1)", "1"),
+        ("toString(true)", "true"),
+        ("toString('x')", "x"),
+        ("toInteger('42')", 42),
+        ("toInteger(' -7 ')", -7),
+        ("toInteger('2.9')", 2),
+        ("toInteger(2.9)", 2),
+        ("toInteger('x')", None),
+        ("toInteger(true)", 1),
+        ("toFloat('1.5')", 1.5),
+        ("toFloat(1)", 1.0),
+        ("toFloat('x')", None),
+        ("toBoolean('TRUE')", True),
+        ("toBoolean(0)", False),
+        ("toBoolean('maybe')", None),
+        ("coalesce(null, 2, 3)", 2),
+        ("coalesce(null)", None),
+        ("range(1, 3)", [1, 2, 3]),
+        ("range(5, 1, -2)", [5, 3, 1]),
+        ("range(1, 0)", []),
+        ("head([1, 2])", 1),
+        ("last([1, 2])", 2),
+        ("head([])", None),
+        ("abs(-3)", 3),
+        ("toLower('AbC') + toUpper('AbC')", "abcABC"),
+        ("keys({b: 1, a: 2})", ["b", "a"]),
+        ("properties({b: 1})", {"b": 1}),
+        ("timestamp()", NOW_US),
+        ("COUNT(*)", 1),
+        ("/* in */ 1 // behind", 1),
+        ("$p.list[1] + $`odd name`", 22),
+    ],
+)
+def test_an_expression_has_its_value(expression: str, expected: Value) -> None:
+    """Each expression evaluates as Cypher says, with the type Cypher says."""
+    parameters = {"p": {"list": [1, 2]}, "odd name": 20}
+    found = Database().value(f"RETURN {expression} AS x", **parameters)
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("1 / 0", "Division by zero."),
+        ("1 % 0", "Mod with zero."),
+        ("9223372036854775807 + 1", "Integer overflow"),
+        ("-9223372036854775807 - 2", "Integer overflow"),
+        ("1 < 'a'", "Invalid types: int and string for '<'"),
+        ("true < false", "Invalid types: bool and bool for '<'"),
+        ("1 AND true", "Invalid types: int and bool for 'AND'"),
+        ("NOT 1", "Invalid types: int for 'NOT'"),
+        ("-'a'", "Invalid types: string for '-'"),
+        ("+'a'", "Invalid types: string for '+'"),
+        ("'a' - 1", "Invalid types: string and int for '-'"),
+        ("true + 1", "Invalid types: bool and int for '+'"),
+        ("1 IN 2", "Invalid types: int and int for 'IN'"),
+        ("1 STARTS WITH 'a'", "Invalid types: int and string for 'STARTS WITH'"),
+        ("[1]['a']", "Invalid types: list and string for '[]'"),
+        ("(1).x", "have properties to be looked up, not int"),
+        ("size(1)", "'size' argument must be a list, string or map, but 'int' was given."),
+        ("id(1)", "'id' argument must be"),
+        ("labels('a')", "'labels' argument must be"),
+        ("type({})", "'type' argument must be"),
+        ("range(1, 'a')", "'range' argument must be an integer"),
+        ("range(1, 2, 0)", "must not be zero"),
+        ("range(1, 9223372036854775807)", "at most"),
+        ("abs('x')", "'abs' argument must be a number"),
+        ("head(1)", "'head' argument must be a list"),
+        ("toUpper(1)", "'toUpper' argument must be a string"),
+        ("toInteger([])", "'toInteger' argument must be"),
+        ("toInteger(1e300)", "Integer overflow"),
+        ("sum('a')", "take numbers, not string"),
+        ("CASE WHEN 1 THEN 2 END", "must evaluate to bool or null, got int"),
+        ("$missing", "Parameter $missing not provided."),
+        ("{a: 1}:L", "Invalid types: map for ':label'"),
+    ],
+)
+def test_a_wrong_expression_is_a_clear_error(expression: str, message: str) -> None:
+    """What has no value in Cypher is an error that names the types or the limit."""
+    with pytest.raises(MemgraphError) as caught:
+        Database().value(f"RETURN {expression} AS x")
+    assert message in caught.value.message
+    assert caught.value.code == "Memgraph.ClientError.MemgraphError.MemgraphError"
+
+
+def test_and_or_stop_at_the_operand_that_decides() -> None:
+    """A guard on the left protects what would fail on the right."""
+    database = Database()
+    assert database.value("RETURN false AND 1 / 0 > 1 AS x") is False
+    assert database.value("RETURN true OR 1 / 0 > 1 AS x") is True

@@ -1,0 +1,1 @@
+"""Tests of the gateway and the relay, against real sockets and processes."""
