@@ -4,7 +4,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+RUN := $(VENV)/.installed
+DEV := $(VENV)/.installed-dev
 
 .PHONY: demo test slow bench docs format clean
 .DEFAULT_GOAL := help
@@ -12,17 +13,22 @@ STAMP := $(VENV)/.installed
 help:
 	@sed -n '2,3s/^#   //p' Makefile
 
-$(STAMP): pyproject.toml
+$(RUN): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("memgraph-ha needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Give another: make PYTHON=python3.12 ...")'
 	@echo "making the environment in $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@touch $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $(RUN)
 
-demo: $(STAMP)
+$(DEV): $(RUN)
+	@echo "adding what the tests need ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(DEV)
+
+demo: $(RUN)
 	@$(BIN)/memgraph-ha demo
 
-test: $(STAMP)
+test: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -30,18 +36,18 @@ test: $(STAMP)
 	$(BIN)/pytest
 
 # Minutes, not seconds: CI runs them after `test`.
-slow: $(STAMP)
+slow: $(DEV)
 	$(BIN)/pytest -m slow
 
-bench: $(STAMP)
+bench: $(DEV)
 	$(BIN)/python bench/decide.py
 	$(BIN)/python bench/relay.py
 	$(BIN)/python bench/failover.py
 
-docs: $(STAMP)
+docs: $(DEV)
 	$(BIN)/python scripts/generate_docs.py
 
-format: $(STAMP)
+format: $(DEV)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

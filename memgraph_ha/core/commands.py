@@ -26,7 +26,13 @@ class WriteRecord:
 
 @frozen(kw_only=True)
 class StopInstance:
-    """End a process by the strongest means at hand, if it is still this incarnation."""
+    """End a process by the strongest means at hand, if it is still this incarnation.
+
+    Attributes:
+        instance: Whose process.
+        incarnation: Which life of it; another one is left alone.
+        generation: The reign it is for.
+    """
 
     instance: InstanceName
     incarnation: Incarnation
@@ -35,7 +41,13 @@ class StopInstance:
 
 @frozen(kw_only=True)
 class Promote:
-    """``SET REPLICATION ROLE TO MAIN``, if it is still this run and a REPLICA. The role is read back."""
+    """``SET REPLICATION ROLE TO MAIN``, if it is still this run and a REPLICA. The role is read back.
+
+    Attributes:
+        instance: Whom.
+        run: The run that was chosen.
+        generation: The reign it is for, as read back from the record.
+    """
 
     instance: InstanceName
     run: RunId
@@ -44,7 +56,14 @@ class Promote:
 
 @frozen(kw_only=True)
 class Demote:
-    """``SET REPLICATION ROLE TO REPLICA WITH PORT port``, if it is still this run and MAIN. Read back."""
+    """``SET REPLICATION ROLE TO REPLICA WITH PORT port``, if it is still this run and MAIN. Read back.
+
+    Attributes:
+        instance: Whom.
+        run: The run that was seen MAIN.
+        generation: The reign in which it is none.
+        port: Where it listens for MAIN's replication.
+    """
 
     instance: InstanceName
     run: RunId
@@ -57,7 +76,11 @@ class CommitNoop:
     """``CREATE (n:X) DELETE n`` on MAIN: makes its epoch durable (Q3) and, with a standby, is the proof (Q18).
 
     Attributes:
+        instance: MAIN.
+        run: MAIN's run.
+        generation: The reign it is for.
         standby: Whose row and run to read before and after; None to commit only.
+        row: The standby's row; None to commit only.
         database_uuid: The uuid that the standby must have to be a witness.
     """
 
@@ -76,6 +99,7 @@ class RegisterReplica:
     Attributes:
         instance: MAIN.
         run: MAIN's run.
+        generation: The reign it is for.
         row: The name to register under.
         replica: Whom.
         address: Its replication address.
@@ -102,6 +126,7 @@ class DropReplica:
     Attributes:
         instance: MAIN.
         run: MAIN's run.
+        generation: The reign it is for.
         row: The row to drop.
         address: The address that it must still have.
         statuses: The statuses in which it may be dropped.

@@ -288,6 +288,13 @@ class _Reader:
             raise self._wrong(name, "a text")
         return value
 
+    def kind(self, name: str) -> ChangeKind:
+        word = self.text(name)
+        for kind in ChangeKind:
+            if kind.value == word:
+                return kind
+        raise self._wrong(name, f"one of {', '.join(kind.value for kind in ChangeKind)}")
+
     def integer(self, name: str, *, low: int) -> int:
         value = self._get(name)
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
@@ -349,15 +356,11 @@ def _read_fallback(got: _Reader, name: str) -> Fallback:
 
 
 def _read_change(got: _Reader) -> Change:
-    kind = got.text("kind")
-    known = [each for each in ChangeKind if each.value == kind]
-    if not known:
-        raise RecordError(f"record field history: kind {kind!r} is unknown")
     return Change(
         generation=got.integer("generation", low=1),
         main=InstanceName(got.text("main")),
         previous=got.optional("previous", lambda g, f: InstanceName(g.text(f))),
-        kind=known[0],
+        kind=got.kind("kind"),
         standby=got.optional("standby", lambda g, f: InstanceName(g.text(f))),
         rule=got.text("rule"),
         reason=got.text("reason"),

@@ -12,6 +12,10 @@ DATABASE = "memgraph"
 """The only database of Community (semantics 10)."""
 
 
+_STATUS_WORDS = tuple(status for status in RowStatus if status not in (RowStatus.HALF, RowStatus.UNKNOWN))
+"""What Memgraph says itself; the other two are our words for what it does not say."""
+
+
 def parse_role(value: object) -> Role | None:
     """Read SHOW REPLICATION ROLE's one value; None if it is neither ``main`` nor ``replica``."""
     return next((role for role in Role if role.value == value), None)
@@ -38,7 +42,7 @@ def _parse_row(row: Mapping[str, object]) -> Row:
         if not info:
             status = RowStatus.HALF
         elif isinstance(data := info.get(DATABASE), Mapping):
-            status = next((s for s in RowStatus if s.value == data.get("status")), RowStatus.UNKNOWN)
+            status = next((s for s in _STATUS_WORDS if s.value == data.get("status")), RowStatus.UNKNOWN)
             ts, behind = _integer(data.get("ts")), _integer(data.get("behind"))
     return Row(
         name=RowName(str(row.get("name", ""))),

@@ -1,6 +1,7 @@
 """The gateway of a `memgraph-ha local`: its port belongs to whoever leads, so it is bound in each term anew."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -16,6 +17,9 @@ _BIND_WITHIN_S: Final = 10.0
 
 _BIND_RETRY_S: Final = 0.05
 
+_HAND_OVER_S: Final = 1.0
+"""A controller that lost the lease gives the port up at once; one that still has it after so long stands still."""
+
 _log = structlog.get_logger()
 
 
@@ -25,10 +29,11 @@ class LeaderGateway:
     Args:
         make: Makes a gateway that is not bound yet.
         leading: Whether we lead.
+        evict: Ends the controller that led before us, if it keeps the port.
     """
 
-    def __init__(self, make: Callable[[], RwGateway], leading: Leading) -> None:
-        self._make, self._leading = make, leading
+    def __init__(self, make: Callable[[], RwGateway], leading: Leading, evict: Callable[[], Awaitable[None]]) -> None:
+        self._make, self._leading, self._evict = make, leading, evict
         self._gateway: RwGateway | None = None
         self._route: Route | None = None
 
@@ -62,13 +67,24 @@ class LeaderGateway:
                 gateway.apply(Route(permit=None, hold=False, why="this controller does not lead any more"))
 
     async def _bind(self, gateway: RwGateway) -> None:
-        with trio.move_on_after(_BIND_WITHIN_S):
-            while True:
-                try:
-                    gateway.bind()
-                except OSError as error:
+        """Take the port; who led before us has it for some milliseconds more, or for good if it stands still.
+
+        Raises:
+            OSError: Somebody kept it.
+        """
+        began_s, evicted = trio.current_time(), False
+        for tries in itertools.count():
+            try:
+                gateway.bind()
+            except OSError as error:
+                waited_s = trio.current_time() - began_s
+                if waited_s >= _BIND_WITHIN_S:
+                    raise
+                if not tries:
                     _log.warning("the gateway's port is busy", error=str(error))
-                    await trio.sleep(_BIND_RETRY_S)
-                else:
-                    return
-        gateway.bind()
+                if waited_s >= _HAND_OVER_S and not evicted:
+                    evicted = True
+                    await self._evict()
+                await trio.sleep(_BIND_RETRY_S)
+            else:
+                return

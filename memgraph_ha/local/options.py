@@ -19,6 +19,13 @@ class UsageError(Exception):
     """The command cannot do what it was asked; the text names what, where and the way out. Exit code 2."""
 
 
+def leaves(error: BaseException) -> list[BaseException]:
+    """List what was really raised: nurseries wrap the errors of their tasks in groups, also in groups of groups."""
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for inner in error.exceptions for leaf in leaves(inner)]
+
+
 @frozen(kw_only=True)
 class LocalOptions:
     """A cluster on this machine. What is None was not asked for: a new cluster takes the default, an old one its own.

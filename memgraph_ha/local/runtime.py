@@ -1,5 +1,6 @@
 """`memgraph-ha local` itself: the daemon on files, processes and one gateway, until it is told to end."""
 
+import functools
 import os
 import shutil
 import signal
@@ -20,20 +21,25 @@ from memgraph_ha.adapters.files_lease import FileLease
 from memgraph_ha.adapters.memgraph import MemgraphDatabase
 from memgraph_ha.adapters.process import ProcessPlatform
 from memgraph_ha.adapters.process_argv import LOOPBACK
+from memgraph_ha.adapters.process_instance import RestartPolicy
 from memgraph_ha.adapters.process_start import StartError
 from memgraph_ha.adapters.process_stop import stop_everything
 from memgraph_ha.core import Decision, Policy, View
 from memgraph_ha.daemon import Daemon, World
 from memgraph_ha.local.cluster import check_port_free, find_cluster, open_cluster
+from memgraph_ha.local.eviction import evict_from_port
 from memgraph_ha.local.gateway import LeaderGateway
 from memgraph_ha.local.leading import Leading, WatchedLease
-from memgraph_ha.local.options import LocalOptions, UsageError
+from memgraph_ha.local.options import LocalOptions, UsageError, leaves
 from memgraph_ha.local.screen import LiveScreen, PlainScreen, Screen
 from memgraph_ha.logs import log_to
 from memgraph_ha.proxy.gateway import RwGateway
 
 GRACE_S: Final = 10.0
 """How long instances have to write their snapshots and go."""
+
+RESET_AFTER_S: Final = 5.0
+"""An instance that lived so long is no crash loop: it is started again at once."""
 
 CONNECT_TIMEOUT_S: Final = 2.0
 MAX_CONNECTIONS: Final = 4000
@@ -73,7 +79,7 @@ def assemble(datadir: DataDir, policy: Policy, watcher: Callable[[View, Decision
             clock=boottime,
         )
 
-    platform = ProcessPlatform(datadir, clock=boottime)
+    platform = ProcessPlatform(datadir, clock=boottime, restart=RestartPolicy(reset_after_s=RESET_AFTER_S))
     world = World(
         record=FileRecordStore(datadir.record, boottime, deadline_s=policy.command_deadline_s),
         lease=WatchedLease(
@@ -81,7 +87,7 @@ def assemble(datadir: DataDir, policy: Policy, watcher: Callable[[View, Decision
         ),
         platform=platform,
         database=MemgraphDatabase(policy, auth=None, clock=boottime),
-        gateway=LeaderGateway(make_gateway, leading),
+        gateway=LeaderGateway(make_gateway, leading, functools.partial(evict_from_port, datadir)),
     )
     daemon = Daemon(policy, world, clock=boottime, wall=time.time, watcher=watcher)
     return Parts(datadir=datadir, platform=platform, daemon=daemon)
@@ -127,7 +133,7 @@ async def _run(datadir: DataDir, options: LocalOptions, console: Console) -> int
                 )
             else:
                 await _start(parts.platform)
-            await _until_told(parts.daemon)
+            await _until_told(parts)
         finally:
             screen.close()
         return await _leave(parts, console)
@@ -148,7 +154,7 @@ async def _start(platform: ProcessPlatform) -> None:
         raise UsageError(str(error)) from None
 
 
-async def _until_told(daemon: Daemon) -> None:
+async def _until_told(parts: Parts) -> None:
     """Run the daemon until a signal says that it is enough.
 
     Raises:
@@ -156,13 +162,14 @@ async def _until_told(daemon: Daemon) -> None:
     """
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(daemon.run)
+            nursery.start_soon(parts.daemon.run)
             with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
                 async for _signal in signals:
                     break
             nursery.cancel_scope.cancel()
     except* OSError as errors:
-        raise UsageError("; ".join(str(error) for error in errors.exceptions)) from None
+        check_port_free(parts.datadir.config.rw_port)  # names who has it
+        raise UsageError("; ".join(str(error) for error in leaves(errors))) from None
 
 
 async def _leave(parts: Parts, console: Console) -> int:

@@ -25,6 +25,11 @@ class Rule:
     decide: Callable[[View], Decision | Unmet]
 
     @property
+    def urgent(self) -> bool:
+        """Whether it may cut off a later rule's command: safety and getting writes back, never repair."""
+        return self.id[0] in "NRBULOS"
+
+    @property
     def name(self) -> str:
         """The function's name, as events and docs show it."""
         return str(getattr(self.decide, "__name__", ""))
@@ -51,7 +56,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("O10", opening.stop_other_mains),
     Rule("S10", opening.demote_stray_main),
     Rule("L90", loss.hold_without_candidate),
-    Rule("W10", opening.hold_until_main_answers),
+    Rule("W10", opening.hold_until_pair_was_asked),
     Rule("O20", opening.promote_main),
     Rule("O30", opening.commit_first),
     Rule("O40", opening.fence_async_replicas),

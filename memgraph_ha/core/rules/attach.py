@@ -127,8 +127,6 @@ def repeat_proof(view: View) -> Decision | Unmet:
         return Unmet("it was written to since the last proof", f"ts {row.ts}")
     if last is not None and view.now_s - last.asked_at_s < view.policy.proof_interval_s:
         return Unmet("proof_interval_s has passed", f"{view.now_s - last.asked_at_s:.2f} s")
-    if view.main_role is None:
-        return Unmet("MAIN answers as MAIN")
     return _prove(view, record, other, f"prove {other.member.name} again: its row moved to ts {row.ts}")
 
 

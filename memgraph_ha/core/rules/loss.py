@@ -70,10 +70,11 @@ def _own_doubt(view: View, record: Record, named: Standby, seen: Seen) -> str | 
         return f"it is run {role.run} now, not {named.run}"
     if role.role is not Role.REPLICA:
         return "it is MAIN"
-    storage = seen.storage
-    if storage is not None and storage.run == role.run and storage.uuid != record.database_uuid:
-        return f"it holds data set {storage.uuid} now"
-    return None
+    storage, proof = seen.storage, view.observed.proof
+    proven_s = proof.at_s if proof is not None and proof.witness == named else 0.0
+    if storage is None or storage.run != role.run or storage.asked_at_s < proven_s:
+        return None  # an answer from before the proof says nothing: an instance being filled takes the uuid late (Q13)
+    return None if storage.uuid == record.database_uuid else f"it holds data set {storage.uuid} now"
 
 
 def _row_doubt(view: View, named: Standby, seen: Seen) -> tuple[str | None, frozenset[InstanceName]]:

@@ -4,7 +4,7 @@ from attrs import evolve
 
 from memgraph_ha.core.commands import CommitNoop, Demote, Promote, RegisterReplica, StopInstance
 from memgraph_ha.core.decision import Decision, Hold, Unmet
-from memgraph_ha.core.facts import Outcome
+from memgraph_ha.core.facts import Miss, Outcome
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability
 from memgraph_ha.core.rules.standing import LONG_S, SHORT_S
@@ -15,9 +15,9 @@ from memgraph_ha.core.view import View
 def stop_other_mains(view: View) -> Decision | Unmet:
     """Stop, by the strongest means, whoever is or may be MAIN beside the new one.
 
-    When: the reign is not open and its MAIN is not lost, and the pair's other member is MAIN, or silent without
-        having been seen as REPLICA in its present life; a `fallback` that is bound to a run was a REPLICA, and a
-        process that refuses connections is dead or will start as REPLICA.
+    When: the reign is not open and its MAIN is not lost, and the pair's other member is MAIN, or silent or
+        unreadable without having been seen as REPLICA in its present life; a `fallback` that is bound to a run was
+        a REPLICA, and a process that refuses connections is dead or will start as REPLICA.
     Then: stop it; not waited for beyond the platform's own bound.
     Protects: NO_ACKED_LOSS: promoting while the old MAIN lives, or is merely frozen, lost an acknowledged write in
         about half the tries (transcripts Q7), killed first in none of 120 (Q9).
@@ -55,7 +55,8 @@ def stop_other_mains(view: View) -> Decision | Unmet:
 def _may_be_main(seen: Seen) -> bool:
     if seen.role is not None:
         return seen.role.role is Role.MAIN
-    return seen.timeouts > 0
+    odd = seen.miss is not None and seen.miss.miss in (Miss.UNAUTHORISED, Miss.UNREADABLE)
+    return seen.timeouts > 0 or odd
 
 
 def demote_stray_main(view: View) -> Decision | Unmet:
@@ -91,23 +92,28 @@ def demote_stray_main(view: View) -> Decision | Unmet:
     return Unmet("somebody is a stray MAIN", "nobody is")
 
 
-def hold_until_main_answers(view: View) -> Decision | Unmet:
-    """Wait for the recorded MAIN's first answer.
+def hold_until_pair_was_asked(view: View) -> Decision | Unmet:
+    """Wait for the recorded MAIN's first answer, and before a reign opens for a word about the other one.
 
-    When: MAIN is not lost, but has not answered in its present life.
+    When: MAIN is not lost, but has not answered in its present life; or the reign is not open, and the pair's other
+        member has a process of which nothing was heard yet: it may be MAIN.
     Then: nothing but a look.
-    Protects: SINGLE_WRITER (nothing is commanded on a guess).
-    After: L90.  Before: O20.
-    Source: design 6 (facts before commands).
+    Protects: SINGLE_WRITER (nothing is commanded on a guess), NO_ACKED_LOSS (see O10).
+    After: L90, O10 (who was found to be MAIN is stopped).  Before: O20.
+    Source: design 4 (to begin a reign), 6 (facts before commands).
     """
-    if view.main is not None and view.main.role is not None:
-        return Unmet("MAIN has not answered yet", "it has")
-    if view.record is None:
+    record, other = view.record, view.partner
+    if record is None:
         return Unmet("there is a record")
+    unheard = record.main if view.main is None or view.main.role is None else None
+    if unheard is None and not record.opened and other is not None and other.member.incarnation is not None:
+        unheard = other.member.name if other.role is None and other.miss is None else None
+    if unheard is None:
+        return Unmet("one of the pair was not heard yet", "all were")
     return Decision(
         hold=Hold.LOOKING,
-        reason=f"MAIN {view.record.main} has not answered yet",
-        look=(view.record.main,),
+        reason=f"{unheard} has not answered yet",
+        look=(unheard,),
         wake_at_s=view.now_s + SHORT_S,
     )
 

@@ -106,7 +106,7 @@ def renumber_half_row(view: View) -> Decision | Unmet:
     When: nobody is named, and the numbered STRICT_SYNC row is half: commits ignore it, and it never heals.
     Then: write the next row number; the row, stale now, is dropped by H10. Until then the gateway is shut unless
         the reign is unprotected.
-    Protects: ROW_NUMBERS, SINGLE_COPY_IS_RECORDED.
+    Protects: ROW_NUMBERS, UNPROTECTED_IS_RECORDED.
     After: U10.  Before: H10.
     Source: design 5 (REGISTER that fails); transcripts Summary; scenarios H7.
     """

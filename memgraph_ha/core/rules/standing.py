@@ -108,7 +108,8 @@ def hold_without_readable_record(view: View) -> Decision | Unmet:
         return Decision(hold=Hold.RECORD_UNKNOWN, reason=reason, wake_at_s=view.now_s + SHORT_S)
     if seen.trouble is None:
         return Unmet("the record is in trouble", "it is readable")
-    return Decision(hold=_TROUBLE[seen.trouble], reason=seen.detail, wake_at_s=view.now_s + LONG_S)
+    reason = seen.detail or f"the record is {seen.trouble.name.lower().replace('_', ' ')}"
+    return Decision(hold=_TROUBLE[seen.trouble], reason=reason, wake_at_s=view.now_s + LONG_S)
 
 
 def hold_until_members_are_known(view: View) -> Decision | Unmet:

@@ -32,7 +32,8 @@ def hold_without_service(view: View) -> Decision | Unmet:
 def hold_unprotected(view: View) -> Decision | Unmet:
     """Say what the standby lacks.
 
-    When: MAIN serves and nobody is named.
+    When: MAIN serves and nobody is named. If `data_durability` is `required`, it is writes that wait: MAIN's
+        STRICT_SYNC row of the standby aborts each.
     Then: nothing until facts change.
     Protects: nothing waits without a name.
     After: Y10.
@@ -41,9 +42,10 @@ def hold_unprotected(view: View) -> Decision | Unmet:
     record = view.record
     if record is None or record.standby is not None:
         return Unmet("nobody is named")
+    waits = view.policy.data_durability is DataDurability.REQUIRED and not record.unprotected
     return Decision(
-        hold=Hold.UNPROTECTED,
-        reason=f"{record.main} serves without a proven standby{_standby_lack(view)}",
+        hold=Hold.WAITING_FOR_STANDBY if waits else Hold.UNPROTECTED,
+        reason=f"{record.main} {'waits for' if waits else 'serves without'} a proven standby{_standby_lack(view)}",
         wake_at_s=view.now_s + SHORT_S,
     )
 

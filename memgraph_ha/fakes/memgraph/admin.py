@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias, assert_never
 
-from . import accounts, registration, roles, snapshots, texts
+from . import accounts, registration, roles, snapshots, texts, triggers
 from .disk import Put
 from .effects import Persist, Procedure
 from .errors import MemgraphError
@@ -213,7 +213,8 @@ def _alone(instance: Instance) -> Procedure[None]:
 
 
 def _create_trigger(instance: Instance, name: str, text: str) -> Procedure[None]:
-    """Triggers are names here: kept, listed, not fired; never replicated (transcripts Q21)."""
+    """Triggers are kept where they were made; never replicated (transcripts Q21)."""
+    triggers.parse(text)  # what could not be fired is refused now
     if name in instance.triggers:
         raise MemgraphError.client(f"Trigger with the same name already exists: '{name}'")
     instance.triggers[name] = text

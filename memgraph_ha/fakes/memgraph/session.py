@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from attrs import define, frozen
 
-from . import admin, cypher, texts
+from . import admin, cypher, texts, triggers
 from .commit import NotReplicatedError, commit
 from .disk import StorageError
-from .effects import Offload, Procedure, Sleep
+from .effects import Offload, Procedure, Sleep, Spawn
 from .errors import MemgraphError
 from .graph import Constraint
 from .graph import Transaction as GraphTransaction
@@ -57,6 +57,8 @@ class Session:
         user: Who logged in; empty while there are no users.
         explicit: The explicit transaction that is open.
         result: The answer that is being fetched.
+        fires: Whether its commits fire triggers; those of triggers do not.
+        now_us: Wall-clock time of the last query.
     """
 
     instance: Instance
@@ -65,6 +67,8 @@ class Session:
     user: str = ""
     explicit: Open | None = None
     result: Answer | None = None
+    fires: bool = True
+    now_us: int = 0
 
     def run(self, text: str, parameters: Mapping[str, Any], now_us: int) -> Procedure[Answer]:
         """Prepare a query; what it does happens when its rows are fetched.
@@ -77,6 +81,7 @@ class Session:
         Raises:
             MemgraphError: What Memgraph says on RUN; an explicit transaction is then aborted.
         """
+        self.now_us = now_us
         try:
             statement = parse_statement(text)
             express = isinstance(statement, Show) and statement.topic in EXPRESS
@@ -188,9 +193,32 @@ class Session:
             if listed.terminated:
                 raise MemgraphError.transient(texts.TERMINATED_AT_COMMIT)
             if listed.writes is not None:
-                yield from commit(self.instance, listed.writes, self.number)
+                yield from self._commit(listed.writes)
         finally:
             self.end(listed)
+
+    def _commit(self, writes: GraphTransaction) -> Procedure[None]:
+        """Commit, with the triggers before it in the same transaction and each one behind it in its own."""
+        if not (self.fires and self.instance.triggers and self.instance.is_main):
+            yield from commit(self.instance, writes, self.number)
+            return
+        definitions = list(self.instance.triggers.values())
+        for trigger in triggers.due(definitions, triggers.BEFORE, writes.deltas()):
+            yield from wait_until_free(self.instance.graph_lock)
+            cypher.execute(cypher.parse(trigger.statement), writes, {}, now_us=self.now_us).take(-1)
+        deltas = writes.deltas()
+        yield from commit(self.instance, writes, self.number)
+        for trigger in triggers.due(definitions, triggers.AFTER, deltas):
+            yield Spawn(self._run_behind(trigger.statement))
+
+    def _run_behind(self, statement: str) -> Procedure[None]:
+        """Run a trigger's statement after a commit; what goes wrong is in the log only (semantics 7)."""
+        session = Session(self.instance, self.workers, self.number, fires=False)
+        try:
+            answer = yield from session.run(statement, {}, self.now_us)
+            yield from answer.pull(-1)
+        except MemgraphError as error:
+            self.instance.log_line("warning", f"Trigger failed with exception: {error.message}")
 
     def end(self, listed: Open) -> None:
         """Take a transaction off the list; what it wrote and did not commit is gone."""

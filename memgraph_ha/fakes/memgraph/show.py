@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 
 from attrs import field, frozen
 
-from . import dataset, texts
+from . import dataset, texts, triggers
 from .errors import MemgraphError
 from .instance import Instance, Row
 from .quirks import StorageInfo
@@ -251,10 +251,8 @@ def _users(instance: Instance) -> Rows:
 def _triggers(instance: Instance) -> Rows:
     rows: list[list[Any]] = []
     for name, text in instance.triggers.items():
-        events, _, rest = text.partition(" COMMIT ")
-        head, _, phase = events.rpartition(" ")
-        statement = rest.removeprefix("EXECUTE").strip()
-        rows.append([name, statement, head.removeprefix("ON").strip() or "ANY", f"{phase} COMMIT", None])
+        trigger = triggers.parse(text)
+        rows.append([name, trigger.statement, trigger.event, f"{trigger.phase} COMMIT", None])
     return rows
 
 

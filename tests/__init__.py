@@ -1,0 +1,1 @@
+"""Tests; packages, so that helpers are imported by name and two files may share one."""

@@ -1,0 +1,359 @@
+"""Server processes of any binary that takes Memgraph's flags, and what tests do to them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+import neo4j
+from attrs import define, field, frozen
+from neo4j.exceptions import DriverError, Neo4jError
+
+from tests.conformance import expected
+
+HOST: Final = "127.0.0.1"
+BINARY: Final = os.environ.get("MEMGRAPH_BINARY", "") or str(Path(sys.executable).with_name("memgraph-ha-fake"))
+# Far above anything that is waited for, so that only what never happens runs into it.
+PATIENCE_S: Final = 60.0
+POLL_S: Final = 0.02
+NOOP: Final = "CREATE (n:X) DELETE n"
+"""The commit that leaves nothing behind (transcripts Q3, Q18)."""
+
+_Value = TypeVar("_Value")
+
+
+def _is_fake() -> bool:
+    told = subprocess.run([BINARY, "--help"], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    return "fake_hazards" in told.stdout
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("0.0.0.0", 0))  # noqa: S104 - replication listens on every address, so look at every one
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def until(
+    what: str, ask: Callable[[], _Value], wanted: Callable[[_Value], bool], within_s: float = PATIENCE_S
+) -> float:
+    """Ask again and again until the answer is as wanted.
+
+    Args:
+        what: Named in the failure.
+        ask: Errors of the driver count as an unwanted answer.
+        wanted: Whether this is the answer.
+        within_s: Seconds to go on for.
+
+    Returns:
+        The seconds it took.
+
+    Raises:
+        AssertionError: It never was.
+    """
+    before = time.monotonic()
+    answer: object = None
+    while time.monotonic() - before < within_s:
+        try:
+            answer = found = ask()
+            if wanted(found):
+                return time.monotonic() - before
+        except (Neo4jError, DriverError) as error:
+            answer = error
+        time.sleep(POLL_S)
+    raise AssertionError(f"{what}: still {answer!r} after {within_s} s")
+
+
+@frozen
+class Refusal:
+    """An error as a client sees it: class of the driver's exception, code, text."""
+
+    kind: str
+    code: str | None
+    text: str
+
+    @classmethod
+    def client(cls, text: str) -> Refusal:
+        """Return what Memgraph sends for nearly everything."""
+        return cls("ClientError", expected.CLIENT, text)
+
+    @classmethod
+    def transient(cls, text: str) -> Refusal:
+        """Return the other kind."""
+        return cls("TransientError", expected.TRANSIENT, text)
+
+    @classmethod
+    def of(cls, error: Neo4jError) -> Refusal:
+        """Return what the driver raised."""
+        return cls(type(error).__name__, error.code, str(error.message))
+
+
+@frozen
+class Answer:
+    """A result: columns, rows, and the titles of the notifications by code."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+    notes: dict[str, str]
+
+
+@define(eq=False)
+class Server:
+    """One instance: name, ports and directory for good, a process while it runs."""
+
+    name: str
+    folder: Path
+    flags: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(factory=dict)
+    auth: tuple[str, str] | None = None
+    bolt: int = field(factory=free_port)
+    port: int = field(factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def data(self) -> Path:
+        """Its data directory."""
+        return self.folder / self.name
+
+    @property
+    def address(self) -> str:
+        """Where its replication server listens while it is a REPLICA."""
+        return f"{HOST}:{self.port}"
+
+    def launch(self, *flags: str) -> None:
+        """Start the process; returns before Bolt is open."""
+        argv = [
+            BINARY,
+            f"--bolt-address={HOST}",
+            f"--bolt-port={self.bolt}",
+            f"--data-directory={self.data}",
+            f"--log-file={self.folder / self.name}.log",
+            "--log-level=TRACE",
+            "--storage-wal-enabled=true",
+            "--storage-snapshot-interval-sec=300",
+            "--storage-snapshot-on-exit=true",
+            f"--monitoring-address={HOST}",
+            f"--monitoring-port={free_port()}",
+            f"--metrics-address={HOST}",
+            f"--metrics-port={free_port()}",
+            "--telemetry-enabled=false",
+            *self.flags,
+            *flags,
+        ]
+        # A memgraph.conf of the machine must not add flags to a real server's.
+        environment = {**os.environ, "MEMGRAPH_CONFIG": os.devnull, **self.environment}
+        self.process = subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def start(self, *flags: str) -> float:
+        """Start the process and wait for its Bolt port; returns the seconds that took."""
+        before = time.monotonic()
+        self.launch(*flags)
+        while True:
+            try:
+                socket.create_connection((HOST, self.bolt), timeout=1).close()
+            except OSError:
+                code = self.running.poll()
+                if code is not None or time.monotonic() - before > PATIENCE_S:
+                    raise AssertionError(f"{self.name} opened no Bolt port; exit code {code}") from None
+                time.sleep(0.005)
+            else:
+                return time.monotonic() - before
+
+    @property
+    def running(self) -> subprocess.Popen[bytes]:
+        """The process."""
+        assert self.process is not None, f"{self.name} was never started"
+        return self.process
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self.running.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self.running.send_signal(number)
+
+    def freeze(self) -> None:
+        """SIGSTOP: it answers nothing, its ports stay open."""
+        self.signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self.signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """SIGKILL, and wait for the end."""
+        self.signal(signal.SIGKILL)
+        self.running.wait(PATIENCE_S)
+
+    def terminate(self) -> int:
+        """SIGTERM, wait for the end, return the exit code."""
+        self.signal(signal.SIGTERM)
+        return self.running.wait(PATIENCE_S)
+
+    def restart(self, *flags: str) -> float:
+        """SIGKILL and start again; returns the seconds until Bolt was open."""
+        self.kill()
+        return self.start(*flags)
+
+    def wipe(self) -> None:
+        """Remove the data directory of a stopped instance."""
+        assert not self.alive
+        shutil.rmtree(self.data)
+
+    def wipe_data(self) -> None:
+        """Remove only `wal/` and `snapshots/` of a stopped instance: role and MAIN stay (Q11)."""
+        assert not self.alive
+        for name in ("wal", "snapshots"):
+            shutil.rmtree(self.data / name, ignore_errors=True)
+
+    def driver(self, **options: Any) -> neo4j.Driver:
+        """Return a stock driver for it."""
+        return neo4j.GraphDatabase.driver(f"bolt://{HOST}:{self.bolt}", auth=self.auth, **options)
+
+    def ask(self, query: str, **parameters: Any) -> Answer:
+        """Run one auto-commit query on a connection of its own."""
+        with self.driver() as driver, driver.session() as session:
+            result = session.run(query, parameters)
+            columns = list(result.keys())
+            rows = [list(record.values()) for record in result]
+            notes = result.consume().metadata.get("notifications", [])
+            return Answer(columns, rows, {note["code"]: note["title"] for note in notes})
+
+    def rows(self, query: str, **parameters: Any) -> list[list[Any]]:
+        """Return the rows of a query."""
+        return self.ask(query, **parameters).rows
+
+    def refusal(self, query: str) -> Refusal | None:
+        """Return the error that a query ends with, None if it succeeds."""
+        try:
+            self.ask(query)
+        except Neo4jError as error:
+            return Refusal.of(error)
+        return None
+
+    def role(self) -> str:
+        """Return `main` or `replica`."""
+        return str(self.rows("SHOW REPLICATION ROLE")[0][0])
+
+    def count(self, label: str = "") -> int:
+        """Return the number of nodes."""
+        found = self.rows(f"MATCH (n{':' if label else ''}{label}) RETURN count(n)")[0][0]
+        return int(found)
+
+    def storage(self) -> dict[str, Any]:
+        """Return SHOW STORAGE INFO as a map."""
+        return dict(self.rows("SHOW STORAGE INFO"))
+
+    def info(self, name: str) -> dict[str, Any]:
+        """Return the `data_info` of a row: empty for a half row."""
+        found = {row[0]: row[4] for row in self.rows("SHOW REPLICAS")}
+        return dict(found[name].get("memgraph", {}))
+
+    def status(self, name: str) -> str | None:
+        """Return the status word of a row, None for a half row."""
+        return self.info(name).get("status")
+
+    def until_status(self, name: str, wanted: str, within_s: float = PATIENCE_S) -> float:
+        """Wait for a status word; returns the seconds it took."""
+        return until(f"row {name}", lambda: self.status(name), lambda found: found == wanted, within_s)
+
+    def promote(self) -> Answer:
+        """SET REPLICATION ROLE TO MAIN."""
+        return self.ask("SET REPLICATION ROLE TO MAIN")
+
+    def demote(self) -> Answer:
+        """SET REPLICATION ROLE TO REPLICA on its port."""
+        return self.ask(self.demotion)
+
+    @property
+    def demotion(self) -> str:
+        """The query that makes it a REPLICA."""
+        return f"SET REPLICATION ROLE TO REPLICA WITH PORT {self.port}"
+
+    def registration(self, replica: Server, mode: str) -> str:
+        """Return the query that registers another instance under its name."""
+        return f'REGISTER REPLICA {replica.name} {mode} TO "{replica.address}"'
+
+    def register(self, replica: Server, mode: str) -> None:
+        """Register and wait for `ready`."""
+        self.ask(self.registration(replica, mode))
+        self.until_status(replica.name, "ready")
+
+    def init_file(self) -> str:
+        """Write the init file that boots it as REPLICA (Q1); returns the flag."""
+        file = self.folder / f"{self.name}.cypherl"
+        file.write_text(f"{self.demotion};\n")
+        return f"--init-file={file}"
+
+
+class Servers:
+    """The instances of a test; whatever still runs at the end is killed.
+
+    Attributes:
+        fake: Whether the binary is `memgraph-ha-fake`; then chances can be forced, see `hazards`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.fake: Final = _is_fake()
+        self._folder = folder
+        self._servers: list[Server] = []
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Kill what still runs."""
+        for server in self._servers:
+            if server.process is not None:
+                server.process.kill()
+                server.process.wait(PATIENCE_S)
+
+    def new(self, name: str, *flags: str, **environment: str) -> Server:
+        """Return an instance that is not started; `environment` is added to the process's."""
+        server = Server(name, self._folder, flags, environment)
+        self._servers.append(server)
+        return server
+
+    def start(self, name: str, *flags: str, **environment: str) -> Server:
+        """Return a started instance: MAIN, empty, without rows."""
+        server = self.new(name, *flags, **environment)
+        server.start()
+        return server
+
+    def cluster(self, modes: Mapping[str, str], *flags: str) -> list[Server]:
+        """Return MAIN `a` and a `ready` replica for each name in `modes`."""
+        names: Iterable[str] = ("a", *modes)
+        servers = [self.new(name, *flags) for name in names]
+        for server in servers:
+            server.launch()
+        for server in servers:
+            until(f"{server.name}'s Bolt", server.role, lambda role: role == "main")
+        main, *replicas = servers
+        for replica in replicas:
+            replica.demote()
+            main.register(replica, modes[replica.name])
+        return servers
+
+    def pair(self, mode: str, *flags: str) -> tuple[Server, Server]:
+        """Return MAIN `a` and its `ready` replica `b`."""
+        main, replica = self.cluster({"b": mode}, *flags)
+        return main, replica
+
+    def hazards(self, play: str) -> tuple[str, ...]:
+        """Return the flag that makes the fake's chances `always` or `never` come true; nothing for a real server."""
+        return (f"--fake-hazards={play}",) if self.fake else ()

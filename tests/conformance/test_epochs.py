@@ -1,0 +1,123 @@
+"""Durability of the epoch (Q3) and the database's uuid (Q13)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conformance import expected
+from tests.conformance.questions import holds
+from tests.conformance.servers import NOOP, Refusal, Server, Servers
+
+
+def _promoted_and_killed(servers: Servers, mode: str, protection: str, *, extra: bool) -> tuple[Server, Server]:
+    """Promote `b`, do something, kill and restart it; `a`, perhaps one commit ahead, becomes a REPLICA.
+
+    Returns:
+        The new MAIN `b` and the old one.
+    """
+    old, new = servers.pair(mode)
+    old.ask("UNWIND range(1, 10) AS i CREATE (:N)")
+    new.kill()
+    if extra:
+        old.refusal("CREATE (:Extra)")
+    old.kill()
+    new.start()
+    new.promote()
+    if protection:
+        new.ask(protection)
+    new.restart()
+    assert new.role() == "main"
+    old.start(old.init_file())
+    assert old.role() == "replica"
+    return new, old
+
+
+@pytest.mark.parametrize(
+    "protection",
+    [
+        NOOP,
+        pytest.param("CREATE (:Write)", marks=pytest.mark.slow),
+        pytest.param("CREATE SNAPSHOT", marks=pytest.mark.slow),
+    ],
+)
+@holds("Q3", "S:rejoin")
+def test_one_commit_or_snapshot_makes_the_new_epoch_durable(servers: Servers, protection: str) -> None:
+    """The old MAIN with an extra commit is found out: Error 3."""
+    new, old = _promoted_and_killed(servers, "SYNC", protection, extra=True)
+    assert old.count("Extra") == 1
+    assert new.refusal(new.registration(old, "SYNC")) == Refusal.client(expected.cannot_register("a", 3))
+
+
+@pytest.mark.parametrize(
+    "protection",
+    [
+        "",
+        pytest.param("FREE MEMORY", marks=pytest.mark.slow),
+        pytest.param("MATCH (n:Nope) SET n.x = 1", marks=pytest.mark.slow),
+    ],
+)
+@holds("Q3")
+def test_without_a_commit_the_extra_commit_is_not_detected(servers: Servers, protection: str) -> None:
+    """REGISTER is ok, the row is `ready` with behind +2 or more, and the data differs."""
+    new, old = _promoted_and_killed(servers, "SYNC", protection, extra=True)
+    assert new.refusal(new.registration(old, "STRICT_SYNC")) is None
+    info = new.info("a")
+    assert (info["status"], info["behind"] > 0) == ("ready", True)
+    assert (old.count("Extra"), new.count("Extra")) == (1, 0)
+
+
+@pytest.mark.slow
+@holds("Q3")
+def test_an_undetected_difference_ends_with_a_green_row_in_strict_sync(servers: Servers) -> None:
+    """The first two writes are aborted, then all go through, and the extra node stays where it is."""
+    new, old = _promoted_and_killed(servers, "SYNC", "", extra=True)
+    new.ask(new.registration(old, "STRICT_SYNC"))
+    refusals = []
+    for _ in range(4):
+        refusals.append(new.refusal("CREATE (:Later)"))
+        new.until_status("a", "ready", 10)
+    assert Refusal.transient(expected.STRICT_ABORTED) in refusals[:2]
+    assert refusals[2:] == [None, None]
+    assert (old.count("Extra"), new.count("Extra")) == (1, 0)
+    assert new.info("a")["behind"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["SYNC", "STRICT_SYNC"])
+@holds("Q3", "S:rejoin")
+def test_without_an_extra_commit_the_old_main_is_taken_back(servers: Servers, mode: str) -> None:
+    """In STRICT_SYNC there is none to begin with: the write was aborted."""
+    new, old = _promoted_and_killed(servers, mode, "", extra=mode == "STRICT_SYNC")
+    new.register(old, mode)
+    assert new.refusal("CREATE (:N)") is None
+    assert (old.count(), new.count(), old.count("Extra")) == (11, 11, 0)
+
+
+@holds("Q13")
+def test_the_uuid_is_mains_after_registration_and_stays(servers: Servers) -> None:
+    """Two fresh ones differ, SET ROLE keeps it, registration gives MAIN's, restarts and promotion keep that."""
+    main, replica = servers.start("a"), servers.start("b")
+
+    def uuid_of(server: Server) -> str:
+        return str(server.storage()["database_uuid"])
+
+    mains, own = uuid_of(main), uuid_of(replica)
+    assert mains != own
+    replica.demote()
+    assert uuid_of(replica) == own
+    main.ask("CREATE (:N)")
+    main.register(replica, "STRICT_SYNC")
+    assert uuid_of(replica) == mains
+    replica.restart()
+    assert uuid_of(replica) == mains
+    main.kill()
+    replica.promote()
+    replica.ask(NOOP)
+    assert uuid_of(replica) == mains
+    main.start(main.init_file())
+    replica.register(main, "ASYNC")
+    assert uuid_of(main) == mains
+    main.terminate()
+    main.wipe()
+    main.start()
+    assert uuid_of(main) != mains

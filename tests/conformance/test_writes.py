@@ -1,0 +1,144 @@
+"""Writes on MAIN while its replica is dead or frozen (raw recording f; Q4)."""
+
+from __future__ import annotations
+
+import time
+
+import neo4j
+import pytest
+from neo4j.exceptions import ClientError
+
+from tests.conformance import expected
+from tests.conformance.load import background, timed
+from tests.conformance.questions import holds
+from tests.conformance.servers import Refusal, Servers, until
+
+SYNC = Refusal.transient(expected.SYNC_UNCONFIRMED)
+STRICT = Refusal.transient(expected.STRICT_ABORTED)
+
+
+@pytest.mark.parametrize(
+    ("mode", "refusal", "kept"),
+    [("SYNC", SYNC, 2), ("STRICT_SYNC", STRICT, 0), pytest.param("ASYNC", None, 2, marks=pytest.mark.slow)],
+)
+@holds("S:writes", "S:codes", "S:staleness")
+def test_writes_with_a_dead_replica(servers: Servers, mode: str, refusal: Refusal | None, kept: int) -> None:
+    """SYNC errs and commits, STRICT_SYNC errs and rolls back, ASYNC goes on; back again all is level."""
+    main, replica = servers.pair(mode)
+    replica.kill()
+    before = time.monotonic()
+    assert main.refusal("CREATE (:W1)") == refusal
+    assert main.refusal("CREATE (:W2)") == refusal
+    assert time.monotonic() - before < 3
+    assert main.count("W1") + main.count("W2") == kept
+    until("the row", lambda: main.status("b"), lambda status: status == "invalid")
+    replica.start()
+    assert main.until_status("b", "ready", 10) < 10
+    assert replica.count() == main.count() == kept
+    assert main.refusal("CREATE (:W3)") is None
+    until("the replica", replica.count, lambda count: count == kept + 1)
+
+
+@holds("S:codes", "S:writes")
+def test_the_same_failure_is_a_client_error_at_commit(servers: Servers) -> None:
+    """From COMMIT of an explicit transaction it is a ClientError, so `execute_write` tries once; it is applied once."""
+    main, replica = servers.pair("SYNC")
+    replica.kill()
+    attempts = 0
+
+    def create(transaction: neo4j.ManagedTransaction) -> None:
+        nonlocal attempts
+        attempts += 1
+        transaction.run("CREATE (:Managed)").consume()
+
+    with main.driver(max_transaction_retry_time=5) as driver, driver.session() as session:
+        transaction = session.begin_transaction()
+        transaction.run("CREATE (:T)").consume()
+        with pytest.raises(ClientError) as by_hand:
+            transaction.commit()
+        with pytest.raises(ClientError) as managed:
+            session.execute_write(create)
+    for caught in (by_hand, managed):
+        assert Refusal.of(caught.value) == Refusal.client(expected.SYNC_UNCONFIRMED)
+    assert (attempts, main.count("T"), main.count("Managed")) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("mode", "refusal", "indexes"), [pytest.param("SYNC", SYNC, 1, marks=pytest.mark.slow), ("STRICT_SYNC", STRICT, 0)]
+)
+@holds("S:writes", "Q21")
+def test_schema_changes_with_a_dead_replica(servers: Servers, mode: str, refusal: Refusal, indexes: int) -> None:
+    """An index follows the mode, a constraint stays in both, a trigger is not asked about at all."""
+    main, replica = servers.pair(mode)
+    replica.kill()
+    assert main.refusal("CREATE INDEX ON :N(i)") == refusal
+    assert len(main.rows("SHOW INDEX INFO")) == indexes
+    assert main.refusal("CREATE CONSTRAINT ON (n:N) ASSERT EXISTS (n.i)") == refusal
+    assert main.rows("SHOW CONSTRAINT INFO") == [["exists", "N", "i", ""]]
+    trigger = main.ask("CREATE TRIGGER t1 ON CREATE AFTER COMMIT EXECUTE CREATE (:Trig)")
+    assert trigger.notes == {"CreateTrigger": "Created trigger t1."}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("mode", "refusal", "kept"), [("SYNC", SYNC, 1), ("STRICT_SYNC", STRICT, 0)])
+@holds("S:hang", "S:writes", "Q4")
+def test_a_commit_on_a_frozen_replica_hangs_30_s_and_reads_with_it(
+    servers: Servers, mode: str, refusal: Refusal, kept: int
+) -> None:
+    """RETURN 1 waits till the end; role, rows, version and a new login do not; DROP is refused at once."""
+    main, replica = servers.pair(mode)
+    replica.freeze()
+    with background() as pool:
+        write = timed(pool, main, "CREATE (:W)")
+        main.until_status("b", "replicating", 5)
+        read = timed(pool, main, "RETURN 1")
+        for query in ("SHOW REPLICATION ROLE", "SHOW REPLICAS", "SHOW VERSION", "SHOW CONFIG", "SHOW TRANSACTIONS"):
+            took, refused = timed(pool, main, query).result(5)
+            assert (refused, took < 2) == (None, True), query
+        took, refused = timed(pool, main, "DROP REPLICA b").result(5)
+        assert (refused, took < 2) == (Refusal.client(expected.DROP_BUSY), True)
+        took, refused = timed(pool, main, main.demotion).result(5)
+        assert refused == Refusal.client(expected.CANNOT_DEMOTE)
+        took, refused = write.result(60)
+        assert refused == refusal
+        assert 29 < took < 39
+        assert read.result(5)[0] > 25
+    assert main.count("W") == kept
+
+
+@pytest.mark.parametrize("release", ["kill", pytest.param("thaw", marks=pytest.mark.slow)])
+@holds("Q4")
+def test_what_frees_a_writer_that_hangs(servers: Servers, release: str) -> None:
+    """Killing the frozen replica ends the write with its error at once, thawing it lets the write succeed late."""
+    main, replica = servers.pair("STRICT_SYNC")
+    replica.freeze()
+    with background() as pool:
+        write = timed(pool, main, "CREATE (:W)")
+        main.until_status("b", "replicating", 5)
+        time.sleep(1)  # nothing happens for this long
+        assert not write.done()
+        if release == "kill":
+            replica.kill()
+        else:
+            replica.thaw()
+        _, refusal = write.result(5)
+    assert refusal == (STRICT if release == "kill" else None)
+    if release == "kill":
+        main.until_status("b", "invalid")
+        assert main.refusal("DROP REPLICA b") is None
+        assert main.refusal("CREATE (:W2)") is None
+    else:
+        assert (main.count("W"), replica.count("W")) == (1, 1)
+
+
+@holds("S:writes")
+def test_async_writes_do_not_wait_for_a_frozen_replica(servers: Servers) -> None:
+    """They are acknowledged at once and arrive when it goes on."""
+    main, replica = servers.pair("ASYNC")
+    replica.freeze()
+    before = time.monotonic()
+    for _ in range(3):
+        assert main.refusal("CREATE (:W)") is None
+    assert time.monotonic() - before < 3
+    replica.thaw()
+    until("the replica", replica.count, lambda count: count == 3)

@@ -1,0 +1,241 @@
+"""Rules A10, A30 and K10: attaching the standby and the ASYNC replicas, and who reached the reign."""
+
+from collections.abc import Callable
+
+import pytest
+from attrs import evolve
+
+from memgraph_ha.core.commands import RegisterReplica, WriteRecord
+from memgraph_ha.core.facts import Miss
+from memgraph_ha.core.messages import ErrorClass
+from memgraph_ha.core.names import Address, InstanceName, RowName
+from memgraph_ha.core.record import Fallback
+from memgraph_ha.core.topology import Mode, RowStatus, StorageMode
+from tests.core.changes import (
+    a_registration,
+    data_unknown,
+    gate_shut,
+    gone,
+    is_main,
+    just_failed,
+    misses,
+    new_term,
+    place,
+    recorded,
+    refuses,
+    required,
+    restarted,
+    rows,
+    rows_unknown,
+    scene,
+    tried,
+    wiped,
+)
+from tests.core.scenes import ALONE, ATTACHED, BEGUN, DURABLE, EMPTY, LOST
+from tests.core.views import (
+    DATA,
+    HEALTHY,
+    M0,
+    M1,
+    M2,
+    NOW,
+    TOKEN,
+    Scene,
+    SceneChange,
+    assert_stopped,
+    async_row,
+    decided,
+    replication_of,
+    run_of,
+    strict_row,
+)
+
+LONELY = HEALTHY.but(rows(strict_row()))
+"""The ASYNC replica m2 has no row."""
+
+RISEN = HEALTHY.but(recorded(level=((M0, 4), (M1, 4), (M2, 2))))
+"""m2 is ready, but its recorded level is of an earlier reign."""
+
+
+def seen_with(**changes: object) -> Callable[[InstanceName], SceneChange]:
+    """A change of one instance, which is named later."""
+    return lambda name: place(name, **changes)
+
+
+NOT_ATTACHABLE = [
+    pytest.param(seen_with(asked_s=NOW - 1.1), "it does not answer", id="old answer"),
+    pytest.param(lambda name: misses(name, Miss.TIMED_OUT, 1, 0.0), "it does not answer", id="missed since"),
+    pytest.param(is_main, "it is not a REPLICA", id="a MAIN"),
+    pytest.param(seen_with(port_open=False), "its replication port is not known to be open", id="port closed"),
+    pytest.param(seen_with(port_open=None), "its replication port is not known to be open", id="port unknown"),
+    pytest.param(
+        seen_with(port_asked_s=NOW - 3.1), "its replication port is not known to be open", id="port looked at long ago"
+    ),
+    pytest.param(data_unknown, "its data set is not known yet", id="data unknown"),
+    pytest.param(seen_with(data_run="run-x"), "its data set is not known yet", id="data of another run"),
+    pytest.param(seen_with(uuid="another"), "it holds another data set (another)", id="other data"),
+    pytest.param(
+        seen_with(storage_mode=StorageMode.ANALYTICAL), "its storage mode is IN_MEMORY_ANALYTICAL", id="analytical"
+    ),
+]
+"""Why a REPLICA cannot be registered now."""
+
+
+# --- A10 ----------------------------------------------------------------------------------------------
+
+
+def attached(old: Scene) -> tuple[WriteRecord, RegisterReplica]:
+    """The two commands that attach m0 to m1 as the next numbered standby."""
+    numbered = evolve(old.recorded, row_seq=8, fallback=None)
+    register = RegisterReplica(
+        instance=M1,
+        run=run_of(M1),
+        generation=5,
+        row=RowName("m0_8"),
+        replica=M0,
+        replica_run=run_of(M0, 2),
+        address=replication_of(M0),
+        mode=Mode.STRICT_SYNC,
+        database_uuid=DATA,
+    )
+    return WriteRecord(expected=TOKEN, record=numbered), register
+
+
+CLOSED = ALONE.but(
+    recorded(opened=False, unprotected=False, fallback=Fallback(instance=M0, run=None)), required, gate_shut()
+)
+"""`required`: the reign is not open before its standby is attached and proven."""
+
+
+@pytest.mark.parametrize(
+    "old", [ALONE, ALONE.but(wiped(M0)), CLOSED], ids=["with data", "empty", "required, still the fallback"]
+)
+def test_the_standby_is_registered_in_its_final_mode(old: Scene) -> None:
+    """First the number rises and `fallback` ends, then REGISTER STRICT_SYNC (transcripts Q8b, 20 of 20)."""
+    assert decided(old, "A10").commands == attached(old)
+
+
+@pytest.mark.parametrize(
+    ("old", "guard"),
+    [
+        pytest.param(EMPTY, "MAIN serves and there is another one", id="no record"),
+        pytest.param(LOST, "MAIN serves and there is another one", id="MAIN is lost"),
+        pytest.param(BEGUN.but(restarted(M0)), "MAIN serves and there is another one", id="MAIN is a REPLICA"),
+        pytest.param(ALONE.but(new_term), "MAIN serves and there is another one", id="no commit in our term"),
+        pytest.param(ALONE.but(scene(places=(ALONE.place(M1),))), "MAIN serves and there is another one", id="alone"),
+        pytest.param(ALONE.but(place(M0, run=None)), "MAIN serves and there is another one", id="never answered"),
+        pytest.param(
+            ALONE.but(recorded(opened=False, unprotected=False)), "the reign is open", id="preferred, not open"
+        ),
+        pytest.param(HEALTHY, "MAIN has no row of it", id="named, with its row"),
+        pytest.param(HEALTHY.but(rows(async_row())), "MAIN has no row of it", id="named, without: un-named first"),
+        pytest.param(ALONE.but(rows_unknown), "MAIN has no row of it", id="rows unknown"),
+        pytest.param(ATTACHED, "MAIN has no row of it", id="attached"),
+        pytest.param(
+            ALONE.but(rows(strict_row("by-hand", M0, RowStatus.RECOVERY))), "MAIN has no row of it", id="another row"
+        ),
+        pytest.param(ALONE.but(recorded(rebuild=frozenset({M0}))), "it can be attached", id="to be rebuilt"),
+        pytest.param(
+            ALONE.but(tried(evolve(a_registration(ALONE, M0), replica_run=run_of(M0, 2)))),
+            "the pause after the last try is over",
+            id="just tried",
+        ),
+    ],
+)
+def test_a_standby_that_is_not_free_is_not_registered(old: Scene, guard: str) -> None:
+    """The nearest misses of the registration."""
+    assert_stopped(old, "A10", guard)
+
+
+@pytest.mark.parametrize(("change", "evidence"), NOT_ATTACHABLE)
+def test_a_standby_that_is_not_ready_for_it_is_not_registered(
+    change: Callable[[InstanceName], SceneChange], evidence: str
+) -> None:
+    """A REGISTER that would fail is not sent: it would leave a half row."""
+    assert_stopped(ALONE.but(change(M0)), "A10", "it can be attached", evidence)
+
+
+def test_a_diverged_standby_is_asked_again_after_a_minute_or_in_another_run() -> None:
+    """Nothing but a rebuild changes that answer (transcripts, "Rejoin of an old main")."""
+    this_run = evolve(a_registration(ALONE, M0), replica_run=run_of(M0, 2))
+    for ago_s, waits in ((6.0, True), (59.0, True), (61.0, False)):
+        old = ALONE.but(tried(this_run, error=ErrorClass.DIVERGED, ago_s=ago_s))
+        if waits:
+            assert_stopped(old, "A10", "the pause after the last try is over")
+        else:
+            decided(old, "A10")
+    decided(ALONE.but(tried(a_registration(ALONE, M0), error=ErrorClass.DIVERGED, ago_s=0.05)), "A10")
+
+
+# --- A30 ----------------------------------------------------------------------------------------------
+
+
+def test_an_async_replica_without_a_row_is_registered() -> None:
+    """Under its own name, ASYNC, while MAIN serves."""
+    expected = evolve(a_registration(HEALTHY, M2), run=run_of(M0))
+    decision = decided(LONELY, "A30")
+    assert decision.commands == (expected,)
+    assert decision.route.permit is not None
+    assert expected.mode is Mode.ASYNC
+    decided(LONELY.but(wiped(M2)), "A30")
+
+
+@pytest.mark.parametrize(
+    ("old", "guard", "evidence"),
+    [
+        pytest.param(DURABLE, "MAIN serves and its rows are known", "", id="not open"),
+        pytest.param(EMPTY, "MAIN serves and its rows are known", "", id="no record"),
+        pytest.param(LONELY.but(refuses(M0)), "MAIN serves and its rows are known", "", id="MAIN is lost"),
+        pytest.param(LONELY.but(rows_unknown), "MAIN serves and its rows are known", "", id="rows unknown"),
+        pytest.param(LONELY.but(new_term), "MAIN serves and its rows are known", "", id="no commit in our term"),
+        pytest.param(HEALTHY, "an ASYNC replica has no row", "each has one", id="attached"),
+        pytest.param(LONELY.but(just_failed(RegisterReplica)), "it can be attached", "m2", id="just tried"),
+    ],
+)
+def test_an_async_replica_is_not_registered_twice_or_early(old: Scene, guard: str, evidence: str) -> None:
+    """The nearest misses of the registration."""
+    assert_stopped(old, "A30", guard, evidence)
+
+
+@pytest.mark.parametrize(("change", "evidence"), [*NOT_ATTACHABLE, pytest.param(gone, "it does not answer", id="gone")])
+def test_an_async_replica_that_is_not_ready_for_it_is_not_registered(
+    change: Callable[[InstanceName], SceneChange], evidence: str
+) -> None:
+    """As with the standby: what would fail is not sent."""
+    assert_stopped(LONELY.but(change(M2)), "A30", "it can be attached", evidence)
+
+
+# --- K10 ----------------------------------------------------------------------------------------------
+
+
+def test_who_reached_the_reign_is_noted() -> None:
+    """A row that is ready raises its instance's level: a rebuild may rely on it later."""
+    raised = evolve(RISEN.recorded, level=((M0, 4), (M1, 4), (M2, 4)))
+    assert decided(RISEN, "K10").commands == (WriteRecord(expected=TOKEN, record=raised),)
+
+
+@pytest.mark.parametrize(
+    ("old", "guard", "evidence"),
+    [
+        pytest.param(EMPTY, "MAIN's rows are known", "", id="no record"),
+        pytest.param(DURABLE, "MAIN's rows are known", "", id="not open"),
+        pytest.param(RISEN.but(rows_unknown), "MAIN's rows are known", "", id="rows unknown"),
+        pytest.param(RISEN.but(scene(noops=())), "MAIN's rows are known", "", id="no commit yet"),
+        pytest.param(HEALTHY, "somebody's level rose", "nobody's did", id="noted already"),
+        pytest.param(
+            RISEN.but(rows(strict_row(), async_row(status=RowStatus.REPLICATING))),
+            "somebody's level rose",
+            "nobody's did",
+            id="not ready",
+        ),
+        pytest.param(
+            RISEN.but(rows(strict_row(), evolve(async_row(), address=Address("10.9.9.9:10000")))),
+            "somebody's level rose",
+            "nobody's did",
+            id="an address of nobody",
+        ),
+    ],
+)
+def test_a_level_is_noted_once_and_only_when_reached(old: Scene, guard: str, evidence: str) -> None:
+    """The nearest misses of the note."""
+    assert_stopped(old, "K10", guard, evidence)

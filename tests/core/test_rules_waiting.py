@@ -1,0 +1,202 @@
+"""Rules Y and Z: what is waited for, by name, and that nothing is."""
+
+import pytest
+
+from memgraph_ha.core.commands import CommitNoop, RegisterReplica
+from memgraph_ha.core.decision import Hold
+from memgraph_ha.core.topology import RowStatus
+from tests.core.changes import (
+    gate_shut,
+    gone,
+    just_failed,
+    new_term,
+    place,
+    recorded,
+    required,
+    rows,
+    rows_unknown,
+    scene,
+    standby_row,
+    unnamed_for,
+    unprotected,
+    wiped,
+)
+from tests.core.scenes import ALONE, ATTACHED, EMPTY, PROMOTED
+from tests.core.views import (
+    HEALTHY,
+    M0,
+    M1,
+    M2,
+    NOW,
+    Scene,
+    SceneChange,
+    assert_stopped,
+    async_row,
+    decided,
+    strict_row,
+)
+
+SHUT = HEALTHY.but(new_term, just_failed(CommitNoop))
+"""A new leader's first commit failed a moment ago."""
+
+WAITING = HEALTHY.but(required, unnamed_for(60), gone(M1), rows(async_row()), gate_shut())
+"""`required`: the standby is gone, and writes wait for it."""
+
+SINGLE = HEALTHY.but(unprotected, gone(M1), rows(async_row()))
+"""`preferred`: MAIN serves alone, and the record says so."""
+
+LONELY = HEALTHY.but(rows(strict_row()), gone(M2))
+"""The ASYNC replica is gone and has no row."""
+
+
+def test_a_shut_gateway_says_why_and_how_the_last_try_ended() -> None:
+    """With MAIN alive and nothing to do now, what keeps read/write shut is said."""
+    decision = decided(SHUT, "Y10")
+    assert (decision.commands, decision.hold, decision.route.permit) == ((), Hold.BACKING_OFF, None)
+    assert decision.reason == "the first commit of our term is not acknowledged yet; last try: refused (it says no)"
+    assert decision.route.hold, "new connections are held, not refused"
+
+
+def test_a_reign_that_cannot_be_opened_yet_says_so() -> None:
+    """Also between two tries of a reign's opening."""
+    assert "reign 5 of m1 is not open yet" in decided(PROMOTED.but(just_failed(CommitNoop)), "Y10").reason
+
+
+@pytest.mark.parametrize(
+    ("change", "lack"),
+    [
+        (scene(), "m1: it does not answer"),
+        (recorded(rebuild=frozenset({M1})), "m1 must be rebuilt"),
+        (standby_row(RowStatus.RECOVERY), "row m1_7 is recovery"),
+        (scene(places=(WAITING.place(M0),)), "the cluster has no second eligible instance"),
+    ],
+    ids=["gone", "to be rebuilt", "catching up", "none"],
+)
+def test_required_waits_for_a_standby_by_name(change: SceneChange, lack: str) -> None:
+    """`required`: writes wait, and what the standby lacks is said."""
+    old = WAITING.but(recorded(unprotected=True), change)
+    decision = decided(old, "Y10")
+    assert (decision.commands, decision.hold, decision.route.permit) == ((), Hold.WAITING_FOR_STANDBY, None)
+    assert lack in decision.reason
+
+
+def test_required_waits_when_its_row_is_gone() -> None:
+    """Without a whole STRICT_SYNC row nothing may be acknowledged."""
+    decision = decided(WAITING, "Y10")
+    assert decision.hold is Hold.WAITING_FOR_STANDBY
+    assert "MAIN has no whole STRICT_SYNC row of the standby" in decision.reason
+
+
+@pytest.mark.parametrize("served", [HEALTHY, SINGLE, EMPTY], ids=["healthy", "single", "no record"])
+def test_an_open_gateway_is_not_explained(served: Scene) -> None:
+    """While read/write is open, or bootstrap speaks, Y10 has nothing to say."""
+    assert_stopped(served, "Y10", "read/write is shut")
+
+
+@pytest.mark.parametrize(
+    ("old", "lack"),
+    [
+        (SINGLE, "m1: it does not answer"),
+        (SINGLE.but(recorded(rebuild=frozenset({M1}))), "m1 must be rebuilt: stop it, empty its data directory"),
+        (SINGLE.but(standby_row(RowStatus.RECOVERY)), "row m1_7 is recovery"),
+        (SINGLE.but(scene(places=(SINGLE.place(M0),))), "the cluster has no second eligible instance"),
+        (
+            ALONE.but(just_failed(RegisterReplica, M0)),
+            "m0 is attached next; last try: refused (it says no)",
+        ),
+        (
+            ATTACHED.but(just_failed(CommitNoop), recorded(level=((M0, 5), (M1, 5), (M2, 5)))),
+            "row m0_8 is ready; last try: refused (it says no)",
+        ),
+    ],
+    ids=["gone", "to be rebuilt", "catching up", "none", "backing off", "proof backing off"],
+)
+def test_a_main_that_serves_alone_says_what_its_standby_lacks(old: Scene, lack: str) -> None:
+    """Nothing waits without a name, and the reason says what would end it."""
+    decision = decided(old, "Y20")
+    assert (decision.commands, decision.hold) == ((), Hold.UNPROTECTED)
+    assert lack in decision.reason
+    assert decision.route.permit is not None
+
+
+def test_required_waits_while_its_row_blocks() -> None:
+    """`required`: with a STRICT_SYNC row that takes no commits the gateway is open, but every write waits."""
+    decision = decided(HEALTHY.but(required, unnamed_for(60), standby_row(RowStatus.INVALID)), "Y20")
+    assert (decision.commands, decision.hold) == ((), Hold.WAITING_FOR_STANDBY)
+    assert "waits for a proven standby; row m1_7 is invalid" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("durability", "hold", "says"),
+    [
+        (required, Hold.WAITING_FOR_STANDBY, "m0 waits for a proven standby; row m1_7 is invalid"),
+        (scene(), Hold.UNPROTECTED, "m0 serves without a proven standby; row m1_7 is invalid"),
+    ],
+    ids=["required", "preferred"],
+)
+def test_a_row_that_aborts_every_write_is_told_as_what_it_is(durability: SceneChange, hold: Hold, says: str) -> None:
+    """`required`: the gateway is open but writes wait, for the row aborts each; `preferred` soon goes on without it."""
+    decision = decided(HEALTHY.but(durability, unnamed_for(1), gone(M1), standby_row(RowStatus.INVALID)), "Y20")
+    assert (decision.hold, decision.reason) == (hold, says)
+    assert decision.route.permit is not None
+
+
+def test_a_named_standby_lacks_nothing() -> None:
+    """With a name, or without a record, Y20 has nothing to say."""
+    assert_stopped(HEALTHY, "Y20", "nobody is named")
+    assert_stopped(EMPTY, "Y20", "nobody is named")
+
+
+@pytest.mark.parametrize(
+    ("old", "lack"),
+    [
+        (LONELY, "m2: it does not answer"),
+        (HEALTHY.but(rows(strict_row()), just_failed(RegisterReplica)), "m2: it is attached next; last try: refused"),
+        (HEALTHY.but(rows(strict_row(), async_row(status=RowStatus.INVALID))), "m2: its row is invalid"),
+        (HEALTHY.but(rows(strict_row()), place(M2, uuid="another")), "m2: it holds another data set"),
+    ],
+    ids=["gone", "backing off", "invalid", "other data"],
+)
+def test_a_missing_async_replica_is_named(old: Scene, lack: str) -> None:
+    """Reads from it are stale or refused; that is said, and nothing is held up."""
+    decision = decided(old, "Y30")
+    assert (decision.commands, decision.hold) == ((), Hold.REPLICA_MISSING)
+    assert lack in decision.reason
+    assert decision.route.permit is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "guard", "evidence"),
+    [
+        pytest.param(LONELY.but(rows_unknown), "MAIN's rows are known", "", id="rows unknown"),
+        pytest.param(HEALTHY, "an ASYNC replica is missing", "none is", id="attached"),
+        pytest.param(
+            HEALTHY.but(rows(strict_row(), async_row(status=RowStatus.RECOVERY))),
+            "an ASYNC replica is missing",
+            "none is",
+            id="catching up",
+        ),
+        pytest.param(
+            HEALTHY.but(rows(strict_row(), async_row(status=RowStatus.REPLICATING))),
+            "an ASYNC replica is missing",
+            "none is",
+            id="replicating",
+        ),
+    ],
+)
+def test_an_attached_async_replica_is_not_missing(old: Scene, guard: str, evidence: str) -> None:
+    """The nearest misses of the note."""
+    assert_stopped(old, "Y30", guard, evidence)
+
+
+def test_a_healthy_cluster_is_left_alone() -> None:
+    """No command, no hold, the permit stands, and nothing is looked at before a second."""
+    decision = decided(HEALTHY, "Z99")
+    assert (decision.commands, decision.hold, decision.look) == ((), None, ())
+    assert decision.wake_at_s == NOW + 1
+    assert decision.route.permit == HEALTHY.gate
+
+
+def test_a_replica_that_was_wiped_behind_its_row_is_not_our_business_yet() -> None:
+    """While MAIN's row of it is healthy, what an ASYNC replica says of itself changes nothing."""
+    assert decided(HEALTHY.but(wiped(M2)), "Z99").commands == ()

@@ -1,0 +1,362 @@
+"""A readable builder of views: a scene is what has been seen, a change turns it into another.
+
+`HEALTHY` is the base: record open in generation 4, MAIN m0, standby m1 named, m2 ASYNC. Every scene goes through
+`observe`, so that the views are ones that facts can lead to. Changes stand in `changes.py`.
+"""
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Final
+
+from attrs import evolve, frozen
+
+from memgraph_ha.core.candidate import Candidate, Rejection, choose
+from memgraph_ha.core.decide import decide, explain
+from memgraph_ha.core.decision import Decision, Unmet
+from memgraph_ha.core.facts import (
+    CommandEnded,
+    Fact,
+    GapSeen,
+    GateSeen,
+    LeaseSeen,
+    MembersSeen,
+    NoopSeen,
+    Outcome,
+    PortSeen,
+    ProbeMissed,
+    RecordSeen,
+    RecordTrouble,
+    RoleSeen,
+    RowsSeen,
+    ServerSeen,
+    StorageSeen,
+)
+from memgraph_ha.core.names import Address, Incarnation, InstanceName, RowName, RunId, Token
+from memgraph_ha.core.observed import Observed, observe
+from memgraph_ha.core.permit import Permit
+from memgraph_ha.core.policy import Policy
+from memgraph_ha.core.record import Change, ChangeKind, Record, Standby
+from memgraph_ha.core.topology import Member, Mode, Role, Row, RowStatus, StorageMode
+from memgraph_ha.core.view import View
+
+NOW: Final = 1000.0
+"""The monotonic clock of every scene, seconds."""
+WALL: Final = 1_700_000_000.0
+"""The wall clock of every scene, seconds since 1970."""
+CLUSTER: Final = "cluster-1"
+DATA: Final = "data-set-1"
+"""The recorded database_uuid."""
+M0, M1, M2 = InstanceName("m0"), InstanceName("m1"), InstanceName("m2")
+TOKEN: Final = Token("token-1")
+DEFAULTS: Final = Policy()
+
+
+def run_of(name: InstanceName, life: int = 1) -> RunId:
+    """Name the n-th run of an instance."""
+    return RunId(f"run-{name}-{life}")
+
+
+def incarnation_of(name: InstanceName, life: int = 1) -> Incarnation:
+    """Name the n-th process of an instance, as the platform would."""
+    return Incarnation(f"pid-{name}-{life}")
+
+
+def replication_of(name: InstanceName) -> Address:
+    """Where MAIN replicates to."""
+    return Address(f"10.0.0.{int(name[1:]) + 1}:{10000 + int(name[1:])}")
+
+
+@frozen(kw_only=True)
+class Place:
+    """What has been seen of one instance; None means: nothing was.
+
+    Attributes:
+        asked_s: When its role was last asked; ``data_asked_s`` and ``port_asked_s`` likewise.
+        rows_bad_s: Since when its rows have looked as they do, if longer than the last answer.
+        misses: Probes that failed; ``missed_before`` were filed before its answer.
+    """
+
+    name: InstanceName
+    incarnation: Incarnation | None
+    run: RunId | None
+    role: Role = Role.REPLICA
+    asked_s: float = NOW - 0.1
+    uuid: str | None = DATA
+    empty: bool = False
+    storage_mode: StorageMode = StorageMode.TRANSACTIONAL
+    data_run: RunId | None = None
+    data_asked_s: float = NOW - 0.1
+    flush_every: int | None = 1
+    port_open: bool | None = True
+    port_asked_s: float = NOW - 0.5
+    rows: tuple[Row, ...] | None = None
+    rows_run: RunId | None = None
+    rows_asked_s: float = NOW - 0.1
+    rows_bad_s: float | None = None
+    misses: tuple[ProbeMissed, ...] = ()
+    missed_before: tuple[ProbeMissed, ...] = ()
+
+    @property
+    def member(self) -> Member:
+        """The platform's line about it."""
+        bolt = Address(f"10.0.0.{int(self.name[1:]) + 1}:7687")
+        return Member(name=self.name, bolt=bolt, replication=replication_of(self.name), incarnation=self.incarnation)
+
+    def facts(self) -> list[Fact]:
+        """Everything that was reported of it."""
+        found: list[Fact] = [*self.missed_before]
+        if self.run is not None:
+            found.append(
+                RoleSeen(at_s=self.asked_s, asked_at_s=self.asked_s, instance=self.name, run=self.run, role=self.role)
+            )
+            found += self._details(self.run)
+        found += self.misses
+        return found
+
+    def _details(self, run: RunId) -> list[Fact]:
+        name, found = self.name, list[Fact]()
+        if self.uuid is not None:
+            found.append(
+                StorageSeen(
+                    at_s=self.data_asked_s,
+                    asked_at_s=self.data_asked_s,
+                    instance=name,
+                    run=self.data_run or run,
+                    uuid=self.uuid,
+                    empty=self.empty,
+                    mode=self.storage_mode,
+                )
+            )
+        if self.flush_every is not None:
+            found.append(
+                ServerSeen(at_s=0.0, instance=name, run=run, version="3.6.1", wal=True, flush_every=self.flush_every)
+            )
+        if self.port_open is not None:
+            at_s = self.port_asked_s
+            found.append(PortSeen(at_s=at_s, asked_at_s=at_s, instance=name, open=self.port_open))
+        if self.rows is not None:
+            times = (self.rows_asked_s,) if self.rows_bad_s is None else (self.rows_bad_s, self.rows_asked_s)
+            rows_run = self.rows_run or run
+            found += [
+                RowsSeen(at_s=at_s, asked_at_s=at_s, instance=name, run=rows_run, rows=self.rows) for at_s in times
+            ]
+        return found
+
+
+@frozen(kw_only=True)
+class Scene:
+    """Everything that one decision is made from, in the words of the tests.
+
+    Attributes:
+        record_since_s: When the record was first read as it is.
+        gate: What our gateway allows; ``gate_s`` since when.
+        gates: Whether a gateway has reported at all.
+        noops: No-op commits, oldest first.
+        ended: Commands that ended, oldest first.
+    """
+
+    places: tuple[Place, ...]
+    record: Record | None
+    record_since_s: float = NOW - 600
+    token: Token | None = TOKEN
+    trouble: RecordTrouble | None = None
+    record_was_read: bool = True
+    members_known: bool = True
+    cluster: str = CLUSTER
+    lease: LeaseSeen | None
+    gates: bool = True
+    gate: Permit | None = None
+    gate_s: float = NOW - 500
+    noops: tuple[NoopSeen, ...] = ()
+    ended: tuple[CommandEnded, ...] = ()
+    gap_at_s: float | None = None
+    policy: Policy = DEFAULTS
+    now_s: float = NOW
+    wall_s: float = WALL
+
+    def but(self, *changes: "SceneChange") -> "Scene":
+        """The same with changes, one after the other."""
+        return reduce(lambda scene, change: change(scene), changes, self)
+
+    def place(self, name: InstanceName) -> Place:
+        """What has been seen of that instance."""
+        return next(place for place in self.places if place.name == name)
+
+    @property
+    def recorded(self) -> Record:
+        """The record, in a scene that has one."""
+        assert self.record is not None
+        return self.record
+
+    def facts(self) -> list[Fact]:
+        """Every fact, in the order in which it was learnt where that matters."""
+        found: list[Fact] = []
+        if self.gap_at_s is not None:
+            found.append(GapSeen(at_s=self.gap_at_s, gap_s=3.0))
+        if self.members_known:
+            members = tuple(place.member for place in self.places)
+            found.append(MembersSeen(at_s=0.0, cluster=self.cluster, members=members))
+        if self.lease is not None:
+            found.append(self.lease)
+        if self.record_was_read:
+            found += [
+                RecordSeen(at_s=at_s, record=self.record, token=self.token, trouble=self.trouble, detail="the detail")
+                for at_s in (self.record_since_s, NOW)
+            ]
+        for place in self.places:
+            found += place.facts()
+        found += self.noops
+        found += self.ended
+        if self.gates:
+            found.append(GateSeen(at_s=self.gate_s, permit=self.gate))
+        return found
+
+    @property
+    def observed(self) -> Observed:
+        """The facts, filed."""
+        return reduce(observe, self.facts(), Observed())
+
+    @property
+    def view(self) -> View:
+        """What `decide` is given."""
+        return View(observed=self.observed, policy=self.policy, now_s=self.now_s, wall_s=self.wall_s)
+
+
+SceneChange = Callable[[Scene], Scene]
+"""Turns a scene into another; its name says what happened."""
+
+
+def strict_row(name: str = "m1_7", to: InstanceName = M1, status: RowStatus = RowStatus.READY, ts: int = 40) -> Row:
+    """A STRICT_SYNC row."""
+    return _row(name, to, Mode.STRICT_SYNC, status, ts)
+
+
+def async_row(name: str = "m2", to: InstanceName = M2, status: RowStatus = RowStatus.READY) -> Row:
+    """An ASYNC row."""
+    return _row(name, to, Mode.ASYNC, status, 40)
+
+
+def _row(name: str, to: InstanceName, mode: Mode, status: RowStatus, ts: int) -> Row:
+    half = status is RowStatus.HALF
+    return Row(
+        name=RowName(name),
+        address=replication_of(to),
+        mode=mode,
+        status=status,
+        ts=None if half else ts,
+        behind=None if half else 0,
+    )
+
+
+def noop(
+    main: InstanceName = M0,
+    witness: Standby | None = None,
+    *,
+    generation: int = 4,
+    asked_s: float = NOW - 0.5,
+    outcome: Outcome = Outcome.DONE,
+    row_ts: int | None = 40,
+    run: RunId | None = None,
+    detail: str = "",
+) -> NoopSeen:
+    """One no-op commit."""
+    return NoopSeen(
+        at_s=asked_s + 0.01,
+        asked_at_s=asked_s,
+        instance=main,
+        run=run or run_of(main),
+        generation=generation,
+        outcome=outcome,
+        witness=witness,
+        row_ts=row_ts if witness is not None else None,
+        detail=detail,
+    )
+
+
+STANDBY: Final = Standby(instance=M1, run=run_of(M1), row=RowName("m1_7"))
+"""The named standby of the base scene."""
+
+
+def _place(name: InstanceName) -> Place:
+    return Place(name=name, incarnation=incarnation_of(name), run=run_of(name))
+
+
+def permit_for(scene: Scene) -> Permit:
+    """The permit that the scene's record and lease allow to its MAIN's present life."""
+    main = scene.place(scene.recorded.main)
+    assert main.run is not None
+    assert main.incarnation is not None
+    assert scene.lease is not None
+    return Permit(
+        instance=main.name,
+        address=main.member.bolt,
+        run=main.run,
+        incarnation=main.incarnation,
+        generation=scene.recorded.generation,
+        valid_until_s=scene.lease.until_s - 1.0,
+    )
+
+
+def _healthy() -> Scene:
+    began = Change(
+        generation=4,
+        main=M0,
+        previous=M1,
+        kind=ChangeKind.SWITCHOVER,
+        standby=M1,
+        rule="L30",
+        reason="long ago",
+        at=WALL - 100_000,
+    )
+    record = Record(
+        cluster=CLUSTER,
+        generation=4,
+        main=M0,
+        main_run=run_of(M0),
+        opened=True,
+        standby=STANDBY,
+        fallback=None,
+        unprotected=False,
+        row_seq=7,
+        rebuild=frozenset(),
+        database_uuid=DATA,
+        level=((M0, 4), (M1, 4), (M2, 4)),
+        history=(began,),
+    )
+    rows = (strict_row(), async_row())
+    scene = Scene(
+        places=(evolve(_place(M0), role=Role.MAIN, rows=rows), _place(M1), _place(M2)),
+        record=record,
+        lease=LeaseSeen(at_s=NOW - 0.5, leading=True, until_s=NOW + 9, since_s=NOW - 500, floor_generation=4),
+        noops=(noop(witness=STANDBY),),
+    )
+    return evolve(scene, gate=permit_for(scene))
+
+
+HEALTHY: Final = _healthy()
+
+
+def answer(scene: Scene, rule: str) -> Decision | Unmet:
+    """What one rule says of a scene."""
+    return next(line.answer for line in explain(scene.view) if line.rule == rule)
+
+
+def decided(scene: Scene, rule: str) -> Decision:
+    """The decision of a scene, which must be that rule's."""
+    decision = decide(scene.view)
+    assert decision.rule == rule, f"{decision.rule} decided ({decision.reason}), not {rule}: {answer(scene, rule)}"
+    return decision
+
+
+def assert_stopped(scene: Scene, rule: str, guard: str, evidence: str = "") -> None:
+    """Check that the rule did not fire, and that `explain` names its guard and what it saw."""
+    found = answer(scene, rule)
+    assert isinstance(found, Unmet), f"{rule} fired: {found.reason}"
+    assert found.guard == guard
+    assert evidence in str(found.evidence)
+    assert decide(scene.view).rule != rule
+
+
+def chosen(scene: Scene) -> Candidate | tuple[Rejection, ...]:
+    """Who begins the next reign in that scene."""
+    return choose(scene.view)

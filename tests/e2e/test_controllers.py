@@ -1,0 +1,134 @@
+"""The controller is lost: between any two steps of a reign, beside a second one, frozen for longer than its lease."""
+
+import contextlib
+import json
+import os
+import signal
+import time
+from typing import Final
+
+import pytest
+import trio
+
+from memgraph_ha.core.names import InstanceName
+from tests.e2e.bolt import HANDSHAKE, HELLO, dial
+from tests.e2e.cluster import PATIENCE_S, Cluster, Event, writing
+
+pytestmark = [pytest.mark.trio, pytest.mark.slow]
+
+STEPS: Final = 40
+"""More steps than any reign has."""
+
+STEP_MAX_S: Final = 20.0
+
+
+def _kill_at(cluster: Cluster, from_byte: int, step: int) -> Event | None:
+    """SIGKILL the controller the moment it logs the beginning or end of its ``step``-th command; None if it has fewer.
+
+    Looks at the file all the time, in a thread: between two steps there may be less than a millisecond.
+    """
+    pid, seen, rest = cluster.controller_pid(), 0, b""
+    end_s = time.monotonic() + STEP_MAX_S
+    with cluster.log.open("rb") as log:
+        log.seek(from_byte)
+        while time.monotonic() < end_s:
+            *lines, rest = (rest + log.read()).split(b"\n")
+            for event in map(json.loads, lines):
+                if event["event"] in ("command", "command ended"):
+                    seen += 1
+                if seen > step:
+                    os.kill(pid, signal.SIGKILL)
+                    return dict(event)
+                if event.get("rule") == "Z99" and seen:
+                    return None
+            time.sleep(0.0002)
+    raise AssertionError(f"step {step} of the reign was not reached in {STEP_MAX_S:g} s\n{cluster.local.tail()}")
+
+
+@pytest.mark.timeout(600)
+async def test_kill_the_controller_between_any_two_steps_of_a_reign(cluster: Cluster) -> None:
+    """MAIN dies, then the controller at its k-th step, for every k: a new one adopts what lives and ends the work."""
+    reached: list[Event] = []
+    async with writing(cluster) as ledger:
+        for step in range(STEPS):
+            before = await cluster.protected()
+            from_byte = cluster.log.stat().st_size
+            ledger.fault()
+            await cluster.kill(before.main)
+            event = await trio.to_thread.run_sync(_kill_at, cluster, from_byte, step)
+            if event is None:
+                break
+            reached.append(event)
+            ledger.fault()
+            await cluster.kill_controller()  # reaps it
+            await cluster.start()
+            await cluster.protected(above=before.generation)
+            await ledger.more()
+    assert {"WriteRecord", "Promote", "CommitNoop", "RegisterReplica"} <= {event["kind"] for event in reached}
+    assert len(reached) >= 2 * 6  # a reign has at least so many commands, each with a beginning and an end
+
+
+def _pids(cluster: Cluster) -> dict[InstanceName, int]:
+    found = {}
+    for spec in cluster.local.specs:
+        with cluster.held(spec.name) as handle:
+            found[spec.name] = handle.identity.pid
+    return found
+
+
+async def test_the_second_controller_takes_over_from_a_killed_one(cluster: Cluster) -> None:
+    """One leads and the other waits; the leader killed, the other relays, with the same processes in the same reign."""
+    first = cluster.local
+    async with writing(cluster) as ledger:
+        before, pids = await cluster.record(), _pids(cluster)
+        mark = cluster.mark()
+        await cluster.start()
+        await cluster.until_event(since=mark, event="decision", hold="NotLeading")
+        await ledger.more()
+        ledger.fault()
+        await cluster.kill_controller(first)
+        gained = await cluster.until_event(since=mark, event="lease.gained")
+        assert "has ended" in str(gained["why"])  # taken at once, not waited for
+        await ledger.more()
+        after = await cluster.protected()
+    assert (after.generation, after.main, after.standby) == (before.generation, before.main, before.standby)
+    assert _pids(cluster) == pids
+
+
+@pytest.mark.parametrize("thawed", [True, False], ids=["thawed", "for good"])
+async def test_a_frozen_leader_is_replaced_and_relays_nothing_afterwards(cluster: Cluster, thawed: bool) -> None:
+    """SIGSTOP for longer than the lease: the other leads. Continued, the old one relays no byte; else it is ended."""
+    first = cluster.local
+    async with writing(cluster) as ledger:
+        before = await cluster.record()
+        mark = cluster.mark()
+        await cluster.start()
+        await cluster.until_event(since=mark, event="decision", hold="NotLeading")
+        held = await dial(cluster.gateway_port)
+        async with held:
+            await held.send_all(HANDSHAKE)
+            assert len(await held.receive_some(4)) == 4
+            ledger.fault()
+            cluster.freeze_controller(first)
+            await held.send_all(HELLO)  # it lies in the frozen one's buffers
+            mark = cluster.mark()
+            await cluster.until_event(since=mark, event="lease.gained")
+            if thawed:
+                cluster.thaw_controller(first)
+                await cluster.until_event(since=mark, event="lease.lost")
+            assert await _all_that_comes(held) == b""
+        await ledger.more()
+        after = await cluster.protected()
+        await cluster.until_true(lambda: cluster.controller_lives(first) is thawed, f"the old one lives: {thawed}")
+        assert cluster.controller_lives(cluster.local)
+    assert (after.generation, after.main) == (before.generation, before.main)
+    assert {event["kind"] for event in cluster.events(since=mark, event="command")} == {"CommitNoop"}
+
+
+async def _all_that_comes(stream: trio.SocketStream) -> bytes:
+    """Read until the other side ends; however it ends."""
+    found = b""
+    with trio.fail_after(PATIENCE_S), contextlib.suppress(trio.BrokenResourceError):
+        while data := await stream.receive_some():
+            found += data
+    return found

@@ -1,0 +1,1 @@
+"""Properties of the pure core over arbitrary facts and views."""

@@ -1,0 +1,275 @@
+"""The world that controllers act on: instances, the record, the lease, gateways and clients, all in virtual time.
+
+Instances are the fake's own model (`memgraph_ha.fakes.memgraph.virtual`). What is simulated here is what lies around
+them: processes that are started again by a platform, a record and a lease with compare-and-set, clients that write
+through whichever gateway is open and note what they were told.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from attrs import define, evolve, field, frozen
+
+from memgraph_ha.core.commands import Promote
+from memgraph_ha.core.names import Address, Incarnation, InstanceName, RunId, Token
+from memgraph_ha.core.permit import Permit
+from memgraph_ha.core.record import Record, dump_record, parse_record
+from memgraph_ha.core.topology import Member
+from memgraph_ha.fakes.memgraph.settings import Settings
+from memgraph_ha.fakes.memgraph.virtual import Refused, Ticket, World
+from memgraph_ha.fakes.memgraph.virtual_host import State
+
+NAMES: Final = (InstanceName("m0"), InstanceName("m1"), InstanceName("m2"))
+PORT: Final = 10000
+CLUSTER: Final = "sim"
+
+
+class ViolationError(AssertionError):
+    """A promise was broken; the text says which, by whom and when."""
+
+
+@frozen(kw_only=True)
+class Ack:
+    """A write that a client was told is saved."""
+
+    write: int
+    at_s: float
+    permit: Permit
+
+
+@define
+class Store:
+    """The record: linearizable, compare-and-set."""
+
+    text: str | None = None
+    version: int = 0
+    history: list[Record] = field(factory=list)
+
+    def read(self) -> tuple[Record | None, Token | None]:
+        """What is there, and its version."""
+        return (None, None) if self.text is None else (parse_record(self.text), Token(str(self.version)))
+
+    def put(self, text: str) -> None:
+        """Write past everybody's back, as somebody who restores a backup does."""
+        self.text, self.version = text, self.version + 1
+
+    def swap(self, expected: Token | None, record: Record) -> bool:
+        """Write if nothing else was written since."""
+        if expected != (None if self.text is None else Token(str(self.version))):
+            return False
+        old = self.history[-1] if self.history else None
+        if old is not None:
+            _check_record(old, record)
+        self.text, self.version = dump_record(record), self.version + 1
+        self.history.append(record)
+        return True
+
+
+def _check_record(old: Record, new: Record) -> None:
+    """S9: generations rise by one, never name two, and row numbers never fall."""
+    if new.generation not in (old.generation, old.generation + 1) or new.row_seq < old.row_seq:
+        raise ViolationError(f"S9: record {old.generation}/{old.row_seq} -> {new.generation}/{new.row_seq}")
+    if new.generation == old.generation and new.main != old.main:
+        raise ViolationError(f"S9: generation {new.generation} names {old.main} and {new.main}")
+
+
+@define
+class LeaseObject:
+    """The lease as everybody sees it: who renewed it how often, and the highest generation."""
+
+    holder: str | None = None
+    renewals: int = 0
+    floor: int = 0
+
+
+class Cluster:
+    """Three instances, their platform, the record, the lease, and clients.
+
+    Args:
+        seed: Of everything left to chance.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.world = World(seed)
+        self.random = random.Random(seed)
+        self.store = Store()
+        self.lease = LeaseObject()
+        self.acks: list[Ack] = []
+        self.writers: dict[int, tuple[InstanceName, RunId]] = {}
+        self.prompt = True
+        self.trace: list[str] = []
+        self.down: set[InstanceName] = set()
+        self.lives: dict[InstanceName, int] = dict.fromkeys(NAMES, 0)
+        self.gates: dict[str, Permit | None] = {}
+        self.stalled: set[str] = set()
+        self.writes = 0
+        settings = evolve(Settings(), flush_every=1, snapshot_on_exit=False)
+        for name in NAMES:
+            self._boot(name, settings)
+        self.world.run_until(lambda: all(self.world.hosts[name].state is State.OPEN for name in NAMES))
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds."""
+        return self.world.now
+
+    def say(self, who: str, text: str) -> None:
+        """One line of trace."""
+        self.trace.append(f"{self.now:9.3f} {who:>4} {text}")
+
+    # --- processes
+
+    def _boot(self, name: InstanceName, settings: Settings | None = None) -> None:
+        self.lives[name] += 1
+        self.world.start(name, settings, (f"SET REPLICATION ROLE TO REPLICA WITH PORT {PORT};",), wait=False)
+
+    def up(self, name: InstanceName) -> bool:
+        """Whether a process lives there."""
+        return self.world.hosts[name].instance is not None
+
+    def kill(self, name: InstanceName) -> None:
+        """SIGKILL; the platform starts it again unless it is kept down."""
+        if self.up(name):
+            self.say("", f"kill {name}")
+            self.world.kill(name)
+            self.world.at(0.05 + self.random.random() * 0.3, lambda: self.restart(name))
+
+    def restart(self, name: InstanceName) -> None:
+        """What the platform does with a place where nothing runs."""
+        if not self.up(name) and name not in self.down:
+            self.say("", f"start {name}")
+            self._boot(name)
+
+    def keep_down(self, name: InstanceName) -> None:
+        """Kill it and let it lie."""
+        self.down.add(name)
+        self.kill(name)
+
+    def let_up(self, name: InstanceName) -> None:
+        """Let the platform start it again."""
+        self.down.discard(name)
+        self.restart(name)
+
+    def freeze(self, name: InstanceName) -> None:
+        """SIGSTOP."""
+        if self.up(name):
+            self.say("", f"freeze {name}")
+            self.world.freeze(name)
+
+    def thaw(self, name: InstanceName) -> None:
+        """SIGCONT."""
+        if self.up(name) and self.world.hosts[name].frozen:
+            self.say("", f"thaw {name}")
+            self.world.thaw(name)
+
+    def wipe(self, name: InstanceName) -> None:
+        """Kill it and empty its data directory."""
+        self.say("", f"wipe {name}")
+        if self.up(name):
+            self.world.kill(name)
+        self.world.hosts[name].disk.wipe()
+        self.world.at(0.2, lambda: self.restart(name))
+
+    def incarnation(self, name: InstanceName) -> Incarnation | None:
+        """The platform's name for the process there."""
+        return Incarnation(f"{name}/{self.lives[name]}") if self.up(name) else None
+
+    def members(self) -> tuple[Member, ...]:
+        """What the platform lists."""
+        return tuple(
+            Member(
+                name=name,
+                bolt=Address(f"{name}:7687"),
+                replication=Address(f"{name}:{PORT}"),
+                incarnation=self.incarnation(name),
+            )
+            for name in NAMES
+        )
+
+    def send(
+        self, name: str, query: str, done: Callable[[Ticket], None], parameters: dict[str, Any] | None = None
+    ) -> None:
+        """Send a query; ``done`` is called when it has an outcome, also if the process went away."""
+        try:
+            ticket = self.world.send(name, query, parameters)
+        except Refused as refused:
+            ticket = Ticket(self.now, done=True, error=refused)
+        self._watch(ticket, done, 0.001)
+
+    def _watch(self, ticket: Ticket, done: Callable[[Ticket], None], pause_s: float) -> None:
+        def look() -> None:
+            if ticket.done:
+                done(ticket)
+            else:
+                self._watch(ticket, done, min(0.05, pause_s * 1.5))
+
+        self.world.at(pause_s, look)
+
+    # --- clients
+
+    def start_clients(self, count: int, every_s: float) -> None:
+        """Let that many clients write unique ids for ever, each through whichever gateway is open."""
+        for client in range(count):
+            self.world.at(every_s * client / count, lambda: self._write(every_s))
+
+    def _write(self, every_s: float) -> None:
+        self.world.at(every_s, lambda: self._write(every_s))
+        for controller, permit in self.gates.items():
+            if permit is None or controller in self.stalled or self.now >= permit.valid_until_s:
+                continue
+            if not self.up(permit.instance) or self.world[permit.instance].run_id != permit.run:
+                continue
+            self.writes += 1
+            number = self.writes
+            told = partial(self._told, controller, permit, number)
+            self.send(permit.instance, "CREATE (:W {id: $id})", told, {"id": number})
+            return
+
+    def _told(self, controller: str, permit: Permit, number: int, ticket: Ticket) -> None:
+        """An answer of MAIN reached the gateway: relay it only under the permit that it came through (design 7)."""
+        if controller in self.stalled:
+            self.world.at(0.05, lambda: self._told(controller, permit, number, ticket))
+            return
+        now_permit = self.gates.get(controller)
+        if now_permit is None or not now_permit.extends(permit) or self.now >= now_permit.valid_until_s:
+            return
+        if ticket.error is None:
+            self._check_writer(number, permit)
+            self.acks.append(Ack(write=number, at_s=self.now, permit=permit))
+
+    def _check_writer(self, number: int, permit: Permit) -> None:
+        """S2: generations of acknowledgements never fall, and each has one writer."""
+        writer = (permit.instance, permit.run)
+        last = self.acks[-1].permit.generation if self.acks else 0
+        if permit.generation < last or self.writers.setdefault(permit.generation, writer) != writer:
+            raise ViolationError(f"S2: write {number} was acknowledged by {permit.instance} in {permit.generation}")
+
+    def check_holds_all(self, name: InstanceName, occasion: str) -> None:
+        """Whatever was acknowledged up to now must be there, unless nothing lives there at all."""
+        lost = {ack.write for ack in self.acks} - self.ids(name) if self.up(name) else set()
+        if lost:
+            raise ViolationError(f"{occasion}: {name} lacks {sorted(lost)[:5]}")
+
+    def check_promotion(self, command: Promote) -> None:
+        """S4: at the instant a promotion takes effect, everything acknowledged is there, and nobody else is MAIN."""
+        name, record = command.instance, self.store.read()[0]
+        if record is None or record.generation != command.generation or record.main != name:
+            return  # a late one of a deposed leader: harmless, the reign's own steps follow
+        self.check_holds_all(name, "S4: it is promoted")
+        mains = [other for other in NAMES if self.world.hosts[other].state is State.OPEN and self.world[other].is_main]
+        others = [other for other in mains if other != name]  # one that starts becomes REPLICA before Bolt opens
+        if others and self.prompt:
+            raise ViolationError(f"S2: {name} is promoted while {others[0]} lives as MAIN")
+
+    def ids(self, name: InstanceName) -> set[int]:
+        """Which writes an instance holds, committed: what only the simulator may see."""
+        found = self.world[name].graph.begin()
+        try:
+            states = (found.state(record) for record in found.candidates(["W"], {}))
+            return {int(str(state.properties["id"])) for state in states if state is not None}
+        finally:
+            found.abort()
