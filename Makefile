@@ -46,6 +46,7 @@ bench: $(DEV)
 
 docs: $(DEV)
 	$(BIN)/python scripts/generate_docs.py
+	$(BIN)/python scripts/conformance_table.py
 
 format: $(DEV)
 	$(BIN)/ruff format .

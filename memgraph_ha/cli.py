@@ -12,7 +12,8 @@ import trio
 from memgraph_ha import __version__
 from memgraph_ha.drill.demo import DemoOptions, run_demo
 from memgraph_ha.local.options import LocalOptions, UsageError, default_data_dir, leaves, read_policy
-from memgraph_ha.local.runtime import main_console, run_local, stop_local
+from memgraph_ha.local.output import main_console
+from memgraph_ha.local.runtime import run_local, stop_local
 
 P = ParamSpec("P")
 

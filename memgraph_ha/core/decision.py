@@ -28,6 +28,7 @@ class Hold(enum.Enum):
     BACKING_OFF = "the last try failed: it is repeated after a pause"
     WAITING_FOR_STANDBY = "data_durability is required: writes wait for a standby"
     UNPROTECTED = "there is no proven standby: MAIN has the only certain copy"
+    DIVERGED_REPLICA = "a replica holds commits that MAIN's history does not cover: rebuild it"
     REPLICA_MISSING = "an ASYNC replica is not attached: reads from it are stale or refused"
 
     @property

@@ -34,8 +34,8 @@ from memgraph_ha.core.facts import (
     StorageSeen,
 )
 from memgraph_ha.core.messages import ErrorClass
-from memgraph_ha.core.names import Incarnation, InstanceName, RunId
-from memgraph_ha.core.topology import Member, Mode, Role, RowStatus
+from memgraph_ha.core.names import Incarnation, InstanceName, RowName, RunId
+from memgraph_ha.core.topology import Member, Role, RowStatus
 
 RECORD: Final = InstanceName("(record)")
 """The subject of attempts to write the record."""
@@ -55,10 +55,11 @@ class Seen:
         timeouts_first_s: When the first of them was asked; ``timeouts_last_s`` when the last was given up.
         miss: The last probe that failed.
         rows: MAIN's rows.
-        rows_bad_since_s: Since when a STRICT_SYNC row has taken no commits; None while all do.
+        bad_rows: Since when each whole row that takes no commits has taken none.
         storage: Which data it holds.
         server: How it is configured.
         port: Whether its replication port is open.
+        sentinel: When the gateway's own connection to a run of it ended; only a newer answer shows that it lives.
     """
 
     member: Member
@@ -72,10 +73,15 @@ class Seen:
     timeouts_last_s: float = 0.0
     miss: ProbeMissed | None = None
     rows: RowsSeen | None = None
-    rows_bad_since_s: float | None = None
+    bad_rows: tuple[tuple[RowName, float], ...] = ()
     storage: StorageSeen | None = None
     server: ServerSeen | None = None
     port: PortSeen | None = None
+    sentinel: SentinelBroke | None = None
+
+    def bad_since_s(self, row: RowName) -> float | None:
+        """Since when that row has taken no commits; None if it does, is half, or is not there."""
+        return dict(self.bad_rows).get(row)
 
     @property
     def silent_s(self) -> float:
@@ -174,7 +180,7 @@ def observe(observed: Observed, fact: Fact) -> Observed:  # noqa: C901 - one fla
         case GateSeen():
             return _gate(observed, fact)
         case SentinelBroke():
-            return observed  # only a hint to look; the probes that follow are the evidence
+            return _broke(observed, fact)
         case NoopSeen():
             return _noop(observed, fact)
         case CommandEnded():
@@ -183,6 +189,15 @@ def observe(observed: Observed, fact: Fact) -> Observed:  # noqa: C901 - one fla
             return _gap(observed, fact)
         case _:  # pragma: no cover - the type checker proves that nothing is left
             assert_never(fact)
+
+
+def _broke(observed: Observed, fact: SentinelBroke) -> Observed:
+    """No verdict: the probes that follow are the evidence. But until one is answered, nobody relays to that run."""
+    old = observed.of(fact.instance)
+    if old is None or fact.at_s < old.born_s:
+        return observed
+    newest = old.sentinel is None or fact.at_s >= old.sentinel.at_s
+    return _replace(observed, evolve(old, sentinel=fact)) if newest else observed
 
 
 def _newer(at_s: float, held: LeaseSeen | RecordSeen | GateSeen | MembersSeen | NoopSeen | None) -> bool:
@@ -221,11 +236,11 @@ def _answered(observed: Observed, fact: RoleSeen) -> Observed:
     if old.role is not None and fact.asked_at_s < old.role.asked_at_s:
         return observed
     if old.role is not None and old.role.run != fact.run:
-        old = Seen(member=old.member, born_s=old.born_s, port=old.port)
+        old = Seen(member=old.member, born_s=old.born_s, port=old.port, sentinel=old.sentinel)
     if old.miss is not None and old.miss.asked_at_s > fact.asked_at_s:
         return _replace(observed, evolve(old, role=fact))
     if fact.role is not Role.MAIN:
-        old = evolve(old, rows=None, rows_bad_since_s=None)
+        old = evolve(old, rows=None, bad_rows=())
     return _replace(observed, evolve(old, role=fact, refused=0, timeouts=0))
 
 
@@ -262,12 +277,10 @@ def _detail(observed: Observed, fact: RowsSeen | StorageSeen | ServerSeen | Port
         case RowsSeen():
             if old.rows is not None and asked_at_s < old.rows.asked_at_s:
                 return observed
-            bad = any(
-                row.mode is Mode.STRICT_SYNC and row.status is not RowStatus.HALF and not row.takes_commits
-                for row in fact.rows
-            )
-            since = None if not bad else asked_at_s if old.rows_bad_since_s is None else old.rows_bad_since_s
-            return _replace(observed, evolve(old, rows=fact, rows_bad_since_s=since))
+            known = dict(old.bad_rows)
+            bad = [row.name for row in fact.rows if row.status is not RowStatus.HALF and not row.takes_commits]
+            since = tuple((name, known.get(name, asked_at_s)) for name in bad)
+            return _replace(observed, evolve(old, rows=fact, bad_rows=since))
         case StorageSeen():
             fresh = old.storage is None or asked_at_s >= old.storage.asked_at_s
             return _replace(observed, evolve(old, storage=fact)) if fresh else observed

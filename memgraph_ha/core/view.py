@@ -303,7 +303,7 @@ class View:
     @cached_property
     def unserved(self) -> str | None:
         """Why read/write must be shut; None if a permit may be given (`route` builds it)."""
-        record, role, lease = self.record, self.main_role, self.lease
+        record, lease = self.record, self.lease
         if lease is None:
             return "this controller does not lead"
         if self.lease_left_s <= LEASE_MARGIN_S:
@@ -316,13 +316,21 @@ class View:
             return "the record is older than the lease"
         if not record.opened:
             return f"reign {record.generation} of {record.main} is not open yet"
+        return self._absent(record) or self._uncovered(record)
+
+    def _absent(self, record: Record) -> str | None:
+        """Why MAIN itself is not known to live and to be ours."""
+        role = self.main_role
         if self.loss is not None:
             return f"MAIN {record.main} is lost: {self.loss.evidence}"
-        if role is None or record.main_run != role.run:
+        if role is None or self.main is None or record.main_run != role.run:
             return f"MAIN {record.main} has not answered yet"
+        broke = self.main.sentinel
+        if broke is not None and broke.run == role.run and role.asked_at_s < broke.at_s:
+            return f"the gateway's connection to MAIN {record.main} broke; it is asked again"
         if self.noop_in_reign is None:
             return "the first commit of our term is not acknowledged yet"
-        return self._uncovered(record)
+        return None
 
     def _uncovered(self, record: Record) -> str | None:
         """Why MAIN must not serve with the rows that it has."""

@@ -1,13 +1,12 @@
 """`memgraph-ha local` itself: the daemon on files, processes and one gateway, until it is told to end."""
 
+import contextlib
 import functools
 import os
 import shutil
 import signal
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +21,7 @@ from memgraph_ha.adapters.memgraph import MemgraphDatabase
 from memgraph_ha.adapters.process import ProcessPlatform
 from memgraph_ha.adapters.process_argv import LOOPBACK
 from memgraph_ha.adapters.process_instance import RestartPolicy
+from memgraph_ha.adapters.process_os import ProcessIdentity
 from memgraph_ha.adapters.process_start import StartError
 from memgraph_ha.adapters.process_stop import stop_everything
 from memgraph_ha.core import Decision, Policy, View
@@ -41,8 +41,16 @@ GRACE_S: Final = 10.0
 RESET_AFTER_S: Final = 5.0
 """An instance that lived so long is no crash loop: it is started again at once."""
 
+SWITCH_INTERVAL_S: Final = 0.0005
+"""How soon the relay's thread gets the interpreter from the controller's: with Python's 5 ms a busy tick would cost
+every relayed message as much (measured: half the messages a second)."""
+
 CONNECT_TIMEOUT_S: Final = 2.0
 MAX_CONNECTIONS: Final = 4000
+
+
+class PortTakenError(UsageError):
+    """A cluster that ran lost the gateway's port to a stranger."""
 
 
 @frozen(kw_only=True)
@@ -94,7 +102,7 @@ def assemble(datadir: DataDir, policy: Policy, watcher: Callable[[View, Decision
 
 
 async def run_local(options: LocalOptions, console: Console) -> int:
-    """Run a cluster until ctrl-c or SIGTERM.
+    """Run a cluster until ctrl-c, SIGTERM, or the end of the terminal (unless ``nohup`` says to outlive it).
 
     The last controller of a data directory ends the instances with itself; one that leaves others behind hands over
     and leaves them running.
@@ -107,33 +115,52 @@ async def run_local(options: LocalOptions, console: Console) -> int:
         The exit code: 0.
 
     Raises:
-        UsageError: The cluster cannot be started as asked; nothing is left running.
+        UsageError: The cluster cannot be started as asked, or its port was taken; nothing is left running.
     """
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     fresh = _is_fresh(options.data)
     try:
-        return await _run(open_cluster(options), options, console)
+        datadir = open_cluster(options)
     except UsageError:
-        if fresh:  # what was asked for never ran: a second try must not meet its remains
-            shutil.rmtree(options.data, ignore_errors=True)
+        if fresh:
+            with contextlib.suppress(OSError):
+                options.data.rmdir()  # only if it is empty
         raise
+    told = trio.CancelScope()
+    with trio.open_signal_receiver(*_ending_signals()) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_cancel_when_told, signals, told)
+            code = await _run(datadir, options, console, told, fresh=fresh)
+            nursery.cancel_scope.cancel()
+    return code
 
 
-async def _run(datadir: DataDir, options: LocalOptions, console: Console) -> int:
-    others = datadir.controllers()
-    if not others:
-        check_port_free(datadir.config.rw_port)
-    with _enlisted(datadir), log_to(datadir.path / "controller.log", echo=options.verbose):
+def _ending_signals() -> list[signal.Signals]:
+    """List what ends us: not a hang-up that whoever started us has switched off (``nohup``)."""
+    hang_up = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    return [signal.SIGINT, signal.SIGTERM, *hang_up]
+
+
+async def _cancel_when_told(signals: AsyncIterator[int], told: trio.CancelScope) -> None:
+    """Begin the end at the first signal; a further one must not cut it off, or instances would be left running."""
+    async for _signal in signals:
+        told.cancel()
+
+
+async def _run(
+    datadir: DataDir, options: LocalOptions, console: Console, told: trio.CancelScope, *, fresh: bool
+) -> int:
+    with log_to(datadir.path / "controller.log", echo=options.verbose):
         screen = _screen(console, datadir)
+        parts = assemble(datadir, options.policy, screen.show)
         try:
-            parts = assemble(datadir, options.policy, screen.show)
-            if others:
-                pids = ", ".join(str(other.pid) for other in others)
-                console.print(
-                    f"another controller (pid {pids}) runs on {datadir.path}; this one takes over when it ends"
-                )
-            else:
-                await _start(parts.platform)
-            await _until_told(parts)
+            with _enlisted(datadir), told:
+                await _start(parts, console, fresh=fresh)
+                await _serve(parts)
+        except PortTakenError:
+            screen.close()
+            await _leave(parts, console)
+            raise
         finally:
             screen.close()
         return await _leave(parts, console)
@@ -147,37 +174,64 @@ def _is_fresh(path: Path) -> bool:
         return False
 
 
-async def _start(platform: ProcessPlatform) -> None:
+async def _start(parts: Parts, console: Console, *, fresh: bool) -> None:
+    """Start the instances, unless another controller looks after them.
+
+    Args:
+        parts: The controller.
+        console: Where to say that it waits for another.
+        fresh: The directory held nothing when we came: a start that fails leaves nothing in the way of a second try.
+
+    Raises:
+        UsageError: They cannot be started; none that was started here is left running.
+    """
+    datadir = parts.datadir
+    others = _others(datadir)
+    if others:
+        pids = ", ".join(str(other.pid) for other in others)
+        console.print(f"another controller (pid {pids}) runs on {datadir.path}; this one takes over when it ends")
+        return
     try:
-        await platform.start_all()
-    except (StartError, DataDirError) as error:
+        check_port_free(datadir.config.rw_port)
+        await parts.platform.start_all()
+    except (StartError, DataDirError, UsageError) as error:
+        # Whoever came at the same time may be at home there by now, and a reign may hold acknowledged writes.
+        if fresh and not _others(datadir) and not datadir.record.exists():
+            shutil.rmtree(datadir.path, ignore_errors=True)
         raise UsageError(str(error)) from None
 
 
-async def _until_told(parts: Parts) -> None:
-    """Run the daemon until a signal says that it is enough.
+async def _serve(parts: Parts) -> None:
+    """Run the daemon, for ever.
 
     Raises:
-        UsageError: The gateway's port was taken by a stranger.
+        PortTakenError: The gateway's port was taken by a stranger.
     """
+    trouble: list[BaseException] = []
     try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(parts.daemon.run)
-            with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-                async for _signal in signals:
-                    break
-            nursery.cancel_scope.cancel()
+        await parts.daemon.run()
     except* OSError as errors:
-        check_port_free(parts.datadir.config.rw_port)  # names who has it
-        raise UsageError("; ".join(str(error) for error in leaves(errors))) from None
+        trouble = leaves(errors)
+    if trouble:
+        try:
+            check_port_free(parts.datadir.config.rw_port)  # names who has it
+        except UsageError as error:
+            raise PortTakenError(str(error)) from None
+        raise PortTakenError("; ".join(map(str, trouble)))
 
 
 async def _leave(parts: Parts, console: Console) -> int:
-    with trio.CancelScope(shield=True):
-        others = [each for each in parts.datadir.controllers() if each.pid != os.getpid()]
+    """End the instances, or leave them to another controller. To be called when we are not enlisted any more.
+
+    Of two that are told to end at the same moment at least one finds the other gone, and ends the instances.
+    """
+    with trio.CancelScope(shield=True), contextlib.ExitStack() as stack:
+        others = _others(parts.datadir)
         if others:
             console.print(f"handed over to the controller with pid {others[0].pid}; the instances go on")
             return 0
+        with contextlib.suppress(DataDirError):  # a full disk is no reason to leave them running
+            stack.enter_context(parts.datadir.enlisted())  # a new controller waits until we are done
         console.print("stopping the instances ...")
         left = await parts.platform.shut_down(GRACE_S)
     if left:
@@ -185,6 +239,10 @@ async def _leave(parts: Parts, console: Console) -> int:
         return 1
     console.print("stopped; nothing is left running")
     return 0
+
+
+def _others(datadir: DataDir) -> list[ProcessIdentity]:
+    return [each for each in datadir.controllers() if each.pid != os.getpid()]
 
 
 async def stop_local(data: Path, console: Console) -> int:
@@ -214,15 +272,10 @@ def _screen(console: Console, datadir: DataDir) -> Screen:
     return PlainScreen(lambda line: console.print(line, soft_wrap=True, highlight=False, markup=False))
 
 
-@contextmanager
+@contextlib.contextmanager
 def _enlisted(datadir: DataDir) -> Iterator[None]:
     try:
         with datadir.enlisted():
             yield
     except DataDirError as error:
         raise UsageError(str(error)) from None
-
-
-def main_console() -> Console:
-    """The terminal, or whatever standard output is."""
-    return Console(file=sys.stdout)

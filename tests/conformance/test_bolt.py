@@ -172,6 +172,7 @@ def test_closing_the_driver_ends_a_query_on_a_frozen_server(servers: Servers) ->
         driver.close()
         assert isinstance(blocked.exception(10), ServiceUnavailable)
         assert time.monotonic() - before < 5
+        session.close()
 
 
 @holds("S:codes")

@@ -85,11 +85,12 @@ def _dated_log(server: Server) -> str:
     return "".join(each.read_text() for each in server.folder.glob(f"{server.name}_*.log"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "cure",
     [
-        pytest.param("wiped", marks=pytest.mark.slow),
-        pytest.param("without its files", marks=pytest.mark.slow),
+        "wiped",
+        "without its files",
         "without recovery",
     ],
 )
@@ -113,12 +114,13 @@ def test_what_clears_a_diverged_old_main(servers: Servers, cure: str) -> None:
     assert (old.count("Extra"), old.count("NewMainWrite")) == (0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "refusal"),
     [
-        pytest.param("SYNC", Refusal.transient(expected.SYNC_UNCONFIRMED), marks=pytest.mark.slow),
+        ("SYNC", Refusal.transient(expected.SYNC_UNCONFIRMED)),
         ("STRICT_SYNC", Refusal.transient(expected.STRICT_ABORTED)),
-        pytest.param("ASYNC", None, marks=pytest.mark.slow),
+        ("ASYNC", None),
     ],
 )
 @holds("S:diverged", "Q11")

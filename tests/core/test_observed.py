@@ -213,7 +213,7 @@ def test_a_replica_has_no_rows() -> None:
     """Rows of a MAIN that was demoted are over."""
     known = filed(role(2.0), rows(2.0, strict_row(status=RowStatus.INVALID)))
     demoted = seen(filed(role(3.0, kind=Role.REPLICA), start=known))
-    assert (demoted.rows, demoted.rows_bad_since_s) == (None, None)
+    assert (demoted.rows, demoted.bad_rows) == (None, ())
 
 
 def counts(*found: Fact) -> tuple[int, int]:
@@ -266,13 +266,15 @@ def test_a_late_answer_to_an_earlier_question_does_not_end_a_row_of_misses() -> 
 
 
 def test_bad_rows_are_timed_from_their_first_sight() -> None:
-    """A STRICT_SYNC row that takes no commits is timed; ASYNC, half and healthy rows are not."""
+    """A whole row that takes no commits is timed, each by itself; half and healthy ones are not."""
     bad = strict_row(status=RowStatus.INVALID)
-    assert seen(filed(rows(2.0, bad), rows(3.0, bad))).rows_bad_since_s == 2.0
-    assert seen(filed(rows(2.0, bad), rows(3.0, strict_row()))).rows_bad_since_s is None
-    assert seen(filed(rows(2.0, bad), rows(3.0, strict_row()), rows(4.0, bad))).rows_bad_since_s == 4.0
-    assert seen(filed(rows(2.0, async_row(status=RowStatus.INVALID)))).rows_bad_since_s is None
-    assert seen(filed(rows(2.0, strict_row(status=RowStatus.HALF)))).rows_bad_since_s is None
+    assert seen(filed(rows(2.0, bad), rows(3.0, bad))).bad_since_s(bad.name) == 2.0
+    assert seen(filed(rows(2.0, bad), rows(3.0, strict_row()))).bad_rows == ()
+    assert seen(filed(rows(2.0, bad), rows(3.0, strict_row()), rows(4.0, bad))).bad_since_s(bad.name) == 4.0
+    late = async_row(status=RowStatus.INVALID)
+    both = seen(filed(rows(2.0, bad), rows(3.0, bad, late)))
+    assert both.bad_rows == ((bad.name, 2.0), (late.name, 3.0))
+    assert seen(filed(rows(2.0, strict_row(status=RowStatus.HALF)))).bad_rows == ()
 
 
 def test_an_unnamed_reign_is_timed_from_its_first_reading() -> None:
@@ -392,3 +394,9 @@ def test_doubt_does_not_fall() -> None:
     drop: DropReplica = a_drop(HEALTHY, strict_row())
     lost = [ended(drop, 5.0, Outcome.UNKNOWN), ended(a_registration(HEALTHY, M1), 3.0, Outcome.UNKNOWN)]
     assert filed(*lost).rows_doubtful_s == filed(*reversed(lost)).rows_doubtful_s == 5.0
+
+
+def test_the_newest_break_of_a_sentinel_is_kept() -> None:
+    """Whether it counts is for the view to say: it knows the present run and its last answer."""
+    first, last = (SentinelBroke(at_s=at_s, instance=M0, run=run_of(M0)) for at_s in (3.0, 4.0))
+    assert seen(filed(role(2.0), last, first)).sentinel == last

@@ -3,8 +3,9 @@
 import pytest
 from attrs import evolve
 
-from memgraph_ha.core.facts import Miss, Outcome
-from memgraph_ha.core.names import Address
+from memgraph_ha.core.facts import Miss, Outcome, RoleSeen, SentinelBroke
+from memgraph_ha.core.names import Address, RunId
+from memgraph_ha.core.observed import observe
 from memgraph_ha.core.permit import Permit
 from memgraph_ha.core.policy import DataDurability
 from memgraph_ha.core.route import route
@@ -174,3 +175,19 @@ def test_a_permit_extends_another_of_the_same_life() -> None:
         evolve(permit, address=Address("10.0.0.9:7687")),
     ):
         assert not other.extends(permit)
+
+
+def test_a_broken_sentinel_shuts_the_gateway_until_main_answers_again() -> None:
+    """The connection may have been all that broke; but nobody relays before MAIN has said so."""
+    broken = evolve(HEALTHY.view, observed=observe(HEALTHY.view.observed, _broke(NOW - 0.01)))
+    assert route(broken).permit is None
+    assert "broke" in route(broken).why
+    answer = RoleSeen(at_s=NOW, asked_at_s=NOW, instance=M0, run=run_of(M0), role=Role.MAIN)
+    alive = evolve(broken, observed=observe(broken.observed, answer))
+    assert route(alive).permit == route(HEALTHY.view).permit is not None
+    other = evolve(_broke(NOW - 0.01), run=RunId("an earlier run"))
+    assert route(evolve(HEALTHY.view, observed=observe(HEALTHY.view.observed, other))).permit is not None
+
+
+def _broke(at_s: float) -> SentinelBroke:
+    return SentinelBroke(at_s=at_s, instance=M0, run=run_of(M0))

@@ -58,6 +58,7 @@ def test_a_proven_standby_is_named(status: RowStatus) -> None:
     named = evolve(PROVEN.recorded, standby=WITNESS, unprotected=False, level=((M0, 5), (M1, 5), (M2, 5)))
     old = PROVEN.but(rows(async_row(), strict_row("m0_8", M0, status)))
     assert decided(old, "A15").commands == (WriteRecord(expected=TOKEN, record=named),)
+    assert decided(old.but(only_noop(at_s=NOW - 1)), "A15").commands == decided(old, "A15").commands
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,10 @@ def test_a_proven_standby_is_named(status: RowStatus) -> None:
         pytest.param(last_noop(run=run_of(M1, 0)), "a proof stands", "there is no proof", id="of another run of MAIN"),
         pytest.param(last_noop(instance=M2), "a proof stands", "there is no proof", id="of another instance"),
         pytest.param(
-            last_noop(witness=evolve(WITNESS, instance=M2)), "a proof stands", "there is no proof", id="of m2"
+            last_noop(witness=evolve(WITNESS, instance=M2, row=RowName("m2_8"))),
+            "a proof stands",
+            "there is no proof",
+            id="of an instance that may never be MAIN",
         ),
         pytest.param(
             one_more_noop(noop(M1, generation=5, asked_s=NOW - 0.05, outcome=Outcome.REFUSED)),

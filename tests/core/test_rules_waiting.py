@@ -1,11 +1,19 @@
 """Rules Y and Z: what is waited for, by name, and that nothing is."""
 
 import pytest
+from attrs import evolve
 
 from memgraph_ha.core.commands import CommitNoop, RegisterReplica
+from memgraph_ha.core.decide import decide
 from memgraph_ha.core.decision import Hold
+from memgraph_ha.core.facts import CommandEnded, Outcome
+from memgraph_ha.core.messages import ErrorClass
+from memgraph_ha.core.names import InstanceName
+from memgraph_ha.core.observed import observe
 from memgraph_ha.core.topology import RowStatus
+from memgraph_ha.core.view import View
 from tests.core.changes import (
+    a_registration,
     gate_shut,
     gone,
     just_failed,
@@ -44,6 +52,11 @@ WAITING = HEALTHY.but(required, unnamed_for(60), gone(M1), rows(async_row()), ga
 
 SINGLE = HEALTHY.but(unprotected, gone(M1), rows(async_row()))
 """`preferred`: MAIN serves alone, and the record says so."""
+
+LAGGING = HEALTHY.but(
+    place(M0, rows=(strict_row(), async_row(status=RowStatus.INVALID)), rows_bad_s=NOW - 4),
+)
+"""The ASYNC replica's row has taken nothing for longer than Memgraph needs to heal it."""
 
 LONELY = HEALTHY.but(rows(strict_row()), gone(M2))
 """The ASYNC replica is gone and has no row."""
@@ -152,7 +165,7 @@ def test_a_named_standby_lacks_nothing() -> None:
     [
         (LONELY, "m2: it does not answer"),
         (HEALTHY.but(rows(strict_row()), just_failed(RegisterReplica)), "m2: it is attached next; last try: refused"),
-        (HEALTHY.but(rows(strict_row(), async_row(status=RowStatus.INVALID))), "m2: its row is invalid"),
+        (LAGGING, "m2: its row is invalid"),
         (HEALTHY.but(rows(strict_row()), place(M2, uuid="another")), "m2: it holds another data set"),
     ],
     ids=["gone", "backing off", "invalid", "other data"],
@@ -200,3 +213,33 @@ def test_a_healthy_cluster_is_left_alone() -> None:
 def test_a_replica_that_was_wiped_behind_its_row_is_not_our_business_yet() -> None:
     """While MAIN's row of it is healthy, what an ASYNC replica says of itself changes nothing."""
     assert decided(HEALTHY.but(wiped(M2)), "Z99").commands == ()
+
+
+def test_an_async_row_that_flaps_is_no_news() -> None:
+    """Under load it is `invalid` again and again, and heals itself."""
+    young = HEALTHY.but(rows(strict_row(), async_row(status=RowStatus.INVALID)))
+    assert decided(young, "Z99").hold is None
+
+
+def _refused_as_diverged(old: Scene, name: InstanceName) -> View:
+    """MAIN answered the last REGISTER of that instance with `Error: 3`."""
+    ended = CommandEnded(
+        at_s=NOW - 2,
+        command=a_registration(old, name),
+        outcome=Outcome.REFUSED,
+        error=ErrorClass.DIVERGED,
+        detail=f"Couldn't register replica {name}. Error: 3",
+    )
+    return evolve(old.view, observed=observe(old.view.observed, ended))
+
+
+@pytest.mark.parametrize(
+    ("old", "name", "rule"),
+    [(HEALTHY.but(unprotected, rows(async_row())), M1, "Y20"), (HEALTHY.but(rows(strict_row())), M2, "Y30")],
+    ids=["standby", "ASYNC replica"],
+)
+def test_a_diverged_replica_is_called_so_with_the_way_out(old: Scene, name: InstanceName, rule: str) -> None:
+    """`Error: 3` never heals by itself: the hold says what to do, and the same run is not asked again for a minute."""
+    decision = decide(_refused_as_diverged(old, name))
+    assert (decision.rule, decision.hold, decision.commands) == (rule, Hold.DIVERGED_REPLICA, ())
+    assert "wal/ and snapshots/" in decision.reason

@@ -112,6 +112,9 @@ QUIET = HEALTHY.but(place(M0, asked_s=NOW - 9))
         pytest.param(HEALTHY.but(other_data(M0)), id="another data set in the same run of an open reign"),
         pytest.param(BEGUN, id="the chosen one is a REPLICA still"),
         pytest.param(BEGUN.but(recorded(main_run=None), restarted(M1)), id="any run, if the directory counts"),
+        pytest.param(
+            BEGUN.but(other_data(M1), place(M1, data_run=run_of(M1, 0))), id="another data set in an earlier run"
+        ),
         pytest.param(PROMOTED, id="promoted"),
         pytest.param(PROMOTED.but(recorded(main_run=None), restarted(M1, Role.MAIN)), id="MAIN again in any run"),
     ],
@@ -154,13 +157,14 @@ def test_rows_asked_after_a_lost_command_count() -> None:
     ("old", "expected"),
     [
         (HEALTHY.but(scene(lease=None)), None),
+        (HEALTHY.but(scene(lease=None, gate=None)), None),
         (HEALTHY.but(scene(gate=None, gate_s=NOW - 3)), NOW - 3),
         (HEALTHY, None),
         (HEALTHY.but(scene(gates=False)), NOW - 500),
         (HEALTHY.but(scene(gate=None, gate_s=NOW - 3), lease(since_s=NOW - 1)), NOW - 1),
         (HEALTHY.but(scene(gates=False), lease(since_s=NOW - 1)), NOW - 1),
     ],
-    ids=["no lease", "shut", "serving", "no gateway", "shut before our term", "no gateway, new term"],
+    ids=["no lease", "no lease, shut", "shut", "serving", "no gateway", "shut before our term", "no gateway, new term"],
 )
 def test_the_cut_is_when_nothing_was_relayed_any_more(old: Scene, expected: float | None) -> None:
     """Since our gateway was shut, or since our term began if that is later; never while it serves."""

@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -253,7 +253,11 @@ class Cluster:
     def _logged(self) -> list[Event]:
         if not self.log.exists():
             return []
-        return [json.loads(line) for line in self.log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        found = []
+        for line in self.log.read_text(errors="replace").splitlines(keepends=True):
+            if line.endswith("}\n"):  # else it is being written, or a full disk cut it short
+                found.append(json.loads(line))  # noqa: PERF401 - room for the reason
+        return found
 
     def _wrapper(self) -> Path:
         path = self.root / "memgraph-that-waits"
@@ -328,12 +332,17 @@ class Ledger:
 
 
 @contextlib.asynccontextmanager
-async def writing(cluster: Cluster, *, writers: int = 2, faults_s: Sequence[float] = ()) -> AsyncIterator[Ledger]:
+async def writing(cluster: Cluster, *, writers: int = 2, bounded: bool = True) -> AsyncIterator[Ledger]:
     """Write through the gateway while the block runs; then every acknowledged write is on every instance.
 
     On leaving, the cluster must be able to become level: whoever is down must come back by itself.
+
+    Args:
+        cluster: Open for writes.
+        writers: How many write at once.
+        bounded: Whether each fault may leave each writer in doubt about one write only.
     """
-    ledger = Ledger(cluster, Writers(cluster.local.gateway, writers), list(faults_s))
+    ledger = Ledger(cluster, Writers(cluster.local.gateway, writers))
     ledger.writers.start()
     try:
         await ledger.more()
@@ -343,6 +352,7 @@ async def writing(cluster: Cluster, *, writers: int = 2, faults_s: Sequence[floa
             stuck = await trio.to_thread.run_sync(ledger.writers.stop)
     assert not stuck, stuck
     readings, level = await read_back(cluster.local, within_s=PATIENCE_S)
-    ledger.findings = check(ledger.writers.logs, readings, ledger.faults_s)
-    assert not ledger.findings.complaints(), "\n".join((*ledger.findings.complaints(), cluster.local.tail()))
+    found = ledger.findings = check(ledger.writers.logs, readings, ledger.faults_s)
+    wrong = [each for each in found.complaints() if bounded or each not in found.over_bound]
+    assert not wrong, "\n".join((*wrong, cluster.local.tail()))
     assert level, cluster.local.tail()

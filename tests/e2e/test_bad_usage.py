@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from memgraph_ha.adapters.process_os import command_line as arguments_of
 from memgraph_ha.adapters.process_os import pids
@@ -16,6 +17,11 @@ from tests.e2e.cluster import Cluster, command_line, free_block, port_arguments
 from tests.e2e.conftest import Making
 
 ENDS_WITHIN_S = 60
+
+
+def slow(*values: object) -> ParameterSet:
+    """Leave a case to the slow tier: each starts a Python of its own, and is like its neighbours."""
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 def refused(data: Path, *arguments: str) -> str:
@@ -73,16 +79,16 @@ def test_busy_port(tmp_path: Path, offset: int, purpose: str, way_out: str) -> N
     ("settings", "fragments"),
     [
         (["--set=failover_limit=0"], ["failover_limit", "0", "1 to"]),
-        (["--set=failover_limit=many"], ["failover_limit", "'many'", "a whole number"]),
-        (["--set=probe_interval_s=nan"], ["probe_interval_s", "nan", "0.02 to 10"]),
+        slow(["--set=failover_limit=many"], ["failover_limit", "'many'", "a whole number"]),
+        slow(["--set=probe_interval_s=nan"], ["probe_interval_s", "nan", "0.02 to 10"]),
         (["--set=data_durability=maybe"], ["data_durability", "'maybe'", "'preferred' and 'required'"]),
-        (["--set=no_such_field=1"], ["no_such_field", "known are", "failover_limit"]),
-        (["--set=failover_limit"], ["'failover_limit'", "field=value"]),
-        (["--set=eligible=['memgraph-0']"], ["eligible", "memgraph-0", "two"]),
-        (["--set=command_deadline_s=9.5"], ["command_deadline_s", "9.5", "lease_duration_s"]),
-        (["--policy=/no/such/file.toml"], ["/no/such/file.toml"]),
+        slow(["--set=no_such_field=1"], ["no_such_field", "known are", "failover_limit"]),
+        slow(["--set=failover_limit"], ["'failover_limit'", "field=value"]),
+        slow(["--set=eligible=['memgraph-0']"], ["eligible", "memgraph-0", "two"]),
+        slow(["--set=command_deadline_s=9.5"], ["command_deadline_s", "9.5", "lease_duration_s"]),
+        slow(["--policy=/no/such/file.toml"], ["/no/such/file.toml"]),
     ],
-    ids=lambda value: value[0].lstrip("-") if isinstance(value, list) and value[0].startswith("--") else "",
+    ids=lambda value: value[0].lstrip("-") if value[0].startswith("--") else "",
 )
 def test_wrong_policy(tmp_path: Path, settings: Sequence[str], fragments: Sequence[str]) -> None:
     """Field, value and what is allowed."""
@@ -95,7 +101,7 @@ def test_wrong_policy(tmp_path: Path, settings: Sequence[str], fragments: Sequen
     ("binary", "fragments"),
     [
         ("/no/such/memgraph", ["/no/such/memgraph", "does not exist", "--memgraph"]),
-        ("/etc/passwd", ["/etc/passwd", "cannot be executed"]),
+        slow("/etc/passwd", ["/etc/passwd", "cannot be executed"]),
         ("/bin/ls", ["no Memgraph", "--memgraph"]),
     ],
 )
@@ -148,7 +154,7 @@ def test_an_unwritable_place() -> None:
     assert_named(refused(Path("/proc/memgraph-ha")), "/proc/memgraph-ha", "--data")
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": 1}', '{"schema": 99}'])
+@pytest.mark.parametrize("content", ["{", *map(slow, ["", "[]", '{"schema": 1}', '{"schema": 99}'])])
 def test_a_cluster_file_that_makes_no_sense(tmp_path: Path, content: str) -> None:
     """It is named and left as it is."""
     file = tmp_path / "cluster.json"
@@ -163,6 +169,7 @@ def test_nothing_to_stop(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.trio
 async def test_a_cluster_that_was_made_differently_or_is_in_use(running: Making) -> None:
     """Options that contradict the cluster, and a stranger on an instance's data, are refused; then it starts again."""

@@ -16,7 +16,6 @@ from memgraph_ha.core.facts import (
     MembersSeen,
     NoopSeen,
     RecordSeen,
-    SentinelBroke,
 )
 from memgraph_ha.core.observed import Observed, observe
 from memgraph_ha.core.view import View
@@ -27,7 +26,7 @@ from tests.property.strategies import facts, near_scenes, observations
 def subject(fact: Fact) -> str:
     """What a fact is about; those about everybody, the list of members and a gap, are not asked for here."""
     match fact:
-        case RecordSeen() | LeaseSeen() | GateSeen() | NoopSeen() | SentinelBroke() | GapSeen() | MembersSeen():
+        case RecordSeen() | LeaseSeen() | GateSeen() | NoopSeen() | GapSeen() | MembersSeen():
             return type(fact).__name__
         case CommandEnded():
             command = fact.command

@@ -58,6 +58,7 @@ class Controller:
         lose: Draws whether a command's answer is lost.
         before: Told of each command right before it is sent.
         fired: Ids of the rules that decided at least once.
+        holds: What it waited for at least once, by name.
         decision: The last one.
         blind: Cut off from the record and the lease, not from the instances.
         busy: Role and registration commands in flight, per instance.
@@ -71,6 +72,7 @@ class Controller:
     lose: Callable[[], bool] = lambda: False
     before: Callable[[Command], None] = lambda _command: None
     fired: set[str] = field(factory=set)
+    holds: set[Hold] = field(factory=set)
     observed: Observed = field(factory=Observed)
     decision: Decision | None = None
     alive: bool = True
@@ -215,6 +217,8 @@ class Controller:
         decision, old = decide(view, self.rules), self.decision
         self.decision = decision
         self.fired.add(decision.rule)
+        if decision.hold is not None:
+            self.holds.add(decision.hold)
         self._gate(decision.route.permit)
         if old is None or (old.rule, bool(old.commands)) != (decision.rule, bool(decision.commands)):
             self.cluster.say(self.name, self.doing)

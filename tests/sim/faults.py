@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 
 from memgraph_ha.core import DataDurability, Policy
 from memgraph_ha.core.commands import Command, CommitNoop, Promote
+from memgraph_ha.core.decision import Hold
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.record import dump_record
 from memgraph_ha.fakes.memgraph.virtual_net import Reach
@@ -159,9 +160,9 @@ def standby_dies_in_proof(cluster: Cluster, controllers: list[Controller]) -> No
 
 
 def cut_pair(cluster: Cluster, _controllers: list[Controller]) -> None:
-    """C2: MAIN and standby cannot reach each other, the controllers both."""
+    """C2: MAIN and standby cannot reach each other, the controllers both: a Prepare is given up after 30 s (Q4)."""
     cluster.world.cut(M0, M1)
-    cluster.world.run(40)
+    cluster.world.run(75)
 
 
 def refused_pair(cluster: Cluster, _controllers: list[Controller]) -> None:
@@ -314,42 +315,60 @@ def nothing(_cluster: Cluster) -> None:
 
 @frozen(kw_only=True)
 class Scenario:
-    """A named history: what is there before, what goes wrong, under which policy."""
+    """A named history: what is there before, what goes wrong, under which policy, and what is expected meanwhile.
+
+    Attributes:
+        serves: Writes are acknowledged again while the fault lasts.
+        says: What the controllers wait for at some time, by name.
+    """
 
     faults: Faults
+    serves: bool = True
+    says: tuple[Hold, ...] = ()
     policy: Policy = POLICY
     before: Callable[[Cluster], None] = nothing
 
 
 SCENARIOS: Final[dict[str, Scenario]] = {
-    "A1 MAIN crashes": Scenario(faults=crash_main),
-    "A1 MAIN crashes, required": Scenario(faults=crash_main, policy=REQUIRED),
+    "A1 MAIN crashes": Scenario(
+        faults=crash_main, says=(Hold.RECORD_UNKNOWN, Hold.LOOKING, Hold.NOT_LEADING, Hold.UNPROTECTED)
+    ),
+    "A1 MAIN crashes, required": Scenario(
+        faults=crash_main, serves=False, says=(Hold.WAITING_FOR_STANDBY,), policy=REQUIRED
+    ),
     "A1 J1 MAIN is another process at once": Scenario(faults=restart_main),
     "A3 MAIN hangs": Scenario(faults=hang_main),
     "A3 MAIN hangs shortly": Scenario(faults=hang_main_shortly),
-    "A7 flapping": Scenario(faults=flapping, policy=evolve(Policy(), failover_limit=1, failover_window_s=30)),
+    "A7 flapping": Scenario(
+        faults=flapping,
+        serves=False,
+        says=(Hold.FLAPPING,),
+        policy=evolve(Policy(), failover_limit=1, failover_window_s=30),
+    ),
     "B1 standby away": Scenario(faults=standby_away),
-    "B1 standby away, required": Scenario(faults=standby_away, policy=REQUIRED),
+    "B1 standby away, required": Scenario(
+        faults=standby_away, serves=False, says=(Hold.WAITING_FOR_STANDBY,), policy=REQUIRED
+    ),
     "B1 standby dies while it is proven": Scenario(faults=standby_dies_in_proof),
-    "B2 standby crashes, then MAIN": Scenario(faults=standby_then_main),
-    "B2 standby restarts, then MAIN crashes": Scenario(faults=standby_restarts_then_main),
-    "B3 the successor dies before it reigns": Scenario(faults=successor_dies),
+    "B2 standby crashes, then MAIN": Scenario(faults=standby_then_main, serves=False, says=(Hold.NO_SAFE_CANDIDATE,)),
+    "B2 standby restarts, then MAIN crashes": Scenario(faults=standby_restarts_then_main, serves=False),
+    "B3 the successor dies before it reigns": Scenario(faults=successor_dies, says=(Hold.BACKING_OFF,)),
     "B4 standby hangs": Scenario(faults=standby_hangs),
-    "B5 ASYNC down at failover": Scenario(faults=async_down),
+    "B5 ASYNC down at failover": Scenario(faults=async_down, says=(Hold.REPLICA_MISSING,)),
     "C2 MAIN and standby cut off": Scenario(faults=cut_pair),
     "H7 standby refuses MAIN": Scenario(faults=refused_pair),
     "D2 late commands": Scenario(faults=late_commands),
     "D3 leader paused through a failover": Scenario(faults=paused_leader),
-    "D4 leader stands still for a moment": Scenario(faults=briefly_paused_leader),
-    "D4 leader cannot reach the store": Scenario(faults=blind_leader),
-    "E2 record restored": Scenario(faults=restored_record),
-    "E3 another cluster's record": Scenario(faults=foreign_record),
-    "E4 two leaders": Scenario(faults=two_leaders),
+    "D4 leader stands still for a moment": Scenario(faults=briefly_paused_leader, says=(Hold.TILT,)),
+    "D4 leader cannot reach the store": Scenario(faults=blind_leader, says=(Hold.LEASE_ENDING,)),
+    "E2 record restored": Scenario(faults=restored_record, serves=False, says=(Hold.RECORD_REGRESSED,)),
+    "E3 another cluster's record": Scenario(faults=foreign_record, serves=False, says=(Hold.RECORD_FOREIGN,)),
+    "E4 two leaders": Scenario(faults=two_leaders, says=(Hold.UNCLEAN_LEASE,)),
     "F1 old MAIN returns": Scenario(faults=old_main_returns),
     "F3 old MAIN finds its ASYNC replica": Scenario(faults=old_main_finds_async),
     "G1 MAIN's volume lost": Scenario(faults=wiped_main),
-    "G2 standby's volume lost, then MAIN": Scenario(faults=wiped_standby_then_main),
-    "G6 adopted": Scenario(faults=crash_main, before=adopted),
+    "G2 standby's volume lost, then MAIN": Scenario(faults=wiped_standby_then_main, serves=False),
+    "G6 adopted": Scenario(faults=crash_main, says=(Hold.AMBIGUOUS_BOOTSTRAP,), before=adopted),
     "H6 standby promoted by hand": Scenario(faults=promoted_by_hand),
     "H6 MAIN demoted by hand": Scenario(faults=demoted_by_hand),
 }

@@ -8,12 +8,18 @@ from typing import Final
 from attrs import frozen
 
 from memgraph_ha.core import RULES, Policy, Rule
+from memgraph_ha.core.decision import Hold
 from tests.sim.cluster import NAMES, Cluster, ViolationError
 from tests.sim.controller import WIRE_S, Controller
 from tests.sim.faults import POLICY, Faults, Scenario, nothing
 
 CONVERGE_S: Final = 60.0
 SHOWN: Final = 60
+
+OPERATOR_TRIES: Final = 4
+
+SERVED_S: Final = 2.0
+"""Who serves has acknowledged something within so long."""
 
 
 @frozen(kw_only=True)
@@ -22,18 +28,26 @@ class Result:
 
     Attributes:
         fired: Ids of the rules that decided at least once.
+        holds: What they waited for, by name.
         acked: How many writes were acknowledged.
         trace: One line per event.
     """
 
     fired: frozenset[str]
+    holds: frozenset[Hold]
     acked: int
     trace: tuple[str, ...]
 
 
 @frozen(kw_only=True)
 class Setup:
-    """What a run starts from; ``late``: some commands land late, some answers are lost."""
+    """What a run starts from.
+
+    Attributes:
+        late: Some commands land late, some answers are lost.
+        operator: At the end a person does what a hold asks for.
+        before: What is there before the controllers are.
+    """
 
     seed: int
     controllers: int = 2
@@ -41,6 +55,7 @@ class Setup:
     rules: tuple[Rule, ...] = RULES
     clients: int = 3
     late: bool = False
+    operator: bool = False
     before: Callable[[Cluster], None] = nothing
 
 
@@ -86,13 +101,18 @@ def whole(cluster: Cluster) -> bool:
         return False
     if not any(permit is not None and permit.generation == record.generation for permit in cluster.gates.values()):
         return False
+    standby = cluster.world[record.standby.instance]
     rows = cluster.world[record.main].rows.values()
+    if standby.run_id != record.standby.run or record.standby.row not in [row.name for row in rows]:
+        return False  # a name that nobody bears is worse than none
+    if any(dict(record.level).get(name) != record.generation for name in NAMES):
+        return False  # a later rebuild relies on it
     healthy = [row for row in rows if not row.half and row.state.value in ("ready", "replicating")]
     return cluster.world[record.main].is_main and len(healthy) == len(NAMES) - 1 == len(rows)
 
 
-def finish(cluster: Cluster, controllers: list[Controller]) -> Result:
-    """Heal everything, demand convergence, and check the ledger on every instance.
+def finish(cluster: Cluster, controllers: list[Controller], *, operator: bool = False) -> Result:
+    """Heal everything, demand convergence, and check the ledger on MAIN and standby.
 
     Raises:
         ViolationError: A promise was broken.
@@ -108,6 +128,10 @@ def finish(cluster: Cluster, controllers: list[Controller]) -> Result:
         cluster.let_up(name)
     cluster.world.heal()
     cluster.world.run(12)
+    if operator:
+        for _ in range(OPERATOR_TRIES):
+            cluster.world.run(8)
+            _tend(cluster, controllers)
     converge(cluster, controllers)
     before = len(cluster.store.history)
     cluster.world.run(3)
@@ -117,7 +141,29 @@ def finish(cluster: Cluster, controllers: list[Controller]) -> Result:
             f"L3: the record was written {len(cluster.store.history) - before} times in a healthy cluster"
         )
     fired = frozenset(rule for controller in controllers for rule in controller.fired)
-    return Result(fired=fired, acked=len(cluster.acks), trace=tuple(cluster.trace))
+    holds = frozenset(hold for controller in controllers for hold in controller.holds)
+    return Result(fired=fired, holds=holds, acked=len(cluster.acks), trace=tuple(cluster.trace))
+
+
+def _tend(cluster: Cluster, controllers: list[Controller]) -> None:
+    """Do by hand what only a person may (design 6): rebuild a diverged replica, or give MAIN a new reign.
+
+    A diverged one holds commits that nobody acknowledged. An ASYNC replica with an emptied volume forgot whom it
+    obeys, and its row can only be dropped while MAIN is quiet: a new reign begins without rows.
+    """
+    record = cluster.store.read()[0]
+    if whole(cluster) or record is None:
+        return
+    for decision in [controller.decision for controller in controllers if controller.decision is not None]:
+        if decision.hold not in (Hold.UNPROTECTED, Hold.REPLICA_MISSING):
+            continue
+        name = next((name for name in NAMES if name != record.main and f"{name}" in decision.reason), None)
+        diverged = "Error: 3" in decision.reason
+        cluster.say("", f"the operator reads: {decision.reason}")
+        if diverged and name is not None:
+            cluster.wipe(name)
+        elif decision.hold is Hold.REPLICA_MISSING and record.standby is not None:
+            cluster.kill(record.main)
 
 
 def _check_acks(cluster: Cluster) -> None:
@@ -146,13 +192,28 @@ def play(setup: Setup, faults: Faults) -> Result:
     try:
         cluster, controllers = start(setup)
         faults(cluster, controllers)
-        return finish(cluster, controllers)
+        return finish(cluster, controllers, operator=setup.operator)
     except AssertionError as error:
         trace = () if cluster is None else cluster.trace[-SHOWN:]
         raise ViolationError(f"seed {setup.seed}: {error}\n" + "\n".join(trace)) from error
 
 
 def play_scenario(scenario: Scenario, seed: int, rules: tuple[Rule, ...] = RULES) -> Result:
-    """Run a named scenario; see `play`."""
+    """Run a named scenario; see `play`.
+
+    Raises:
+        ViolationError: A promise was broken, writes did not come back under the fault, or a wait had no name.
+    """
+
+    def faults(cluster: Cluster, controllers: list[Controller]) -> None:
+        scenario.faults(cluster, controllers)
+        last_s = cluster.acks[-1].at_s if cluster.acks else 0.0
+        if scenario.serves and cluster.now - last_s > SERVED_S:
+            raise ViolationError(f"L2: nothing was acknowledged for {cluster.now - last_s:.1f} s ({cluster.gates})")
+
     setup = Setup(seed=seed, policy=scenario.policy, rules=rules, before=scenario.before)
-    return play(setup, scenario.faults)
+    result = play(setup, faults)
+    unsaid = [hold.word for hold in scenario.says if hold not in result.holds]
+    if unsaid:
+        raise ViolationError(f"seed {seed}: L4: nobody said {', '.join(unsaid)}")
+    return result

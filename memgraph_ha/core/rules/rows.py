@@ -90,7 +90,7 @@ def renumber_blocking_row(view: View) -> Decision | Unmet:
         return Unmet("an unprotected MAIN has the standby's row")
     if row.takes_commits or row.status in (RowStatus.RECOVERY, RowStatus.HALF):
         return Unmet("the row blocks", row.status.value)
-    since_s = view.main.rows_bad_since_s
+    since_s = view.main.bad_since_s(row.name)
     if since_s is None or view.now_s - since_s < view.policy.standby_grace_s:
         return Unmet("it has blocked for standby_grace_s")
     return Decision(
