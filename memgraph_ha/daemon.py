@@ -27,15 +27,28 @@ from memgraph_ha.core.commands import (
     WriteRecord,
 )
 from memgraph_ha.core.decision import Hold
-from memgraph_ha.core.facts import CommandEnded, GapSeen, LeaseSeen, MembersSeen, Outcome, RecordSeen, SentinelBroke
+from memgraph_ha.core.facts import (
+    CommandEnded,
+    GapSeen,
+    LeaseSeen,
+    MembersSeen,
+    Outcome,
+    RecordSeen,
+    SentinelBroke,
+    ServerSeen,
+)
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.permit import Route
+from memgraph_ha.core.rows import version_tuple
 
 LONGEST_SLEEP_S = 0.25
 """The loop turns at least this often: permits and verdicts of silence need no event."""
 
 RECORD_POLL_S = 1.0
 """How often the record is read again without a reason."""
+
+OLDEST_VERSION = (3, 6, 0)
+ADVISED_VERSION = (3, 8, 0)
 
 LOOK_PAUSE_S = 0.05
 """Least time between two looks that one waiting rule asks for."""
@@ -178,6 +191,8 @@ class Daemon:
             case LeaseSeen() if before.lease is None or before.lease.leading != fact.leading:
                 self._log.info("leading" if fact.leading else "not leading", until_s=round(fact.until_s, 2))
                 self._read_record.set()
+            case ServerSeen():
+                self._judge_version(before, fact)
             case RecordSeen() if fact.record is not None:
                 self._world.lease.raise_floor(fact.record.generation)
             case CommandEnded():
@@ -186,6 +201,22 @@ class Daemon:
                     self._read_record.set()
             case _:
                 pass
+
+    def _judge_version(self, before: Observed, fact: ServerSeen) -> None:
+        """Say once per run what its version means (README, supported versions)."""
+        old = before.of(fact.instance)
+        if old is None or (old.server is not None and old.server.run == fact.run):
+            return
+        version = version_tuple(fact.version)
+        if version is None or version < OLDEST_VERSION:
+            hint = "3.6.0 or newer is required: older ones call healthy replicas diverged"
+            self._log.error("unsupported Memgraph", instance=fact.instance, version=fact.version, hint=hint)
+        elif version < ADVISED_VERSION:
+            hint = "3.8.0 or newer is advised: below it a promoted replica keeps a prepared transaction open"
+            self._log.info("old Memgraph", instance=fact.instance, version=fact.version, hint=hint)
+        if not fact.wal:
+            hint = "start it with --storage-wal-enabled=true: nothing is replicated without"
+            self._log.error("Memgraph runs without WAL", instance=fact.instance, hint=hint)
 
     def _act(self, nursery: trio.Nursery, view: View, decision: Decision) -> None:
         self._say(view, decision)

@@ -105,6 +105,14 @@ def headline(view: View) -> str:
     return f"reign {record.generation}: {record.main} is MAIN, {standby}{unprotected}; {open_}"
 
 
+def _standing(view: View) -> tuple[object, ...]:
+    """Say what makes one line differ from the last. The words for why read/write is shut do not: they count on."""
+    record = view.record
+    if record is None:
+        return ()
+    return (record.generation, record.main, record.standby, record.unprotected, view.unserved is None)
+
+
 @define
 class PlainScreen:
     """One line when the headline or the hold changes: for pipes, services and logs.
@@ -114,16 +122,15 @@ class PlainScreen:
     """
 
     write: Callable[[str], None]
-    _last: tuple[str, str] = field(default=("", ""), init=False)
+    _last: tuple[object, ...] = field(default=(), init=False)
 
     def show(self, view: View, decision: Decision) -> None:
         """Print a line if something changed that an operator would act on."""
-        hold = "" if decision.hold is None else f" [{decision.hold.word}] {decision.reason}"
-        key = (headline(view), "" if decision.hold is None else decision.hold.word)
-        if key != self._last:
-            self._last = key
-            stamp = time.strftime("%H:%M:%S")
-            self.write(f"{stamp} {decision.rule} {key[0]}{hold}")
+        news = (_standing(view), decision.hold)
+        if news != self._last:
+            self._last = news
+            hold = "" if decision.hold is None else f" [{decision.hold.word}] {decision.reason}"
+            self.write(f"{time.strftime('%H:%M:%S')} {decision.rule} {headline(view)}{hold}")
 
     def close(self) -> None:
         """Nothing to tidy."""

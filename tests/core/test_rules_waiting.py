@@ -6,7 +6,7 @@ from attrs import evolve
 from memgraph_ha.core.commands import CommitNoop, RegisterReplica
 from memgraph_ha.core.decide import decide
 from memgraph_ha.core.decision import Hold
-from memgraph_ha.core.facts import CommandEnded, Outcome
+from memgraph_ha.core.facts import CommandEnded, NoopSeen, Outcome
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.observed import observe
@@ -41,6 +41,7 @@ from tests.core.views import (
     assert_stopped,
     async_row,
     decided,
+    run_of,
     strict_row,
 )
 
@@ -243,3 +244,20 @@ def test_a_diverged_replica_is_called_so_with_the_way_out(old: Scene, name: Inst
     decision = decide(_refused_as_diverged(old, name))
     assert (decision.rule, decision.hold, decision.commands) == (rule, Hold.DIVERGED_REPLICA, ())
     assert "wal/ and snapshots/" in decision.reason
+
+
+def test_a_proof_without_a_witness_says_what_the_standby_lacks() -> None:
+    """Acknowledged, but not by this standby: without WAL, say, it would never be named, and the reason is told."""
+    scene = HEALTHY.but(unprotected)
+    seen = NoopSeen(
+        at_s=NOW - 0.05,
+        asked_at_s=NOW - 0.06,
+        instance=M0,
+        run=run_of(M0),
+        generation=scene.recorded.generation,
+        outcome=Outcome.DONE,
+        detail="MAIN or the standby runs without WAL: nothing is replicated",
+    )
+    decision = decide(evolve(scene.view, observed=observe(scene.view.observed, seen)))
+    assert (decision.rule, decision.hold) == ("Y20", Hold.UNPROTECTED)
+    assert "without WAL" in decision.reason

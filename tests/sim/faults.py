@@ -1,4 +1,4 @@
-"""What goes wrong: the named scenarios of the catalogue, and faults drawn at random."""
+"""What goes wrong: the named scenarios of the catalogue."""
 
 from __future__ import annotations
 
@@ -372,36 +372,3 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "H6 standby promoted by hand": Scenario(faults=promoted_by_hand),
     "H6 MAIN demoted by hand": Scenario(faults=demoted_by_hand),
 }
-
-
-def random_faults(steps: int) -> Faults:
-    """Faults drawn from the run's own seed, with pauses between them."""
-
-    def happen(cluster: Cluster, controllers: list[Controller]) -> None:
-        dice = cluster.random
-        for _ in range(steps):
-            _one_fault(cluster, dice.choice(controllers))
-            cluster.world.run(dice.choice((0.01, 0.05, 0.2, 0.5, 1.0, 3.0, 8.0)))
-
-    return happen
-
-
-def _one_fault(cluster: Cluster, controller: Controller) -> None:
-    dice = cluster.random
-    name, other = dice.sample(NAMES, 2)
-    events: tuple[Callable[[], None], ...] = (
-        lambda: cluster.kill(name),
-        lambda: cluster.kill(name),
-        lambda: cluster.freeze(name),
-        lambda: cluster.thaw(name),
-        lambda: cluster.keep_down(name),
-        lambda: cluster.let_up(name),
-        lambda: cluster.wipe(M2),
-        lambda: cluster.world.cut(name, other),
-        cluster.world.heal,
-        controller.crash,
-        controller.pause if controller.alive else controller.start,
-        controller.resume,
-        lambda: setattr(controller, "blind", not controller.blind),
-    )
-    dice.choice(events)()

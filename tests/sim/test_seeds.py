@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.sim.faults import random_faults
+from tests.sim.chance import random_faults
 from tests.sim.run import Result, Setup, play
 
 STEPS = 20
@@ -22,13 +22,13 @@ def digest(seed: int) -> str:
     return hashlib.sha256("\n".join(_run(seed, late=True).trace).encode()).hexdigest()
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 def test_random_faults_lose_nothing(seed: int) -> None:
     """No promise is broken, and after healing the cluster is whole."""
     assert _run(seed, late=False).acked > 0
 
 
-@pytest.mark.parametrize("seed", range(100, 106))
+@pytest.mark.parametrize("seed", range(100, 104))
 def test_random_faults_with_late_commands_lose_nothing(seed: int) -> None:
     """The same with commands that land seconds late and answers that never come."""
     assert _run(seed, late=True).acked > 0
@@ -40,7 +40,7 @@ def test_random_faults_with_late_commands_lose_nothing(seed: int) -> None:
 def test_many_random_histories_lose_nothing(late: bool) -> None:
     """Many more seeds; every seed that fails is named."""
     failed: dict[int, str] = {}
-    for seed in range(1000, 1080):
+    for seed in range(1000, 1060):
         try:
             _run(seed, late=late)
         except AssertionError as error:

@@ -5,6 +5,7 @@ from attrs import evolve
 from memgraph_ha.core.commands import CommitNoop, RegisterReplica
 from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.facts import Outcome
+from memgraph_ha.core.names import RunId
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability
 from memgraph_ha.core.record import Record
@@ -19,7 +20,9 @@ def attach_standby(view: View) -> Decision | Unmet:
     When: the reign is open (or `data_durability` is `required`), its first commit is acknowledged, MAIN has no row
         of the pair's other member, and that one answers as REPLICA, with the recorded data set or empty, its
         replication port open, and is not in `rebuild`.
-    Then: write the next row number, clear `fallback` if it is the one, then REGISTER it STRICT_SYNC.
+    Then: write the next row number, clear `fallback` if it is the one, then REGISTER it STRICT_SYNC. Before the
+        reign is open MAIN's run is cleared too, if it flushes each commit: its first commit made all it has durable,
+        and with `fallback` gone nobody else could begin a reign if its process ended now.
     Protects: ROW_NUMBERS, and nobody that is named or `fallback` is ever registered.
     After: H10.  Before: A20.
     Source: design 4 (`row_seq`), 5 (attach in the final mode); transcripts Q8b (20 of 20), Q12.
@@ -37,7 +40,7 @@ def attach_standby(view: View) -> Decision | Unmet:
         return Unmet("it can be attached", why or "it must be rebuilt first")
     if not view.may_try(RegisterReplica, other.member.name):
         return Unmet("the pause after the last try is over", view.last_outcome(RegisterReplica, other.member.name))
-    numbered = evolve(record, row_seq=record.row_seq + 1, fallback=None)
+    numbered = evolve(record, row_seq=record.row_seq + 1, fallback=None, main_run=_chosen_run(view, record))
     return Decision(
         reason=f"attach {other.member.name} to {record.main} as STRICT_SYNC",
         commands=(
@@ -56,6 +59,12 @@ def attach_standby(view: View) -> Decision | Unmet:
         ),
         wake_at_s=view.now_s + SHORT_S,
     )
+
+
+def _chosen_run(view: View, record: Record) -> RunId | None:
+    role, server = view.main_role, None if view.main is None else view.main.server
+    durable = role is not None and server is not None and server.run == role.run and server.flush_every == 1
+    return None if durable and not record.opened else record.main_run
 
 
 def name_standby(view: View) -> Decision | Unmet:

@@ -75,7 +75,9 @@ def _standby_lack(view: View) -> str:
         return f"; {name} {DIVERGED}"
     row = view.standby_row
     if row is not None:
-        return f"; row {row.name} is {row.status.value}{view.last_outcome(CommitNoop, record.main)}"
+        noop = view.observed.noop
+        doubt = "" if noop is None or noop.witness is not None or not noop.detail else f"; not proven: {noop.detail}"
+        return f"; row {row.name} is {row.status.value}{view.last_outcome(CommitNoop, record.main) or doubt}"
     why = view.attachable(other)
     return f"; {name}: {why}" if why else f"; {name} is attached next{view.last_outcome(RegisterReplica, name)}"
 
