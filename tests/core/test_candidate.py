@@ -14,6 +14,7 @@ from tests.core.changes import (
     gate_shut,
     gone,
     is_main,
+    is_replica,
     misses,
     other_data,
     place,
@@ -67,6 +68,14 @@ def test_each_reason_against_the_recorded_main(change: SceneChange, why: Why) ->
     assert rejected(BACK.but(change), ChangeKind.REPROMOTE) == Rejection(
         kind=ChangeKind.REPROMOTE, instance=M0, why=why
     )
+
+
+def test_the_very_run_need_not_flush() -> None:
+    """A MAIN that was only demoted lost nothing, however it writes to its disk."""
+    demoted = HEALTHY.but(is_replica(M0), gate_shut(), unprotected, place(M0, flush_every=100_000))
+    found = choose(demoted.view)
+    assert isinstance(found, Candidate)
+    assert (found.instance, found.kind) == (M0, ChangeKind.REPROMOTE)
 
 
 def test_each_reason_against_the_standby_and_the_fallback() -> None:

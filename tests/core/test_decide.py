@@ -115,6 +115,13 @@ def test_rules_have_distinct_ids_and_names() -> None:
     assert all(isinstance(rule, Rule) for rule in RULES)
 
 
+def test_safety_may_cut_a_command_off_and_repair_may_not() -> None:
+    """Which rules preempt a running command (docs/decisions/0003): up to the promotion's stop, never repair."""
+    urgent = {rule.id for rule in RULES if rule.urgent}
+    assert {"N10", "R10", "U10", "L30", "O20", "S10"} <= urgent
+    assert urgent.isdisjoint({"F10", "D10", "H10", "A10", "A20", "P10", "A30", "K10", "Y10", "Z99"})
+
+
 def test_a_decision_wakes_again() -> None:
     """Whatever happens, the next look is within two seconds, and never in the past."""
     for name, old in corpus():

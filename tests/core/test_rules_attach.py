@@ -8,7 +8,7 @@ from attrs import evolve
 from memgraph_ha.core.commands import RegisterReplica, WriteRecord
 from memgraph_ha.core.facts import Miss
 from memgraph_ha.core.messages import ErrorClass
-from memgraph_ha.core.names import Address, InstanceName, RowName
+from memgraph_ha.core.names import Address, InstanceName, RowName, RunId
 from memgraph_ha.core.record import Fallback
 from memgraph_ha.core.topology import Mode, RowStatus, StorageMode
 from tests.core.changes import (
@@ -84,9 +84,9 @@ NOT_ATTACHABLE = [
 # --- A10 ----------------------------------------------------------------------------------------------
 
 
-def attached(old: Scene) -> tuple[WriteRecord, RegisterReplica]:
+def attached(old: Scene, *, main_run: RunId | None) -> tuple[WriteRecord, RegisterReplica]:
     """The two commands that attach m0 to m1 as the next numbered standby."""
-    numbered = evolve(old.recorded, row_seq=8, fallback=None)
+    numbered = evolve(old.recorded, row_seq=8, fallback=None, main_run=main_run)
     register = RegisterReplica(
         instance=M1,
         run=run_of(M1),
@@ -107,12 +107,27 @@ CLOSED = ALONE.but(
 """`required`: the reign is not open before its standby is attached and proven."""
 
 
-@pytest.mark.parametrize(
-    "old", [ALONE, ALONE.but(wiped(M0)), CLOSED], ids=["with data", "empty", "required, still the fallback"]
-)
+@pytest.mark.parametrize("old", [ALONE, ALONE.but(wiped(M0))], ids=["with data", "empty"])
 def test_the_standby_is_registered_in_its_final_mode(old: Scene) -> None:
-    """First the number rises and `fallback` ends, then REGISTER STRICT_SYNC (transcripts Q8b, 20 of 20)."""
-    assert decided(old, "A10").commands == attached(old)
+    """First the number rises, then REGISTER STRICT_SYNC (transcripts Q8b, 20 of 20)."""
+    assert decided(old, "A10").commands == attached(old, main_run=run_of(M1))
+
+
+def test_a_fallback_is_attached_only_when_mains_directory_counts_in_its_place() -> None:
+    """`required`: the write that ends `fallback` unbinds MAIN's run, so that a dead process does not end the reign."""
+    assert decided(CLOSED, "A10").commands == attached(CLOSED, main_run=None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(place(M1, flush_every=100_000), id="it does not flush each commit"),
+        pytest.param(place(M1, flush_every=None), id="whether it flushes is not known"),
+    ],
+)
+def test_a_directory_that_may_lose_commits_does_not_count(change: SceneChange) -> None:
+    """MAIN stays bound to its run if its machine could take commits with it."""
+    assert decided(CLOSED.but(change), "A10").commands == attached(CLOSED, main_run=run_of(M1))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from tests.core.changes import (
     gate_shut,
     gone,
     just_failed,
+    last_noop,
     new_term,
     place,
     recorded,
@@ -29,7 +30,7 @@ from tests.core.changes import (
     unprotected,
     wiped,
 )
-from tests.core.scenes import ALONE, ATTACHED, EMPTY, PROMOTED
+from tests.core.scenes import ALONE, ATTACHED, EMPTY, PROMOTED, PROVEN
 from tests.core.views import (
     HEALTHY,
     M0,
@@ -122,8 +123,12 @@ def test_an_open_gateway_is_not_explained(served: Scene) -> None:
             ATTACHED.but(just_failed(CommitNoop), recorded(level=((M0, 5), (M1, 5), (M2, 5)))),
             "row m0_8 is ready; last try: refused (it says no)",
         ),
+        (
+            PROVEN.but(last_noop(witness=None, detail="its run changed"), recorded(level=((M0, 5), (M1, 5), (M2, 5)))),
+            "row m0_8 is ready; not proven: its run changed",
+        ),
     ],
-    ids=["gone", "to be rebuilt", "catching up", "none", "backing off", "proof backing off"],
+    ids=["gone", "to be rebuilt", "catching up", "none", "backing off", "proof backing off", "proof without a witness"],
 )
 def test_a_main_that_serves_alone_says_what_its_standby_lacks(old: Scene, lack: str) -> None:
     """Nothing waits without a name, and the reason says what would end it."""
