@@ -72,7 +72,11 @@ def log_to(path: Path, *, echo: bool = False) -> Iterator[None]:
     if path.exists() and path.stat().st_size > _MOST_BYTES:
         path.replace(path.with_name(path.name + ".1"))
     lines = _Lines(path)
-    structlog.configure(processors=_processors(lines, echo=echo), cache_logger_on_first_use=False)
+    structlog.configure(
+        processors=_processors(lines, echo=echo),
+        logger_factory=structlog.ReturnLoggerFactory(),  # never asked to write; the default fails on a closed stdout
+        cache_logger_on_first_use=False,
+    )
     try:
         yield
     finally:

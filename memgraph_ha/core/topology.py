@@ -84,11 +84,6 @@ class Row:
         settled = self.status in (RowStatus.READY, RowStatus.INVALID, RowStatus.DIVERGED)
         return settled and self.mode in (Mode.SYNC, Mode.STRICT_SYNC)
 
-    @property
-    def droppable_when_quiet(self) -> bool:
-        """Whether DROP REPLICA is safe while no commit runs: any row not in ``recovery`` (20 of 20, Q7)."""
-        return self.status not in (RowStatus.RECOVERY, RowStatus.UNKNOWN)
-
 
 def _host_and_port(_owner: object, attribute: "Attribute[Address]", value: Address) -> None:
     host, _, port = value.rpartition(":")

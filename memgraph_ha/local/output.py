@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console
@@ -44,6 +45,9 @@ class _Patient(io.RawIOBase):
 
 def main_console() -> Console:
     """Make a console of standard output, terminal or not, that never fails."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # its descriptor was closed before we began (`>&-`); libraries trip over that
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for as long as we live
     return Console(file=_patient(sys.stdout))
 
 

@@ -10,7 +10,7 @@ from memgraph_ha.core.errors import InvariantViolation
 from memgraph_ha.core.invariants import INVARIANTS, broken_by
 from memgraph_ha.core.names import RowName
 from memgraph_ha.core.permit import Route
-from memgraph_ha.core.record import Fallback, Record
+from memgraph_ha.core.record import Fallback, Record, Standby
 from memgraph_ha.core.rules import RULES, Rule
 from memgraph_ha.core.topology import Mode
 from memgraph_ha.core.view import View
@@ -114,6 +114,20 @@ PLANTED: list[tuple[str, Scene, tuple[Command, ...], str]] = [
         "name through another row than was proven",
         PROVEN.but(recorded(row_seq=9)),
         decided(PROVEN, "A15").commands,
+        "NO_ACKED_LOSS: naming of m0 without a proof",
+    ),
+    (
+        "name another run than the witness's",
+        PROVEN,
+        (
+            write(
+                evolve(
+                    PROVEN.recorded,
+                    unprotected=False,
+                    standby=Standby(instance=M0, run=run_of(M0, 9), row=RowName("m0_8")),
+                )
+            ),
+        ),
         "NO_ACKED_LOSS: naming of m0 without a proof",
     ),
     (
@@ -250,6 +264,12 @@ PLANTED: list[tuple[str, Scene, tuple[Command, ...], str]] = [
         (write(evolve(FENCED.recorded, opened=True, unprotected=True)),),
         "UNPROTECTED_IS_RECORDED: fallback outlives the opening",
     ),
+    (
+        "register without a record",
+        EMPTY,
+        (a_registration(HEALTHY, M2),),
+        "NO_ACKED_LOSS: registration without a record",
+    ),
     ("a role command without a record", EMPTY, (a_promotion(HEALTHY, M0),), "BOOTSTRAP: Promote without a record"),
     (
         "create over a record",
@@ -278,6 +298,10 @@ def test_every_promise_is_broken_by_some_planted_command() -> None:
 RIGHT: list[tuple[str, Scene, tuple[Command, ...]]] = [
     ("demote a stray", HEALTHY, (a_demotion(HEALTHY, M2),)),
     ("demote MAIN's later run", HEALTHY, (evolve(a_demotion(HEALTHY, M0), run=run_of(M0, 2)),)),
+    ("demote a stray beside a MAIN of any run", BEGUN.but(recorded(main_run=None)), (a_demotion(BEGUN, M2),)),
+    ("stop another than the standby", HEALTHY, (a_stop(HEALTHY, M2),)),
+    ("a next reign of a MAIN of any run", BEGUN.but(recorded(main_run=None)), (next_reign(BEGUN, main_run=None),)),
+    ("the same, bound to a run", BEGUN.but(recorded(main_run=None)), (next_reign(BEGUN, main_run=run_of(M1, 2)),)),
     ("stop the old MAIN", BEGUN, (a_stop(HEALTHY, M0),)),
     ("register the ASYNC replica", HEALTHY, (a_registration(HEALTHY, M2),)),
     ("clear the fallback, then register it", BEGUN, (write(evolve(BEGUN.recorded, row_seq=8, fallback=None)),)),
@@ -304,7 +328,9 @@ def test_every_prefix_is_checked_against_the_record_that_it_leaves() -> None:
 
 
 @pytest.mark.parametrize(
-    "old", [BEGUN, EMPTY, HEALTHY.but(recorded(generation=5))], ids=["not open", "no record", "another reign"]
+    "old",
+    [HEALTHY.but(recorded(opened=False)), EMPTY, HEALTHY.but(recorded(generation=5))],
+    ids=["not open", "no record", "another reign"],
 )
 def test_a_permit_needs_an_open_reign_of_its_generation(old: Scene) -> None:
     """A route that would relay without one is caught as well."""

@@ -29,6 +29,7 @@ from tests.core.changes import (
     rows_unknown,
     scene,
     tried,
+    unprotected,
     wiped,
 )
 from tests.core.scenes import ALONE, ATTACHED, BEGUN, DURABLE, EMPTY, LOST
@@ -254,3 +255,14 @@ def test_who_reached_the_reign_is_noted() -> None:
 def test_a_level_is_noted_once_and_only_when_reached(old: Scene, guard: str, evidence: str) -> None:
     """The nearest misses of the note."""
     assert_stopped(old, "K10", guard, evidence)
+
+
+def test_a_rebuilt_standby_is_attached_and_its_mark_cleared() -> None:
+    """Empty is what a rebuild leaves: the mark goes with the very write that precedes its REGISTER."""
+    marked = HEALTHY.but(unprotected, recorded(rebuild=frozenset({M1})), rows(async_row()))
+    assert_stopped(marked, "A10", "it can be attached", "it must be rebuilt first")
+    write, register = decided(marked.but(wiped(M1)), "A10").commands
+    assert isinstance(write, WriteRecord)
+    assert isinstance(register, RegisterReplica)
+    assert write.record.rebuild == frozenset()
+    assert register.replica == M1

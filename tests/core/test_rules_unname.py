@@ -27,6 +27,7 @@ from tests.core.changes import (
     standby_row,
     unheard,
     unnamed,
+    unprotected,
 )
 from tests.core.scenes import LOST
 from tests.core.views import (
@@ -127,6 +128,16 @@ def test_a_main_that_is_not_transactional_puts_every_replica_into_rebuild(mode: 
     decision = decided(HEALTHY.but(place(M0, storage_mode=mode)), "U10")
     expected = evolve(HEALTHY.recorded, standby=None, rebuild=frozenset({M1, M2}))
     assert decision.commands == (WriteRecord(expected=TOKEN, record=expected),)
+
+
+def test_replicas_are_marked_for_rebuild_also_while_nobody_is_named() -> None:
+    """Afterwards everything looks level, the no-op included (Q21): only the record can remember."""
+    alone = HEALTHY.but(unprotected, place(M0, storage_mode=StorageMode.ANALYTICAL))
+    (command,) = decided(alone, "U10").commands
+    assert isinstance(command, WriteRecord)
+    assert command.record.rebuild == frozenset({M1, M2})
+    marked = alone.but(recorded(rebuild=frozenset({M1, M2})))
+    assert_stopped(marked, "U10", "a standby is named")
 
 
 def test_two_rows_of_the_standby_put_it_into_rebuild() -> None:

@@ -25,7 +25,6 @@ def test_which_rows_may_be_dropped(mode: Mode | None, status: RowStatus) -> None
     """
     under_load = status is RowStatus.HALF or (status in SETTLED and mode in {Mode.SYNC, Mode.STRICT_SYNC})
     assert row(mode, status).droppable is under_load
-    assert row(mode, status).droppable_when_quiet is (status not in {RowStatus.RECOVERY, RowStatus.UNKNOWN})
 
 
 @pytest.mark.parametrize("status", RowStatus)

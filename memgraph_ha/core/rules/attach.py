@@ -19,8 +19,8 @@ def attach_standby(view: View) -> Decision | Unmet:
 
     When: the reign is open (or `data_durability` is `required`), its first commit is acknowledged, MAIN has no row
         of the pair's other member, and that one answers as REPLICA, with the recorded data set or empty, its
-        replication port open, and is not in `rebuild`.
-    Then: write the next row number, clear `fallback` if it is the one, then REGISTER it STRICT_SYNC. Before the
+        replication port open, and is not in `rebuild`, or is empty, which is what a rebuild leaves.
+    Then: write the next row number, clear `fallback` and `rebuild` of it, then REGISTER it STRICT_SYNC. Before the
         reign is open MAIN's run is cleared too, if it flushes each commit: its first commit made all it has durable,
         and with `fallback` gone nobody else could begin a reign if its process ended now.
     Protects: ROW_NUMBERS, and nobody that is named or `fallback` is ever registered.
@@ -35,12 +35,18 @@ def attach_standby(view: View) -> Decision | Unmet:
         return Unmet("the reign is open")
     if record.standby is not None or view.main_rows is None or view.rows_of(other.member):
         return Unmet("MAIN has no row of it")
-    why = view.attachable(other)
-    if why is not None or other.member.name in record.rebuild:
+    why, rebuilt = view.attachable(other), other.storage is not None and other.storage.empty
+    if why is not None or (other.member.name in record.rebuild and not rebuilt):
         return Unmet("it can be attached", why or "it must be rebuilt first")
     if not view.may_try(RegisterReplica, other.member.name):
         return Unmet("the pause after the last try is over", view.last_outcome(RegisterReplica, other.member.name))
-    numbered = evolve(record, row_seq=record.row_seq + 1, fallback=None, main_run=_chosen_run(view, record))
+    numbered = evolve(
+        record,
+        row_seq=record.row_seq + 1,
+        fallback=None,
+        main_run=_chosen_run(view, record),
+        rebuild=record.rebuild - {other.member.name},
+    )
     return Decision(
         reason=f"attach {other.member.name} to {record.main} as STRICT_SYNC",
         commands=(

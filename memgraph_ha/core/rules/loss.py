@@ -20,15 +20,18 @@ def unname_standby(view: View) -> Decision | Unmet:
         `frozen_standby_s`; or the living MAIN's row of it is missing, half, of another mode or name, doubled, or
         takes no commits; or MAIN is not transactional; or its last proof was refused, or got lost while MAIN
         lived on.
-    Then: write `standby: null` before any other command, also while MAIN is lost. Two rows, or a MAIN in
-        analytical mode, put it into `rebuild` as well.
+    Then: write `standby: null` before any other command, also while MAIN is lost. Two rows put it into `rebuild`
+        as well; a MAIN in analytical mode puts every replica there, also while nobody is named: what is written
+        meanwhile never reaches one, and afterwards everything looks level, the no-op included.
     Protects: NO_ACKED_LOSS (who is named is promoted without asking MAIN).
     After: R40.  Before: every rule that could use the name.
     Source: design 4 (to un-name); transcripts Q17, Q18, Q21; scenarios B1, B2, B6, G2.
     """
     record = view.record
-    if record is None or record.standby is None:
+    if record is None:
         return Unmet("a standby is named")
+    if record.standby is None:
+        return _note_unreplicated(view, record)
     doubt, rebuild = _doubt(view, record, record.standby)
     if doubt is None:
         return Unmet("the standby is doubtful", "nothing speaks against it")
@@ -50,12 +53,34 @@ def _doubt(view: View, record: Record, named: Standby) -> tuple[str | None, froz
     own = _own_doubt(view, record, named, seen)
     if own is not None or view.main_role is None or view.main is None:
         return own, nobody
-    main_storage = view.main.storage
-    known = main_storage is not None and main_storage.run == view.main_role.run
-    if known and main_storage is not None and main_storage.mode is not StorageMode.TRANSACTIONAL:
-        others = frozenset(m.name for m in view.members if m.name != record.main)
-        return f"MAIN's storage mode is {main_storage.mode.value}: nothing is replicated", others
+    mode = _unreplicated_mode(view)
+    if mode is not None:
+        return f"MAIN's storage mode is {mode.value}: nothing is replicated", _replicas(view, record)
     return _row_doubt(view, named, seen)
+
+
+def _note_unreplicated(view: View, record: Record) -> Decision | Unmet:
+    """Put every replica into rebuild while MAIN writes what never reaches one, though nobody is named."""
+    mode, replicas = _unreplicated_mode(view), _replicas(view, record)
+    if mode is None or replicas <= record.rebuild:
+        return Unmet("a standby is named")
+    return Decision(
+        reason=f"MAIN's storage mode is {mode.value}: nothing is replicated; every replica must be rebuilt",
+        commands=(view.rewrite(evolve(record, rebuild=record.rebuild | replicas)),),
+        wake_at_s=view.now_s + SHORT_S,
+    )
+
+
+def _unreplicated_mode(view: View) -> StorageMode | None:
+    """The living MAIN's storage mode, if it is known to be one that replicates nothing (transcripts Q21)."""
+    storage = None if view.main is None else view.main.storage
+    if view.main_role is None or storage is None or storage.run != view.main_role.run:
+        return None
+    return None if storage.mode is StorageMode.TRANSACTIONAL else storage.mode
+
+
+def _replicas(view: View, record: Record) -> frozenset[InstanceName]:
+    return frozenset(member.name for member in view.members if member.name != record.main)
 
 
 def _own_doubt(view: View, record: Record, named: Standby, seen: Seen) -> str | None:

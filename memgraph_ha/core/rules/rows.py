@@ -125,8 +125,9 @@ def renumber_half_row(view: View) -> Decision | Unmet:
 def drop_stale_row(view: View) -> Decision | Unmet:
     """Drop a row of ours that is half, of the wrong mode, number or address, or doubled.
 
-    When: MAIN has such a row, and SHOW REPLICAS says that dropping it is known to be safe: under commits only a
-        settled STRICT_SYNC or SYNC row or a half one; while our gateway is shut any row that is not in recovery.
+    When: MAIN has such a row, and SHOW REPLICAS says that dropping it is known to be safe under commits: a settled
+        STRICT_SYNC or SYNC row or a half one. That our gateway is shut proves nothing: what it relayed before may
+        still be committing.
     Then: drop it. Rows to foreign addresses are left alone.
     Protects: MAIN's life (transcripts Q5, Q7), ROW_NUMBERS.
     After: U10, H05 (only rows without the present number are stale).
@@ -138,14 +139,13 @@ def drop_stale_row(view: View) -> Decision | Unmet:
     stale = _stale_rows(view, record)
     if not stale:
         return Unmet("a row of ours is stale", "none is")
-    shut = view.cut_at_s is not None
-    safe = [row for row in stale if row.droppable or (shut and row.droppable_when_quiet)]
+    safe = [row for row in stale if row.droppable]
     if not safe:
         return Unmet("dropping it is safe now", [f"{row.name} ({row.status.value})" for row in stale])
     row = safe[0]
     if not view.may_try(DropReplica, record.main):
         return Unmet("the pause after the last try is over", view.last_outcome(DropReplica, record.main))
-    allowed = {s for s in RowStatus if evolve(row, status=s).droppable or (shut and s is row.status)}
+    allowed = {status for status in RowStatus if evolve(row, status=status).droppable}
     return Decision(
         reason=f"drop row {row.name} to {row.address} ({row.status.value}): it is stale",
         commands=(
