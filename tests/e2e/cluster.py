@@ -144,7 +144,7 @@ class Cluster:
     @contextlib.contextmanager
     def held(self, name: InstanceName) -> Iterator[ProcessHandle]:
         """Take hold of an instance's present process."""
-        handle = self.local.hold(name)
+        handle = self.local.hold(self.spec(name).name)
         try:
             yield handle
         finally:
@@ -166,7 +166,7 @@ class Cluster:
         with self.held(name) as handle:
             handle.send(signal.SIGSTOP)
             try:
-                wait_stopped(handle)
+                _wait_stopped(handle.identity.pid)
                 yield handle
             finally:
                 handle.send(signal.SIGCONT)
@@ -208,8 +208,9 @@ class Cluster:
             return await process.wait()
 
     def freeze_controller(self, local: LocalCluster) -> None:
-        """SIGSTOP a controller."""
+        """SIGSTOP a controller, and wait until every thread of it stands still."""
         os.kill(_process(local).pid, signal.SIGSTOP)
+        _wait_stopped(_process(local).pid)
 
     def thaw_controller(self, local: LocalCluster) -> None:
         """SIGCONT it."""
@@ -290,11 +291,10 @@ def _process(local: LocalCluster) -> trio.Process:
     return process
 
 
-def wait_stopped(handle: ProcessHandle) -> None:
-    """Wait until a stop signal has reached every thread."""
+def _wait_stopped(pid: int) -> None:
     end_s = time.monotonic() + 5
-    while not (handle.ended or is_stopped(handle.identity.pid)):
-        assert time.monotonic() < end_s, f"process {handle.identity.pid} does not stop"
+    while not is_stopped(pid):
+        assert time.monotonic() < end_s, f"process {pid} does not stop"
         time.sleep(0.001)  # the kernel tells nobody of a stop but the parent
 
 

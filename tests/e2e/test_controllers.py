@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -123,6 +124,44 @@ async def test_a_frozen_leader_is_replaced_and_relays_nothing_afterwards(cluster
         assert cluster.controller_lives(cluster.local)
     assert (after.generation, after.main) == (before.generation, before.main)
     assert {event["kind"] for event in cluster.events(since=mark, event="command")} == {"CommitNoop"}
+
+
+async def test_an_answer_that_waits_in_a_frozen_leader_is_not_relayed(cluster: Cluster) -> None:
+    """MAIN answered while the leader stood still: continued after its lease was over, it must not pass that on."""
+    first = cluster.local
+    main = cluster.spec((await cluster.record()).main)
+    mark = cluster.mark()
+    await cluster.start()
+    await cluster.until_event(since=mark, event="decision", hold="NotLeading")
+    known = set(_connections_to(main.ports.bolt))
+    held = await dial(cluster.gateway_port)
+    async with held:
+        await held.send_all(HANDSHAKE)
+        assert len(await held.receive_some(4)) == 4
+        with cluster.frozen(main.name):
+            await held.send_all(HELLO)
+            await trio.sleep(0.2)  # it is relayed, and lies in MAIN's buffer
+            cluster.freeze_controller(first)
+        mark = cluster.mark()
+        await cluster.until_true(
+            lambda: any(waiting for port, waiting in _connections_to(main.ports.bolt).items() if port not in known),
+            "MAIN's answer lies in the frozen leader's buffer",
+        )
+        await cluster.until_event(since=mark, event="lease.gained")
+        cluster.thaw_controller(first)
+        assert await _all_that_comes(held) == b""
+    await cluster.until_event(since=mark, event="lease.lost")
+    await cluster.protected()
+
+
+def _connections_to(port: int) -> dict[int, int]:
+    """List the local ports that are connected to a port, with how many bytes wait there (proc(5), /proc/net/tcp)."""
+    found = {}
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, remote, state, queues, *_ = line.split()
+        if state == "01" and int(remote.rpartition(":")[2], 16) == port:
+            found[int(local.rpartition(":")[2], 16)] = int(queues.rpartition(":")[2], 16)
+    return found
 
 
 async def _all_that_comes(stream: trio.SocketStream) -> bytes:
