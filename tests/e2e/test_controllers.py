@@ -22,6 +22,9 @@ STEPS: Final = 40
 
 STEP_MAX_S: Final = 20.0
 
+ESTABLISHED, CLOSE_WAIT = "01", "08"
+"""States of a connection in /proc/net/tcp (include/net/tcp_states.h); MAIN hangs up after it refused a client."""
+
 
 def _kill_at(cluster: Cluster, from_byte: int, step: int) -> Event | None:
     """SIGKILL the controller the moment it logs the beginning or end of its ``step``-th command; None if it has fewer.
@@ -159,7 +162,7 @@ def _connections_to(port: int) -> dict[int, int]:
     found = {}
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         _, local, remote, state, queues, *_ = line.split()
-        if state == "01" and int(remote.rpartition(":")[2], 16) == port:
+        if state in (ESTABLISHED, CLOSE_WAIT) and int(remote.rpartition(":")[2], 16) == port:
             found[int(local.rpartition(":")[2], 16)] = int(queues.rpartition(":")[2], 16)
     return found
 
