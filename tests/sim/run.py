@@ -155,10 +155,10 @@ def _tend(cluster: Cluster, controllers: list[Controller]) -> None:
     if whole(cluster) or record is None:
         return
     for decision in [controller.decision for controller in controllers if controller.decision is not None]:
-        if decision.hold not in (Hold.UNPROTECTED, Hold.REPLICA_MISSING):
+        if decision.hold not in (Hold.DIVERGED_REPLICA, Hold.REPLICA_MISSING):
             continue
         name = next((name for name in NAMES if name != record.main and f"{name}" in decision.reason), None)
-        diverged = "Error: 3" in decision.reason
+        diverged = decision.hold is Hold.DIVERGED_REPLICA
         cluster.say("", f"the operator reads: {decision.reason}")
         if diverged and name is not None:
             cluster.wipe(name)
