@@ -22,7 +22,11 @@ from memgraph_ha.core.commands import (
     Demote,
     DropReplica,
     Promote,
+    Quiesce,
+    RebuildInstance,
     RegisterReplica,
+    RestoreTriggers,
+    RestoreUsers,
     StopInstance,
     WriteRecord,
 )
@@ -33,6 +37,7 @@ from memgraph_ha.core.facts import (
     LeaseSeen,
     MembersSeen,
     Outcome,
+    QuietSeen,
     RecordSeen,
     SentinelBroke,
     ServerSeen,
@@ -185,6 +190,8 @@ class Daemon:
         match fact:
             case MembersSeen() if self._observed.members is fact:
                 self._world.database.follow(fact.members)
+            case QuietSeen() if fact.ended:
+                self._world.gateway.cut_open()
             case SentinelBroke():
                 self._log.info("sentinel broke", instance=fact.instance, run=fact.run)
                 self._world.database.look([fact.instance])
@@ -288,7 +295,18 @@ class Daemon:
                 return await self._world.record.write(command, self.report)
             case StopInstance():
                 return await self._world.platform.stop(command)
-            case Promote() | Demote() | CommitNoop() | RegisterReplica() | DropReplica():
+            case RebuildInstance():
+                return await self._world.platform.rebuild(command)
+            case (
+                Promote()
+                | Demote()
+                | CommitNoop()
+                | RegisterReplica()
+                | DropReplica()
+                | Quiesce()
+                | RestoreUsers()
+                | RestoreTriggers()
+            ):
                 return await self._world.database.execute(command, self.report)
             case _:  # pragma: no cover - the type checker proves that nothing is left
                 assert_never(command)

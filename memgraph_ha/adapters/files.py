@@ -29,7 +29,8 @@ from memgraph_ha.core.errors import RecordError
 from memgraph_ha.core.facts import CommandEnded, Outcome, RecordSeen, RecordTrouble
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import Token
-from memgraph_ha.core.record import SCHEMA, Record, dump_record, parse_record
+from memgraph_ha.core.record import Record
+from memgraph_ha.core.record_json import SCHEMA, dump_record, parse_record
 
 _CHANGE_SHARE, _WAIT_SHARE = 0.7, 0.85
 """Parts of a write's deadline: after the first nothing is changed any more, after the second its thread is left

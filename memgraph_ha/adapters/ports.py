@@ -9,7 +9,7 @@ from typing import Protocol
 
 import trio
 
-from memgraph_ha.core.commands import InstanceCommand, StopInstance, WriteRecord
+from memgraph_ha.core.commands import InstanceCommand, RebuildInstance, StopInstance, WriteRecord
 from memgraph_ha.core.facts import CommandEnded, Fact, RecordSeen
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.permit import Route
@@ -61,6 +61,14 @@ class Platform(Protocol):
         """End that incarnation by the strongest means. ``DONE`` also if it is already gone or replaced."""
         ...
 
+    async def rebuild(self, command: RebuildInstance) -> CommandEnded:
+        """Stop that incarnation, move what it stored aside, start it with nothing.
+
+        ``DONE`` once its data is aside and it was told to start; also if it was done before. ``REFUSED`` if the
+        process is another one by now.
+        """
+        ...
+
 
 class Database(Protocol):
     """The instances, over Bolt."""
@@ -83,12 +91,19 @@ class Database(Protocol):
 
 
 class Gateway(Protocol):
-    """The read/write gateway of this process."""
+    """The gateways of this process: read/write to MAIN, read-only to replicas."""
 
     async def serve(self, report: Report, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Accept and relay for ever; reports `SentinelBroke`."""
+        """Accept and relay for ever; reports `SentinelBroke` and `GateSeen`."""
         ...
 
     def apply(self, route: Route) -> None:
-        """Take over a route. On narrowing, every relayed connection is cut before this returns."""
+        """Take over a route. On narrowing, every relayed connection is cut before this returns.
+
+        On a quiet moment no new transaction passes to MAIN once this has returned; those under way may end.
+        """
+        ...
+
+    def cut_open(self) -> None:
+        """Cut every read/write connection that is, or may be, inside a transaction: it was ended by force."""
         ...

@@ -21,7 +21,7 @@ from memgraph_ha.adapters.process_instance import (
 from memgraph_ha.adapters.process_os import alive
 from memgraph_ha.adapters.process_start import StartError, check_binary, check_data, check_ports
 from memgraph_ha.adapters.process_stop import end_processes, living
-from memgraph_ha.core.commands import StopInstance
+from memgraph_ha.core.commands import Command, RebuildInstance, StopInstance
 from memgraph_ha.core.facts import CommandEnded, MembersSeen, Outcome
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.topology import Member
@@ -138,6 +138,10 @@ class ProcessPlatform:
                 report(self._seen())
                 await news.wait()
 
+    async def rebuild(self, command: RebuildInstance) -> CommandEnded:
+        """Not yet: it is refused."""
+        return self._ended(command, Outcome.REFUSED, "this platform cannot rebuild an instance yet")
+
     async def stop(self, command: StopInstance) -> CommandEnded:
         """End that incarnation by SIGKILL, and wait up to 100 ms for its end. It is then started again by `watch`.
 
@@ -212,5 +216,5 @@ class ProcessPlatform:
         self._news.set()
         self._news = trio.Event()
 
-    def _ended(self, command: StopInstance, outcome: Outcome, detail: str) -> CommandEnded:
+    def _ended(self, command: Command, outcome: Outcome, detail: str) -> CommandEnded:
         return CommandEnded(at_s=self._clock(), command=command, outcome=outcome, detail=detail)

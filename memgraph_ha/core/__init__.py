@@ -12,10 +12,13 @@ from memgraph_ha.core.errors import InvariantViolation, PolicyError, RecordError
 from memgraph_ha.core.facts import Fact
 from memgraph_ha.core.invariants import INVARIANTS, Invariant
 from memgraph_ha.core.messages import MESSAGES, ErrorClass, classify_error
-from memgraph_ha.core.observed import Observed, observe
-from memgraph_ha.core.permit import Permit, Route
+from memgraph_ha.core.observe import observe
+from memgraph_ha.core.observed import Observed
+from memgraph_ha.core.permit import Permit, ReadPermit, Route
 from memgraph_ha.core.policy import DataDurability, Policy, describe_policy, parse_policy
-from memgraph_ha.core.record import Record, dump_record, parse_record
+from memgraph_ha.core.record import Record
+from memgraph_ha.core.record_json import dump_record, parse_record
+from memgraph_ha.core.requests import Answer, Ask, Request
 from memgraph_ha.core.route import route
 from memgraph_ha.core.rows import parse_replicas, parse_role, parse_storage_info
 from memgraph_ha.core.rules import RULES, Rule
@@ -25,6 +28,8 @@ __all__ = [
     "INVARIANTS",
     "MESSAGES",
     "RULES",
+    "Answer",
+    "Ask",
     "Candidate",
     "Command",
     "DataDurability",
@@ -39,10 +44,12 @@ __all__ = [
     "Permit",
     "Policy",
     "PolicyError",
+    "ReadPermit",
     "Record",
     "RecordError",
     "RecordSchemaError",
     "Rejection",
+    "Request",
     "Route",
     "Rule",
     "Unmet",

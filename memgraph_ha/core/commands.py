@@ -8,7 +8,7 @@ from attrs import frozen
 
 from memgraph_ha.core.names import Address, Incarnation, InstanceName, RowName, RunId, Token
 from memgraph_ha.core.record import Record
-from memgraph_ha.core.topology import Mode, RowStatus
+from memgraph_ha.core.topology import Mode, RowStatus, Trigger
 
 
 @frozen(kw_only=True)
@@ -140,7 +140,77 @@ class DropReplica:
     statuses: frozenset[RowStatus]
 
 
-InstanceCommand = Promote | Demote | CommitNoop | RegisterReplica | DropReplica
+@frozen(kw_only=True)
+class Quiesce:
+    """Wait until MAIN has no transaction but our own (SHOW TRANSACTIONS), then report `QuietSeen`.
+
+    Those still open after ``patience_s`` are ended by TERMINATE TRANSACTIONS (transcripts Q22).
+
+    Attributes:
+        instance: MAIN.
+        run: MAIN's run.
+        generation: The reign it is for.
+        patience_s: How long open transactions may take to end by themselves.
+    """
+
+    instance: InstanceName
+    run: RunId
+    generation: int
+    patience_s: float
+
+
+@frozen(kw_only=True)
+class RestoreUsers:
+    """``CREATE USER IF NOT EXISTS`` for every account of policy ``users``, the controller's own first.
+
+    The accounts are the adapter's: no password is ever part of a command (design 5, semantics 9).
+
+    Attributes:
+        instance: MAIN.
+        run: MAIN's run.
+        generation: The reign it is for.
+    """
+
+    instance: InstanceName
+    run: RunId
+    generation: int
+
+
+@frozen(kw_only=True)
+class RestoreTriggers:
+    """``CREATE TRIGGER`` for each that is not there; then report `TriggersSeen` (transcripts Q21).
+
+    Attributes:
+        instance: MAIN.
+        run: MAIN's run.
+        generation: The reign it is for.
+        triggers: Which.
+    """
+
+    instance: InstanceName
+    run: RunId
+    generation: int
+    triggers: tuple[Trigger, ...]
+
+
+@frozen(kw_only=True)
+class RebuildInstance:
+    """Stop a process, move what it stored aside (dated, never deleted), and start it with nothing.
+
+    Attributes:
+        instance: Whose.
+        incarnation: Which life of it; another one is left alone.
+        generation: The reign it is for.
+    """
+
+    instance: InstanceName
+    incarnation: Incarnation
+    generation: int
+
+
+InstanceCommand = (
+    Promote | Demote | CommitNoop | RegisterReplica | DropReplica | Quiesce | RestoreUsers | RestoreTriggers
+)
 """Commands that go over Bolt to the one instance they name."""
 
-Command = WriteRecord | StopInstance | InstanceCommand
+Command = WriteRecord | StopInstance | RebuildInstance | InstanceCommand

@@ -13,7 +13,8 @@ from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import InstanceName, RunId, Token
 from memgraph_ha.core.permit import Permit
 from memgraph_ha.core.record import Record, Standby
-from memgraph_ha.core.topology import Member, Role, Row, StorageMode
+from memgraph_ha.core.requests import Request
+from memgraph_ha.core.topology import Member, Role, Row, StorageMode, Trigger
 
 
 class Miss(enum.Enum):
@@ -103,6 +104,7 @@ class StorageSeen:
         uuid: Its ``database_uuid``.
         empty: No vertices, edges, indexes or constraints.
         mode: Its storage mode.
+        objects: Vertices and edges together: what a replica that begins with nothing has to be sent.
     """
 
     at_s: float
@@ -112,6 +114,33 @@ class StorageSeen:
     uuid: str
     empty: bool
     mode: StorageMode
+    objects: int = 0
+
+
+@frozen(kw_only=True)
+class TriggersSeen:
+    """MAIN answered SHOW TRIGGERS; replicas have none (transcripts Q21)."""
+
+    at_s: float
+    asked_at_s: float
+    instance: InstanceName
+    run: RunId
+    triggers: tuple[Trigger, ...]
+
+
+@frozen(kw_only=True)
+class QuietSeen:
+    """MAIN had no transaction but our own, while our gateway let no new one pass.
+
+    Attributes:
+        ended: How many were ended by force, because they were still open after ``quiesce_max_s``.
+    """
+
+    at_s: float
+    instance: InstanceName
+    run: RunId
+    generation: int
+    ended: int = 0
 
 
 @frozen(kw_only=True)
@@ -122,6 +151,7 @@ class ServerSeen:
         version: As printed, e.g. ``3.6.1``.
         wal: ``--storage-wal-enabled``.
         flush_every: ``--storage-wal-file-flush-every-n-tx``; 1 survives a power cut.
+        init_file: ``--init-file``; empty if it has none, and then a restarted MAIN comes back writable.
     """
 
     at_s: float
@@ -130,6 +160,7 @@ class ServerSeen:
     version: str
     wal: bool
     flush_every: int
+    init_file: str = ""
 
 
 @frozen(kw_only=True)
@@ -183,10 +214,16 @@ class LeaseSeen:
 
 @frozen(kw_only=True)
 class GateSeen:
-    """What the read/write gateway of this process allows now; ``permit`` None: it relays nothing."""
+    """What the read/write gateway of this process allows now.
+
+    Attributes:
+        permit: None: it relays nothing.
+        quiet: No new transaction passes; those that were open may still end.
+    """
 
     at_s: float
     permit: Permit | None
+    quiet: bool = False
 
 
 @frozen(kw_only=True)
@@ -210,6 +247,7 @@ class NoopSeen:
         witness: The standby that was the same process, REPLICA, with the recorded uuid, transactional and with
             WAL, through a row that took commits, both before and after; None if any of it was not so.
         row_ts: The witness's row's ``ts`` that the commit covers for certain; None if unknown.
+        error: What its message means, if it was refused or failed.
     """
 
     at_s: float
@@ -220,6 +258,7 @@ class NoopSeen:
     outcome: Outcome
     witness: Standby | None = None
     row_ts: int | None = None
+    error: ErrorClass | None = None
     detail: str = ""
 
 
@@ -247,6 +286,22 @@ class GapSeen:
     gap_s: float
 
 
+@frozen(kw_only=True)
+class RequestSeen:
+    """Somebody asked for something: an operator, or a hook."""
+
+    at_s: float
+    request: Request
+
+
+@frozen(kw_only=True)
+class RequestEnded:
+    """A request was answered, or nobody waits for it any more: it is forgotten."""
+
+    at_s: float
+    request_id: str
+
+
 Fact = (
     MembersSeen
     | RoleSeen
@@ -262,4 +317,8 @@ Fact = (
     | NoopSeen
     | CommandEnded
     | GapSeen
+    | TriggersSeen
+    | QuietSeen
+    | RequestSeen
+    | RequestEnded
 )

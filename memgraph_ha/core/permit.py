@@ -37,6 +37,19 @@ class Permit:
 
 
 @frozen(kw_only=True)
+class ReadPermit:
+    """Leave to relay read-only connections to one life of one replica.
+
+    Attributes:
+        permit: To whom, and until when.
+        takes_new: Whether new connections go there; one that lags too far keeps only those it has.
+    """
+
+    permit: Permit
+    takes_new: bool
+
+
+@frozen(kw_only=True)
 class Route:
     """What the gateways of this process may do.
 
@@ -44,8 +57,15 @@ class Route:
         permit: The read/write permit; None shuts the gateway.
         hold: While it is shut, hold new connections (bounded) instead of refusing them.
         why: One sentence for logs and clients' operators.
+        quiet: A quiet moment: established read/write connections stay, but no new transaction passes, and new
+            connections are held (design 5).
+        reads: Where the read-only gateway may relay to; empty shuts it.
+        why_reads: One sentence about that.
     """
 
     permit: Permit | None
     hold: bool
     why: str
+    quiet: bool = False
+    reads: tuple[ReadPermit, ...] = ()
+    why_reads: str = ""

@@ -1,8 +1,8 @@
 """What an operator may choose. Names, defaults, units and ranges stand here once; the reference is made from it."""
 
 import enum
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
 
 from attrs import Attribute, asdict, field, fields, frozen
 
@@ -15,6 +15,31 @@ class DataDurability(enum.Enum):
 
     PREFERRED = "preferred"
     REQUIRED = "required"
+
+
+class AutoReinit(enum.Enum):
+    """Whether a diverged replica is rebuilt without a human."""
+
+    PROVEN = "proven"
+    NEVER = "never"
+
+
+class Users(enum.Enum):
+    """Whether accounts are created after a promotion (the official build forgets them, semantics 9)."""
+
+    NONE = "none"
+    RESTORE = "restore"
+
+
+class Triggers(enum.Enum):
+    """What is done about the triggers that a promotion lost (transcripts Q21)."""
+
+    REPORT = "report"
+    RESTORE = "restore"
+    IGNORE = "ignore"
+
+
+_Word = TypeVar("_Word", bound=enum.Enum)
 
 
 def _in_range(low: float, high: float) -> "_Range":
@@ -40,6 +65,20 @@ class _Range:
         return f"allowed is {self.low:g} to {self.high:g}"
 
 
+@frozen
+class _OneOf:
+    kind: type[enum.Enum]
+
+    def __call__(self, _owner: object, attribute: "Attribute[_Word]", value: object) -> None:
+        if not isinstance(value, self.kind):
+            raise PolicyError(f"policy field {attribute.name}: {value!r} is unknown; allowed are {self.allowed()}")
+
+    def allowed(self) -> str:
+        """Say in words what may be given."""
+        words = [repr(member.value) for member in self.kind]
+        return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
 def _number(default: float, low: float, high: float, doc: str) -> float:
     made: float = field(default=default, validator=_in_range(low, high), metadata={"doc": doc})
     return made
@@ -47,6 +86,12 @@ def _number(default: float, low: float, high: float, doc: str) -> float:
 
 def _whole(default: int, low: int, high: int, doc: str) -> int:
     made: int = field(default=default, validator=_in_range(low, high), metadata={"doc": doc})
+    return made
+
+
+def _word(default: _Word, doc: str) -> _Word:
+    check: Callable[[object, Attribute[_Word], object], None] = _OneOf(type(default))
+    made: _Word = field(default=default, validator=check, metadata={"doc": doc})
     return made
 
 
@@ -73,11 +118,9 @@ class Policy:
         validator=_check_eligible,
         metadata={"doc": "the two instances that may be MAIN; empty: the first two"},
     )
-    data_durability: DataDurability = field(
-        default=DataDurability.PREFERRED,
-        metadata={
-            "doc": "`preferred`: writes go on without a standby, and the record says so; `required`: writes wait"
-        },
+    data_durability: DataDurability = _word(  # noqa: RUF009 - it makes a field, as _number does
+        DataDurability.PREFERRED,
+        "`preferred`: writes go on without a standby, and the record says so; `required`: writes wait",
     )
     standby_grace_s: float = _number(5, 0.1, 3600, "unnamed standby before an unprotected reign is declared")
     probe_interval_s: float = _number(0.2, 0.02, 10, "pause between two liveness probes of one instance")
@@ -86,6 +129,9 @@ class Policy:
     refused_gap_s: float = _number(0.05, 0, 10, "least time between the first and the last of them")
     frozen_count: int = _whole(4, 1, 100, "probe time-outs in a row: verdict Frozen")
     frozen_standby_s: float = _number(3, 0.5, 600, "a standby that answers nothing for so long is restarted")
+    restart_frozen_main_s: float = _number(
+        60, 1, 86400, "a frozen MAIN that nobody may follow is restarted after so long"
+    )
     main_restart_limit: int = _whole(
         3, 0, 1000, "re-promotions of a restarted MAIN in the window, if a standby could take over"
     )
@@ -98,15 +144,31 @@ class Policy:
     lease_renew_s: float = _number(2, 0.1, 60, "pause between two renewals of the lease")
     hold_max_s: float = _number(30, 0.1, 600, "longest time a new connection is held while RW is shut")
     hold_max_connections: int = _whole(1000, 0, 100_000, "most connections held at once")
+    drain_s: float = _number(2, 0, 600, "switchover: longest time that open transactions may take to end by themselves")
+    quiesce_max_s: float = _number(0.5, 0.05, 30, "quiet moment: what is still open after so long is ended")
+    catch_up_max_s: float = _number(
+        2, 0.1, 86400, "a standby that needs longer to catch up (estimated) does so as ASYNC first"
+    )
+    read_max_behind: int = _whole(
+        1000, 0, 1_000_000_000, "reads: how far, in Memgraph timestamps, a replica may lag to get new connections"
+    )
+    auto_reinit: AutoReinit = _word(  # noqa: RUF009 - it makes a field, as _number does
+        AutoReinit.PROVEN,
+        "`proven`: a diverged replica is rebuilt by itself if history proves that MAIN has every acknowledged write; "
+        "`never`: it waits for `memgraph-ha reinit`",
+    )
+    users: Users = _word(  # noqa: RUF009 - it makes a field, as _number does
+        Users.NONE,
+        "`none`: Memgraph has no accounts; `restore`: those of the accounts file are created after each promotion",
+    )
+    triggers: Triggers = _word(  # noqa: RUF009 - it makes a field, as _number does
+        Triggers.REPORT,
+        "triggers that a promotion lost: `report` names them, `restore` creates them before RW opens, `ignore`",
+    )
     tilt_gap_s: float = _number(1, 0.2, 60, "gap in our own time after which one round is only observed")
 
     def __attrs_post_init__(self) -> None:
         """Check what no field can know alone."""
-        if not isinstance(self.data_durability, DataDurability):
-            raise PolicyError(
-                f"policy field data_durability: {self.data_durability!r} is unknown; "
-                "allowed are 'preferred' and 'required'"
-            )
         if self.command_deadline_s >= self.lease_duration_s - LEASE_MARGIN_S:
             raise PolicyError(
                 f"policy field command_deadline_s: {self.command_deadline_s:g} s must be shorter than "
@@ -139,14 +201,10 @@ def parse_policy(given: Mapping[str, object]) -> Policy:
     for name in values:
         if name not in known:
             raise PolicyError(f"policy field {name!r} does not exist; known are {', '.join(known)}")
-    word = values.get("data_durability")
-    if isinstance(word, str):
-        match = [kind for kind in DataDurability if kind.value == word]
-        if not match:
-            raise PolicyError(
-                f"policy field data_durability: {word!r} is unknown; allowed are 'preferred' and 'required'"
-            )
-        values["data_durability"] = match[0]
+    for attribute in fields(Policy):
+        word, check = values.get(attribute.name), attribute.validator
+        if isinstance(word, str) and isinstance(check, _OneOf):
+            values[attribute.name] = next((kind for kind in check.kind if kind.value == word), word)
     if isinstance(values.get("eligible"), list):
         values["eligible"] = tuple(values["eligible"])  # type: ignore[arg-type]  # it is a list: just checked
     return Policy(**values)  # type: ignore[arg-type]  # the validators check what the types cannot
@@ -160,7 +218,7 @@ def describe_policy() -> tuple[tuple[str, str, str, str], ...]:
         default = defaults[attribute.name]
         shown = default.value if isinstance(default, enum.Enum) else default
         checker = attribute.validator
-        allowed = checker.allowed() if isinstance(checker, _Range) else "see the text"
+        allowed = checker.allowed() if isinstance(checker, (_Range, _OneOf)) else "see the text"
         text = "first two instances" if shown == () else f"{shown:g}" if isinstance(shown, float) else str(shown)
         lines.append((attribute.name, text, allowed, str(attribute.metadata["doc"])))
     return tuple(lines)

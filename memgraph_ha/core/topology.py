@@ -47,6 +47,23 @@ class StorageMode(enum.Enum):
     UNKNOWN = "?"
 
 
+@frozen(kw_only=True, order=True)
+class Trigger:
+    """One line of SHOW TRIGGERS, and all it takes to create it again.
+
+    Attributes:
+        name: Its name.
+        event: What fires it, as CREATE TRIGGER wants it after ``ON``, e.g. ``() CREATE``; empty: any change.
+        phase: ``BEFORE COMMIT`` or ``AFTER COMMIT``.
+        statement: The query that it executes.
+    """
+
+    name: str
+    event: str
+    phase: str
+    statement: str
+
+
 @frozen(kw_only=True)
 class Row:
     """One line of SHOW REPLICAS.

@@ -46,6 +46,11 @@ class LeaderGateway:
         task_status.started()
         await self._leading.run_while(lambda: self._serve_term(report))
 
+    def cut_open(self) -> None:
+        """Cut every connection that may be inside a transaction: for now, all."""
+        if self._gateway is not None:
+            self._gateway.cut_open()
+
     def apply(self, route: Route) -> None:
         """Hand the route to the gateway of this term, now or as soon as it is bound."""
         self._route = route

@@ -155,6 +155,12 @@ class RwGateway:
         self._route = route
         self._push()
 
+    def cut_open(self) -> None:
+        """Cut every connection that may be inside a transaction: for now, all."""
+        if self._engine is not None:
+            self._engine.apply(None, None, hold=True)
+            self._push()
+
     def _bound(self) -> Engine:
         if self._engine is None:
             listener = listen(*self._listen)

@@ -25,7 +25,8 @@ from memgraph_ha.core.commands import WriteRecord
 from memgraph_ha.core.facts import CommandEnded, Fact, Outcome, RecordSeen, RecordTrouble
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import InstanceName, Token
-from memgraph_ha.core.record import SCHEMA, Record
+from memgraph_ha.core.record import Record
+from memgraph_ha.core.record_json import SCHEMA
 
 RECORD = Record(
     cluster="c",

@@ -25,7 +25,8 @@ from memgraph_ha.core.facts import (
 )
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import Address, InstanceName
-from memgraph_ha.core.observed import Observed, Seen, observe
+from memgraph_ha.core.observe import observe
+from memgraph_ha.core.observed import Observed, Seen
 from memgraph_ha.core.topology import Role, Row, RowStatus, StorageMode
 from tests.core.changes import a_registration, a_write
 from tests.core.views import (

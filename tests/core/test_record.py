@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memgraph_ha.core.errors import RecordError, RecordSchemaError
-from memgraph_ha.core.record import Change, ChangeKind, Fallback, Record, dump_record, parse_record
+from memgraph_ha.core.record import Change, ChangeKind, Fallback, Record
+from memgraph_ha.core.record_json import dump_record, parse_record
 from tests.core.scenes import BEGUN
 from tests.core.views import HEALTHY, M0, M1, M2, WALL, run_of
 from tests.property.strategies import records

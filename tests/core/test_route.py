@@ -5,7 +5,7 @@ from attrs import evolve
 
 from memgraph_ha.core.facts import Miss, Outcome, RoleSeen, SentinelBroke
 from memgraph_ha.core.names import Address, RunId
-from memgraph_ha.core.observed import observe
+from memgraph_ha.core.observe import observe
 from memgraph_ha.core.permit import Permit
 from memgraph_ha.core.policy import DataDurability
 from memgraph_ha.core.route import route

@@ -9,7 +9,7 @@ from memgraph_ha.core.decision import Hold
 from memgraph_ha.core.facts import CommandEnded, NoopSeen, Outcome
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import InstanceName
-from memgraph_ha.core.observed import observe
+from memgraph_ha.core.observe import observe
 from memgraph_ha.core.topology import RowStatus
 from memgraph_ha.core.view import View
 from tests.core.changes import (

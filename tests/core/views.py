@@ -32,7 +32,8 @@ from memgraph_ha.core.facts import (
     StorageSeen,
 )
 from memgraph_ha.core.names import Address, Incarnation, InstanceName, RowName, RunId, Token
-from memgraph_ha.core.observed import Observed, observe
+from memgraph_ha.core.observe import observe
+from memgraph_ha.core.observed import Observed
 from memgraph_ha.core.permit import Permit
 from memgraph_ha.core.policy import Policy
 from memgraph_ha.core.record import Change, ChangeKind, Record, Standby

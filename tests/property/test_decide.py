@@ -9,7 +9,7 @@ from memgraph_ha.core.commands import Command, Promote, StopInstance, WriteRecor
 from memgraph_ha.core.decide import decide, explain
 from memgraph_ha.core.decision import Decision
 from memgraph_ha.core.invariants import broken_by
-from memgraph_ha.core.record import dump_record, parse_record
+from memgraph_ha.core.record_json import dump_record, parse_record
 from memgraph_ha.core.rules import RULES
 from memgraph_ha.core.view import View
 from tests.property.strategies import views, wild_views

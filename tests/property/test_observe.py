@@ -16,8 +16,11 @@ from memgraph_ha.core.facts import (
     MembersSeen,
     NoopSeen,
     RecordSeen,
+    RequestEnded,
+    RequestSeen,
 )
-from memgraph_ha.core.observed import Observed, observe
+from memgraph_ha.core.observe import observe
+from memgraph_ha.core.observed import Observed
 from memgraph_ha.core.view import View
 from tests.core.views import HEALTHY
 from tests.property.strategies import facts, near_scenes, observations
@@ -31,6 +34,8 @@ def subject(fact: Fact) -> str:
         case CommandEnded():
             command = fact.command
             return f"{type(command).__name__} {getattr(command, 'replica', getattr(command, 'instance', 'record'))}"
+        case RequestSeen() | RequestEnded():
+            return "requests"
         case _:
             return str(fact.instance)
 

@@ -17,7 +17,8 @@ from attrs import define, evolve, field, frozen
 from memgraph_ha.core.commands import Promote
 from memgraph_ha.core.names import Address, Incarnation, InstanceName, RunId, Token
 from memgraph_ha.core.permit import Permit
-from memgraph_ha.core.record import Record, dump_record, parse_record
+from memgraph_ha.core.record import Record
+from memgraph_ha.core.record_json import dump_record, parse_record
 from memgraph_ha.core.topology import Member
 from memgraph_ha.fakes.memgraph.settings import Settings
 from memgraph_ha.fakes.memgraph.virtual import Refused, Ticket, World

@@ -12,7 +12,7 @@ from typing import Final
 from attrs import define, evolve, field
 
 from memgraph_ha.core import RULES, Decision, Fact, Observed, Policy, Rule, View, decide, observe
-from memgraph_ha.core.commands import Command, StopInstance, WriteRecord
+from memgraph_ha.core.commands import Command, RebuildInstance, StopInstance, WriteRecord
 from memgraph_ha.core.decision import Hold
 from memgraph_ha.core.facts import CommandEnded, GapSeen, GateSeen, LeaseSeen, MembersSeen, Outcome, RecordSeen
 from memgraph_ha.core.messages import ErrorClass
@@ -300,6 +300,8 @@ class Controller:
                 self.cluster.world.at(self.late(), lambda: self._write(command, answer))
             case StopInstance():
                 self.cluster.world.at(self.late(), lambda: self._stop(command, answer))
+            case RebuildInstance():
+                answer(Outcome.NOT_SENT)
             case _:
                 Errand(self, command, answer).send()
 

@@ -67,6 +67,8 @@ class Errand:
                 self._wire()
             case CommitNoop() | DropReplica():
                 self._ask("SHOW REPLICAS", self._saw_rows)
+            case _:
+                self.answer(Outcome.NOT_SENT, "not simulated yet")
 
     def _fit(self, command: RegisterReplica) -> bool:
         cluster = self.controller.cluster
@@ -132,6 +134,8 @@ class Errand:
                 return f'REGISTER REPLICA `{row}` {mode.name} TO "{address}"'
             case DropReplica(row=row):
                 return f"DROP REPLICA `{row}`"
+            case _:
+                return ""
 
     def _ask(self, query: str, done: Callable[[Ticket], None]) -> None:
         self.controller.cluster.send(self.command.instance, query, done)
@@ -158,6 +162,8 @@ class Errand:
             case RegisterReplica() | DropReplica():
                 outcome = Outcome.REFUSED if text else Outcome.DONE
                 self._read_back(lambda _role: self.answer(outcome, text, meaning))
+            case _:
+                pass
 
     def _judged_role(self, role: Role | None, text: str = "", meaning: ErrorClass | None = None) -> None:
         """Done is what the role read back says: "already so", "busy" and "failed" share one text."""

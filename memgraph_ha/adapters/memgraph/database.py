@@ -15,7 +15,17 @@ from memgraph_ha.adapters.memgraph.noop import NoopCommit
 from memgraph_ha.adapters.memgraph.probe import Prober
 from memgraph_ha.adapters.memgraph.reading import Clock
 from memgraph_ha.adapters.ports import Report
-from memgraph_ha.core.commands import CommitNoop, Demote, DropReplica, InstanceCommand, Promote, RegisterReplica
+from memgraph_ha.core.commands import (
+    CommitNoop,
+    Demote,
+    DropReplica,
+    InstanceCommand,
+    Promote,
+    Quiesce,
+    RegisterReplica,
+    RestoreTriggers,
+    RestoreUsers,
+)
 from memgraph_ha.core.facts import CommandEnded, Outcome
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.policy import Policy
@@ -145,7 +155,11 @@ class MemgraphDatabase:
         end = await self._bounded(errand, lambda: self._perform(errand, command))
         return self._ended(command, end)
 
-    async def _perform(self, errand: Errand, command: Promote | Demote | RegisterReplica | DropReplica) -> End:
+    async def _perform(
+        self,
+        errand: Errand,
+        command: Promote | Demote | RegisterReplica | DropReplica | Quiesce | RestoreUsers | RestoreTriggers,
+    ) -> End:
         match command:
             case Promote() | Demote():
                 return await change_role(errand, command)
@@ -156,6 +170,8 @@ class MemgraphDatabase:
                 return await register(errand, command, replica.instance)
             case DropReplica():
                 return await drop(errand, command)
+            case Quiesce() | RestoreUsers() | RestoreTriggers():
+                return End(Outcome.NOT_SENT, "this adapter does not know that command yet")
             case _:  # pragma: no cover - the type checker proves that nothing is left
                 assert_never(command)
 
