@@ -30,7 +30,6 @@ from memgraph_ha.core.commands import (
     StopInstance,
     WriteRecord,
 )
-from memgraph_ha.core.decision import Hold
 from memgraph_ha.core.facts import (
     CommandEnded,
     GapSeen,
@@ -42,6 +41,7 @@ from memgraph_ha.core.facts import (
     SentinelBroke,
     ServerSeen,
 )
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.permit import Route
 from memgraph_ha.core.rows import version_tuple

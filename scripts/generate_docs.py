@@ -238,9 +238,12 @@ def holds_page() -> str:
     for hold in Hold:
         rules = [rule_id for rule_id, holds in named.items() if hold in holds]
         who = ", ".join([*rules, generic] if hold is Hold.BACKING_OFF else rules)
-        lines.append((f"`{hold.word}`", hold.value, who))
-    intro = "Nothing waits without a name. Each hold, what it waits for and what would end it, and who names it."
-    return "\n\n".join(["# Holds", intro, table(("hold", "what would end it", "named by"), lines)])
+        wait = hold.value
+        link = f"[`{hold.word}`](../runbook/{hold.page})"
+        lines.append((link, wait.blocked, wait.ends, wait.command and f"`{wait.command}`", wait.risk, who))
+    intro = "Nothing waits without a name. Each hold: what waits, what ends it, which command, what is at stake, and who names it."
+    columns = ("hold", "what waits", "what ends it", "command", "what could be lost", "named by")
+    return "\n\n".join(["# Holds", intro, table(columns, lines)])
 
 
 def messages_page() -> str:

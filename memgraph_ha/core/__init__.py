@@ -7,9 +7,10 @@ docs/explanation/contract.md; `examples/by_hand.py` is the shortest complete use
 from memgraph_ha.core.candidate import Candidate, Rejection, choose
 from memgraph_ha.core.commands import Command
 from memgraph_ha.core.decide import Explanation, decide, explain
-from memgraph_ha.core.decision import Decision, Hold, Unmet
+from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.errors import InvariantViolation, PolicyError, RecordError, RecordSchemaError
 from memgraph_ha.core.facts import Fact
+from memgraph_ha.core.holds import Hold, Wait
 from memgraph_ha.core.invariants import INVARIANTS, Invariant
 from memgraph_ha.core.messages import MESSAGES, ErrorClass, classify_error
 from memgraph_ha.core.observe import observe
@@ -54,6 +55,7 @@ __all__ = [
     "Rule",
     "Unmet",
     "View",
+    "Wait",
     "choose",
     "classify_error",
     "decide",

@@ -3,8 +3,9 @@
 from attrs import evolve, frozen
 
 from memgraph_ha.core.commands import WriteRecord
-from memgraph_ha.core.decision import Decision, Hold, Unmet
+from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.errors import InvariantViolation
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.invariants import broken_by
 from memgraph_ha.core.observed import RECORD
 from memgraph_ha.core.route import route

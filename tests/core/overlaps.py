@@ -16,8 +16,8 @@ from memgraph_ha.core.commands import (
     StopInstance,
     WriteRecord,
 )
-from memgraph_ha.core.decision import Hold
 from memgraph_ha.core.facts import Miss, RecordTrouble
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.record import ChangeKind
 from memgraph_ha.core.topology import Role, RowStatus
 from tests.core.changes import (

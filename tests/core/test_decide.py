@@ -11,8 +11,9 @@ from attrs import fields, has
 
 from memgraph_ha.core.commands import CommitNoop, WriteRecord
 from memgraph_ha.core.decide import decide, explain
-from memgraph_ha.core.decision import Decision, Hold, Unmet
+from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.facts import Outcome
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.rules import RULES, Rule
 from tests.core.changes import just_failed, tried
 from tests.core.corpus import corpus

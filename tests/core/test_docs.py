@@ -9,7 +9,8 @@ from types import ModuleType
 
 import pytest
 
-from memgraph_ha.core.decision import Decision, Hold, Unmet
+from memgraph_ha.core.decision import Decision, Unmet
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.rules import RULES, Rule
 from memgraph_ha.core.view import View
 from tests.core.views import HEALTHY, answer

@@ -4,8 +4,8 @@ import pytest
 from attrs import evolve
 
 from memgraph_ha.core.commands import WriteRecord
-from memgraph_ha.core.decision import Hold
 from memgraph_ha.core.facts import Miss
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.record import Change, ChangeKind, Record
 from memgraph_ha.core.topology import Role
 from tests.core.changes import (

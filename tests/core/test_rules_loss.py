@@ -4,7 +4,7 @@ import pytest
 from attrs import evolve
 
 from memgraph_ha.core.commands import WriteRecord
-from memgraph_ha.core.decision import Hold
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.names import RunId
 from memgraph_ha.core.record import Change, ChangeKind, Fallback
 from memgraph_ha.core.topology import Role

@@ -3,8 +3,9 @@
 import pytest
 
 from memgraph_ha.core.commands import Demote
-from memgraph_ha.core.decision import Decision, Hold
+from memgraph_ha.core.decision import Decision
 from memgraph_ha.core.facts import RecordTrouble
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.record import Fallback
 from memgraph_ha.core.topology import Role
 from tests.core.changes import (

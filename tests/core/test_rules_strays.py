@@ -7,8 +7,8 @@ from memgraph_ha.core.commands import (
     Demote,
     StopInstance,
 )
-from memgraph_ha.core.decision import Hold
 from memgraph_ha.core.facts import Miss, Outcome
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.record import Fallback
 from memgraph_ha.core.topology import Role

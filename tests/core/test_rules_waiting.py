@@ -5,8 +5,8 @@ from attrs import evolve
 
 from memgraph_ha.core.commands import CommitNoop, RegisterReplica
 from memgraph_ha.core.decide import decide
-from memgraph_ha.core.decision import Hold
 from memgraph_ha.core.facts import CommandEnded, NoopSeen, Outcome
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.observe import observe

@@ -13,8 +13,8 @@ from attrs import define, evolve, field
 
 from memgraph_ha.core import RULES, Decision, Fact, Observed, Policy, Rule, View, decide, observe
 from memgraph_ha.core.commands import Command, RebuildInstance, StopInstance, WriteRecord
-from memgraph_ha.core.decision import Hold
 from memgraph_ha.core.facts import CommandEnded, GapSeen, GateSeen, LeaseSeen, MembersSeen, Outcome, RecordSeen
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.permit import Permit

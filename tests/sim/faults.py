@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from memgraph_ha.core import DataDurability, Policy
 from memgraph_ha.core.commands import Command, CommitNoop, Promote
-from memgraph_ha.core.decision import Hold
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.record_json import dump_record
 from memgraph_ha.fakes.memgraph.virtual_net import Reach

@@ -8,7 +8,7 @@ from typing import Final
 from attrs import frozen
 
 from memgraph_ha.core import RULES, Policy, Rule
-from memgraph_ha.core.decision import Hold
+from memgraph_ha.core.holds import Hold
 from tests.sim.cluster import NAMES, Cluster, ViolationError
 from tests.sim.controller import WIRE_S, Controller
 from tests.sim.faults import POLICY, Faults, Scenario, nothing

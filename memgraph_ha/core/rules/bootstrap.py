@@ -1,7 +1,8 @@
 """Rules B: a cluster without a record."""
 
 from memgraph_ha.core.commands import WriteRecord
-from memgraph_ha.core.decision import Decision, Hold, Unmet
+from memgraph_ha.core.decision import Decision, Unmet
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.record import Change, ChangeKind, Record
 from memgraph_ha.core.rules.standing import LONG_S, SHORT_S

@@ -3,8 +3,9 @@
 from attrs import evolve
 
 from memgraph_ha.core.candidate import Candidate, Rejection, Why, choose
-from memgraph_ha.core.decision import Decision, Hold, Unmet
+from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.facts import Outcome
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.record import Change, ChangeKind, Record, Standby

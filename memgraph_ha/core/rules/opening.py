@@ -3,8 +3,9 @@
 from attrs import evolve
 
 from memgraph_ha.core.commands import CommitNoop, Demote, Promote, RegisterReplica, StopInstance
-from memgraph_ha.core.decision import Decision, Hold, Unmet
+from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.facts import Miss, Outcome
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability
 from memgraph_ha.core.rules.standing import LONG_S, SHORT_S

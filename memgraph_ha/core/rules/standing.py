@@ -1,7 +1,8 @@
 """Rules N and R: whether it is ours to act, and whether the record can be relied on."""
 
-from memgraph_ha.core.decision import Decision, Hold, Unmet
+from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.facts import RecordTrouble
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.policy import LEASE_MARGIN_S
 from memgraph_ha.core.record import Record
 from memgraph_ha.core.topology import Role

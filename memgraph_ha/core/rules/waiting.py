@@ -3,7 +3,8 @@
 from typing import Final
 
 from memgraph_ha.core.commands import CommitNoop, RegisterReplica
-from memgraph_ha.core.decision import Decision, Hold, Unmet
+from memgraph_ha.core.decision import Decision, Unmet
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability
