@@ -12,9 +12,10 @@ from typing import assert_never
 
 import structlog
 import trio
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from memgraph_ha.adapters.ports import Database, Gateway, Lease, Platform, RecordStore
+from memgraph_ha.api.accounting import Accounting
 from memgraph_ha.core import RULES, Decision, Fact, Observed, Policy, View, decide, observe
 from memgraph_ha.core.commands import (
     Command,
@@ -45,6 +46,8 @@ from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.permit import Route
 from memgraph_ha.core.rows import version_tuple
+from memgraph_ha.core.rules.reporting import OLDEST_VERSION
+from memgraph_ha.desk import Desk
 
 LONGEST_SLEEP_S = 0.25
 """The loop turns at least this often: permits and verdicts of silence need no event."""
@@ -52,11 +55,12 @@ LONGEST_SLEEP_S = 0.25
 RECORD_POLL_S = 1.0
 """How often the record is read again without a reason."""
 
-OLDEST_VERSION = (3, 6, 0)
 ADVISED_VERSION = (3, 8, 0)
 
 LOOK_PAUSE_S = 0.05
 """Least time between two looks that one waiting rule asks for."""
+
+CLOSED = Route(permit=None, hold=False, why="this controller only observes")
 
 _ORDER = {rule.id: index for index, rule in enumerate(RULES)}
 _URGENT = frozenset(rule.id for rule in RULES if rule.urgent)
@@ -103,6 +107,12 @@ class Daemon:
         clock: Monotonic seconds that count suspend (CLOCK_BOOTTIME).
         wall: Seconds since 1970.
         watcher: Told of every tick.
+        accounting: Counts ticks and commands.
+        observe_only: Send no command and open no gateway; decisions say what would be done.
+
+    Attributes:
+        desk: Where requests come in, and what the last tick looked like.
+        policy: The operator's choices in force; a new one holds from the next tick on.
     """
 
     def __init__(
@@ -113,9 +123,14 @@ class Daemon:
         clock: Callable[[], float],
         wall: Callable[[], float],
         watcher: Watcher | None = None,
+        accounting: Accounting | None = None,
+        observe_only: bool = False,
     ) -> None:
-        self._policy, self._world, self._clock, self._wall = policy, world, clock, wall
+        self.policy, self._world, self._clock, self._wall = policy, world, clock, wall
         self._watcher = watcher
+        self._accounting = Accounting() if accounting is None else accounting
+        self._observe_only = observe_only
+        self.desk = Desk(self.report, clock)
         self._log = structlog.get_logger("memgraph_ha.daemon")
         self._observed = Observed()
         self._send, self._inbox = trio.open_memory_channel[Fact](math.inf)
@@ -162,7 +177,7 @@ class Daemon:
                 facts.append(await self._inbox.receive())
             facts.extend(self._drain())
             now_s = self._clock()
-            if now_s - last_s > self._policy.tilt_gap_s + LONGEST_SLEEP_S:
+            if now_s - last_s > self.policy.tilt_gap_s + LONGEST_SLEEP_S:
                 self._log.warning(
                     "tilt", gap_s=round(now_s - last_s, 3), hint="this process stood still; it looks again"
                 )
@@ -170,9 +185,11 @@ class Daemon:
             last_s = now_s
             for fact in facts:
                 self._file(fact)
-            view = View(observed=self._observed, policy=self._policy, now_s=now_s, wall_s=self._wall())
+            view = View(observed=self._observed, policy=self.policy, now_s=now_s, wall_s=self._wall())
             decision = decide(view)
             self._act(nursery, view, decision)
+            self.desk.tick(view, decision)
+            self._accounting.note_tick(view, decision, self._clock() - now_s)
             wake_at_s = decision.wake_at_s
 
     def _drain(self) -> list[Fact]:
@@ -227,6 +244,8 @@ class Daemon:
 
     def _act(self, nursery: trio.Nursery, view: View, decision: Decision) -> None:
         self._say(view, decision)
+        if self._observe_only:
+            decision = evolve(decision, commands=(), route=CLOSED)
         if decision.route != self._route:
             if self._route is None or _leads_to(decision.route) != _leads_to(self._route):
                 self._log.info("route", open=decision.route.permit is not None, why=decision.route.why)
@@ -266,7 +285,9 @@ class Daemon:
         """Run the commands in order, stopping at the first that is not done."""
         try:
             for command in batch.decision.commands:
+                began_s = self._clock()
                 ended = await self._run_one(batch, command)
+                self._accounting.note_command(ended, self._clock() - began_s, self._wall())
                 self.report(ended)
                 if ended.outcome is not Outcome.DONE or batch.cut:
                     break
@@ -274,7 +295,7 @@ class Daemon:
             self._batch = None
 
     async def _run_one(self, batch: _Batch, command: Command) -> CommandEnded:
-        lease, now_s, deadline_s = self._observed.lease, self._clock(), self._policy.command_deadline_s
+        lease, now_s, deadline_s = self._observed.lease, self._clock(), self.policy.command_deadline_s
         if lease is None or not lease.leading or lease.until_s - now_s <= deadline_s:
             return CommandEnded(at_s=now_s, command=command, outcome=Outcome.NOT_SENT, detail="our lease is too short")
         self._log.info("command", rule=batch.decision.rule, **_words(command))

@@ -14,7 +14,7 @@ import textwrap
 import typing
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import CodeType
+from types import FunctionType
 from typing import Final
 
 from attrs import fields, frozen
@@ -103,25 +103,43 @@ def promises_of(text: RuleText) -> list[str]:
     return found + words
 
 
+def _parts_of(rule: Rule) -> list[FunctionType]:
+    """The rule's function, and the private ones of its module that it calls, in the order of the source."""
+    start = typing.cast("FunctionType", rule.decide)
+    found, left = [start], [start]
+    while left:
+        part = left.pop()
+        for name in part.__code__.co_names:
+            other = part.__globals__.get(name)
+            if not isinstance(other, FunctionType) or other in found:
+                continue
+            if name.startswith("_") and other.__module__ == start.__module__:
+                found.append(other)
+                left.append(other)
+    return sorted(found, key=lambda part: part is not start)
+
+
 def guards_of(rule: Rule) -> list[str]:
     """List the guards of a rule in the order in which they are asked."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(rule.decide)))
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Unmet"]
-    calls.sort(key=lambda call: call.lineno)
-    found = [ast.literal_eval(call.args[0]) for call in calls if isinstance(call.args[0], ast.Constant)]
+    found: list[str] = []
+    for part in _parts_of(rule):
+        tree = ast.parse(textwrap.dedent(inspect.getsource(part)))
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Unmet"]
+        calls.sort(key=lambda call: call.lineno)
+        found += [ast.literal_eval(call.args[0]) for call in calls if isinstance(call.args[0], ast.Constant)]
     return list(dict.fromkeys(found))
 
 
 def holds_of(rule: Rule) -> list[Hold]:
     """List the holds that a rule can name, in the order of `Hold`."""
     found: set[Hold] = set()
-    code, scope = typing.cast("tuple[CodeType, dict[str, object]]", (rule.decide.__code__, rule.decide.__globals__))
-    for name in code.co_names:
-        if name in Hold.__members__:
-            found.add(Hold[name])
-        table = scope.get(name)
-        if isinstance(table, dict):
-            found.update(value for value in table.values() if isinstance(value, Hold))
+    for part in _parts_of(rule):
+        for name in part.__code__.co_names:
+            if name in Hold.__members__:
+                found.add(Hold[name])
+            table = part.__globals__.get(name)
+            if isinstance(table, dict):
+                found.update(value for value in table.values() if isinstance(value, Hold))
     return [hold for hold in Hold if hold in found]
 
 
@@ -241,7 +259,7 @@ def holds_page() -> str:
         wait = hold.value
         link = f"[`{hold.word}`](../runbook/{hold.page})"
         lines.append((link, wait.blocked, wait.ends, wait.command and f"`{wait.command}`", wait.risk, who))
-    intro = "Nothing waits without a name. Each hold: what waits, what ends it, which command, what is at stake, and who names it."
+    intro = "Nothing waits without a name: what waits, what ends it, which command, what is at stake, who names it."
     columns = ("hold", "what waits", "what ends it", "command", "what could be lost", "named by")
     return "\n\n".join(["# Holds", intro, table(columns, lines)])
 

@@ -2,10 +2,13 @@
 
 ::
 
-    cluster.json               what the cluster is; made once
+    cluster.json               what the cluster is
     record.json, lease.json    who is MAIN, and which controller leads (with a .lock file beside each)
+    policy.toml, api-token     the operator's choices, and the secret for the HTTP API
     controllers/<pid>.json     the controllers that run on it
-    instances/<name>/          data/, memgraph.log, init.cypherl, run.json (the process), start.lock
+    instances/<name>/          data/, memgraph.log, init.cypherl, run.json (the process), start.lock,
+                               aside/ (what a rebuild put aside)
+    former/<name>-<date>/      the places of instances that are no members any more
 
 All of it is private to the user (mode 0700).
 """
@@ -13,15 +16,26 @@ All of it is private to the user (mode 0700).
 import contextlib
 import json
 import os
+import re
+import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from memgraph_ha.adapters.datadir_config import ClusterConfig, parse_config
-from memgraph_ha.adapters.files_atomic import AtomicFile, Clock, ForeignFileError, NothingChangedError
+from memgraph_ha.adapters.datadir_policy import dump_policy, parse_policy_file
+from memgraph_ha.adapters.files_atomic import (
+    AtomicFile,
+    Clock,
+    ForeignFileError,
+    NothingChangedError,
+    free_name,
+    token_of,
+    utc_stamp,
+)
 from memgraph_ha.adapters.json_fields import FieldError, read_object
 from memgraph_ha.adapters.process_argv import InstanceSpec
 from memgraph_ha.adapters.process_os import ProcessIdentity, alive, own_identity, read_identity
@@ -29,7 +43,9 @@ from memgraph_ha.core.names import InstanceName
 
 _PRIVATE: Final = 0o700
 _CLUSTER_FILE: Final = "cluster.json"
-_CREATE_WITHIN_S: Final = 5.0
+_WRITE_WITHIN_S: Final = 5.0
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{32,}")
+_TOKEN_BYTES: Final = 32
 
 
 class DataDirError(Exception):
@@ -71,13 +87,18 @@ class DataDir:
         """The lease's file, for `FileLease`."""
         return self.path / "lease.json"
 
+    @property
+    def former(self) -> Path:
+        """Where the places of former members are kept."""
+        return self.path / "former"
+
     def specs(self) -> tuple[InstanceSpec, ...]:
         """Give all that is needed to run the instances, in ordinal order."""
         return tuple(
             InstanceSpec(
                 name=each.name,
                 ports=each.ports,
-                place=self.path / "instances" / each.name,
+                place=self._places() / each.name,
                 arguments=self.config.arguments,
             )
             for each in self.config.instances
@@ -90,7 +111,7 @@ class DataDir:
             DataDirError: They cannot be made, or belong to another user (Memgraph then refuses to start).
         """
         with _told(spec.place):
-            for place in (self.path / "instances", spec.place, spec.data):
+            for place in (self._places(), spec.place, spec.data):
                 place.mkdir(mode=_PRIVATE, exist_ok=True)
             if not spec.init_file.exists() or spec.init_file.read_bytes() != spec.init_text().encode():
                 spec.init_file.write_text(spec.init_text(), encoding="ascii")
@@ -148,11 +169,120 @@ class DataDir:
                 found.append(identity)
         return tuple(found)
 
+    def reread(self) -> "DataDir":
+        """Read ``cluster.json`` again: another controller may have changed the members.
+
+        Raises:
+            DataDirError: It cannot be read, or makes no sense.
+        """
+        return open_data_dir(self.path)
+
+    def rewritten(self, config: ClusterConfig) -> "DataDir":
+        """Replace ``cluster.json``, unless it says something else than ours by now.
+
+        Raises:
+            DataDirError: It does, or it cannot be written.
+        """
+        file = self._atomic(_CLUSTER_FILE)
+        with _told(file.path):
+            present = file.read()
+            same = present is not None and _config_of(present, file.path) == self.config
+            expected = None if present is None else token_of(present)
+            until_s = _boottime() + _WRITE_WITHIN_S
+            if not same or not file.swap(config.to_bytes(), expected=expected, until_s=until_s).done:
+                raise DataDirError(f"{file.path} was changed by somebody else just now; try again")
+        return evolve(self, config=config)
+
+    def is_member(self, name: InstanceName) -> bool:
+        """Whether ``cluster.json`` names this instance now; if that cannot be told, whether it did."""
+        try:
+            config = self.reread().config
+        except DataDirError:
+            config = self.config
+        return any(each.name == name for each in config.instances)
+
+    def strays(self) -> tuple[Path, ...]:
+        """List the places of instances that are no members: what a removal left that was cut off."""
+        members = {each.name for each in self.config.instances}
+        try:
+            return tuple(sorted(place for place in self._places().iterdir() if place.name not in members))
+        except FileNotFoundError:
+            return ()
+
+    def put_away(self, place: Path) -> Path:
+        """Move the place of a former member to where nobody takes it for a present one.
+
+        Args:
+            place: One of `strays`; nothing may run there.
+
+        Returns:
+            Where it is now.
+
+        Raises:
+            DataDirError: It cannot be moved.
+        """
+        with _told(place):
+            self.former.mkdir(mode=_PRIVATE, exist_ok=True)
+            return place.rename(free_name(self.former, f"{place.name}-{utc_stamp()}"))
+
+    def token(self) -> str:
+        """Give the secret that the HTTP API asks for, made once: 32 random bytes, url-safe, readable for us alone.
+
+        Raises:
+            DataDirError: It cannot be read or made, or somebody wrote something else there. Never shows the secret.
+        """
+        file = self._atomic("api-token")
+        with _told(file.path):
+            content = file.read()
+            if content is None:
+                made = secrets.token_urlsafe(_TOKEN_BYTES).encode() + b"\n"
+                file.swap(made, expected=None, until_s=_boottime() + _WRITE_WITHIN_S)
+                content = file.read() or b""
+            file.path.chmod(0o600)
+        text = content.decode("ascii", errors="replace").strip()
+        if not _TOKEN.fullmatch(text):
+            raise DataDirError(f"{file.path} holds no token of ours; remove it, and a new one is made")
+        return text
+
+    def save_policy(self, values: Mapping[str, object]) -> None:
+        """Keep policy fields in ``policy.toml``, in place of those kept before, for the next controllers.
+
+        Args:
+            values: What differs from the defaults; allowed values only, which is for the caller to check.
+
+        Raises:
+            DataDirError: It cannot be written.
+            FieldError: A value is of a kind that no policy field has.
+        """
+        file = self._atomic("policy.toml")
+        with _told(file.path):
+            file.put(dump_policy(values), until_s=_boottime() + _WRITE_WITHIN_S)
+
+    def load_policy(self) -> dict[str, object]:
+        """Read the policy fields kept in ``policy.toml``; empty if there are none.
+
+        Raises:
+            DataDirError: It cannot be read, or is not TOML.
+        """
+        file = self._atomic("policy.toml")
+        try:
+            with _told(file.path):
+                content = file.read()
+            return {} if content is None else parse_policy_file(content, str(file.path))
+        except FieldError as error:
+            raise DataDirError(str(error)) from None
+
     def _controllers(self) -> Path:
         return self.path / "controllers"
 
     def _run_file(self, name: InstanceName) -> Path:
-        return self.path / "instances" / name / "run.json"
+        return self._places() / name / "run.json"
+
+    def _places(self) -> Path:
+        return self.path / "instances"
+
+    def _atomic(self, name: str) -> AtomicFile:
+        return AtomicFile(self.path / name, _boottime)
 
 
 def open_data_dir(path: Path, *, new: Callable[[], ClusterConfig] | None = None, clock: Clock | None = None) -> DataDir:
@@ -174,12 +304,16 @@ def open_data_dir(path: Path, *, new: Callable[[], ClusterConfig] | None = None,
         if content is None:
             if new is None:
                 raise DataDirError(f"there is no cluster in {place}; `memgraph-ha local --data {place}` makes one")
-            file.swap(new().to_bytes(), expected=None, until_s=file.clock() + _CREATE_WITHIN_S)
+            file.swap(new().to_bytes(), expected=None, until_s=file.clock() + _WRITE_WITHIN_S)
             content = file.read()
     if content is None:
         raise DataDirError(f"{file.path} was removed while it was made; try again")
+    return DataDir(path=place, config=_config_of(content, file.path))
+
+
+def _config_of(content: bytes, path: Path) -> ClusterConfig:
     try:
-        return DataDir(path=place, config=parse_config(content, str(file.path)))
+        return parse_config(content, str(path))
     except FieldError as error:
         raise DataDirError(f"{error}; repair it, or use another directory with --data") from None
 

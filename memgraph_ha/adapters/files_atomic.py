@@ -6,9 +6,11 @@ one that is killed at any instant leaves either the old content or the new.
 """
 
 import contextlib
+import datetime as dt
 import errno
 import fcntl
 import hashlib
+import itertools
 import os
 import secrets
 import stat
@@ -130,7 +132,28 @@ class AtomicFile:
         if not done:
             temporary.unlink(missing_ok=True)
             return Swap(done=False)
-        return Swap(done=True, durable=_sync_directory(self.path.parent))
+        return Swap(done=True, durable=sync_directory(self.path.parent))
+
+    def put(self, content: bytes, *, until_s: float) -> bool:
+        """Put new content in place, whatever is there now.
+
+        Args:
+            content: All of the new content.
+            until_s: After this moment the file is not changed any more.
+
+        Returns:
+            Whether it is durable; if not, a power cut may bring the old content back.
+
+        Raises:
+            NothingChangedError: ``until_s`` came first.
+            ForeignFileError: What is there is no file of ours.
+            OSError: It could not be written; the old content is untouched.
+        """
+        while True:
+            present = self.read()
+            swap = self.swap(content, expected=None if present is None else token_of(present), until_s=until_s)
+            if swap.done:
+                return swap.durable
 
     def _replace(self, temporary: Path, expected: str | None, until_s: float) -> bool:
         with locked(self._lock_path, clock=self.clock, until_s=until_s) as lock:
@@ -226,8 +249,14 @@ def _still_at(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _sync_directory(path: Path) -> bool:
-    """Sync a directory; False if that failed. Nothing is raised: the rename before it is already done."""
+def sync_directory(path: Path) -> bool:
+    """Sync a directory, so that renames in it survive a power cut; False if that failed.
+
+    Nothing is raised: the rename before it is already done.
+
+    Args:
+        path: The directory.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     except OSError:
@@ -240,6 +269,17 @@ def _sync_directory(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return True
+
+
+def utc_stamp() -> str:
+    """Give this moment as it is used in names: ``20260131T235959Z``."""
+    return dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def free_name(place: Path, name: str) -> Path:
+    """Give the first of ``name``, ``name-2`` and so on that nothing has in this directory."""
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(place / each for each in names if not os.path.lexists(place / each))
 
 
 async def in_thread(work: Callable[[], T], *, timeout_s: float, limiter: trio.CapacityLimiter) -> T:

@@ -1,26 +1,24 @@
 """The platform of `memgraph-ha local`: instances as processes of this machine, kept alive as a kubelet does it."""
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
 from typing import Final
 
 import structlog
 import trio
 
-from memgraph_ha.adapters.datadir import DataDir
+from memgraph_ha.adapters.datadir import DataDir, DataDirError
 from memgraph_ha.adapters.files_atomic import Clock, NothingChangedError
 from memgraph_ha.adapters.ports import Report
-from memgraph_ha.adapters.process_argv import LOOPBACK
-from memgraph_ha.adapters.process_instance import (
-    EventKind,
-    Instance,
-    InstanceEvent,
-    Notice,
-    RestartPolicy,
-    incarnation_of,
-)
-from memgraph_ha.adapters.process_os import alive
+from memgraph_ha.adapters.process_argv import LOOPBACK, InstanceSpec
+from memgraph_ha.adapters.process_events import EventKind, InstanceEvent, Notice, RestartPolicy
+from memgraph_ha.adapters.process_instance import Instance
+from memgraph_ha.adapters.process_members import MembersError, alone, clear_strays, rewrite
+from memgraph_ha.adapters.process_os import alive, incarnation_of
+from memgraph_ha.adapters.process_rebuild import Kept, measure
 from memgraph_ha.adapters.process_start import StartError, check_binary, check_data, check_ports
-from memgraph_ha.adapters.process_stop import end_processes, living
+from memgraph_ha.adapters.process_stop import end_processes, living_in
 from memgraph_ha.core.commands import Command, RebuildInstance, StopInstance
 from memgraph_ha.core.facts import CommandEnded, MembersSeen, Outcome
 from memgraph_ha.core.names import InstanceName
@@ -28,6 +26,12 @@ from memgraph_ha.core.topology import Member
 
 _STOP_WITHIN_S: Final = 0.1
 """So long is waited for the end of a killed MAIN before the next step of a reign (design 4)."""
+
+_REBUILD_WITHIN_S: Final = 2.0
+"""So long is waited for the end of a process that is rebuilt: with the lock before it less than any deadline."""
+
+_LEAVE_WITHIN_S: Final = 10.0
+"""How long an instance that is a member no more has for its last snapshot."""
 
 _SETTLE_LOOK_S: Final = 0.02
 
@@ -68,17 +72,10 @@ class ProcessPlatform:
         self._datadir = datadir
         self._clock = clock
         self._news = trio.Event()
-        self._instances: dict[InstanceName, Instance] = {
-            spec.name: Instance(
-                datadir,
-                spec,
-                clock=clock,
-                restart=restart or RestartPolicy(),
-                changed=self._changed,
-                notice=notice,
-            )
-            for spec in datadir.specs()
-        }
+        self._make: Callable[[InstanceSpec], Instance] = functools.partial(
+            Instance, datadir, clock=clock, restart=restart or RestartPolicy(), changed=self._changed, notice=notice
+        )
+        self._instances = {spec.name: self._make(spec) for spec in datadir.specs()}
 
     async def start_all(self, *, settle_s: float = 1.0) -> None:
         """Adopt the instances that live and start the others.
@@ -93,7 +90,7 @@ class ProcessPlatform:
             DataDirError: A place cannot be prepared.
         """
         started: list[Instance] = []
-        problems: list[str] = []
+        problems: dict[Path, str] = {}
         good = False
         try:
             await self._start_missing(started)
@@ -106,7 +103,7 @@ class ProcessPlatform:
                 with trio.CancelScope(shield=True):
                     await self._end(started, grace_s=0)
         if problems:
-            raise StartError("; ".join(problems))
+            raise StartError("; ".join(problems.values()), tuple(problems))
 
     async def _start_missing(self, started: list[Instance]) -> None:
         for each in self._instances.values():
@@ -130,17 +127,64 @@ class ProcessPlatform:
 
     async def watch(self, report: Report) -> None:
         """Keep every instance alive and report the members now and after every change, for ever."""
+        gone = await self._reread()
         async with trio.open_nursery() as nursery:
-            for each in self._instances.values():
-                nursery.start_soon(each.supervise)
+            nursery.start_soon(self._clear_up, gone)
+            supervised: tuple[Instance, ...] = ()
             while True:
                 news = self._news
+                for each in self._instances.values():
+                    if each not in supervised:
+                        nursery.start_soon(each.supervise)
+                supervised = tuple(self._instances.values())
                 report(self._seen())
                 await news.wait()
 
+    async def change_members(self, count: int, *, keep: Collection[InstanceName] = ()) -> tuple[InstanceName, ...]:
+        """Have another number of instances from now on; `watch` reports and starts them. For who leads only.
+
+        New ones get the next ordinals and ports, and start empty. Those to be removed are the last: they are reported
+        no more at once, then ended, and their places kept in ``former``.
+
+        Args:
+            count: How many, at least 2: the first two are those that may be MAIN.
+            keep: Who must stay, e.g. policy ``eligible``.
+
+        Returns:
+            The names of all members.
+
+        Raises:
+            MembersError: It cannot be done; nothing was changed.
+        """
+        async with alone(self._datadir, self._clock):
+            gone = await self._reread()
+            await self._leave(gone)
+            if count != len(self._instances):
+                gone = self._adopt(await rewrite(self._datadir, count, keep))
+                await self._leave(gone)
+        return tuple(self._instances)
+
+    async def aside(self, name: InstanceName) -> Kept:
+        """Measure what rebuilds of an instance put aside, for a human to look at or to delete."""
+        instance = self._instances.get(name)
+        return Kept(count=0, bytes=0) if instance is None else await trio.to_thread.run_sync(instance.kept)
+
+    async def former(self) -> Kept:
+        """Measure what former members left, for a human to look at or to delete."""
+        return await trio.to_thread.run_sync(measure, self._datadir.former)
+
     async def rebuild(self, command: RebuildInstance) -> CommandEnded:
-        """Not yet: it is refused."""
-        return self._ended(command, Outcome.REFUSED, "this platform cannot rebuild an instance yet")
+        """End that incarnation by SIGKILL and put what it stored aside; `watch` starts it again, with nothing.
+
+        ``DONE`` once its data is aside, also if it was done before. ``REFUSED`` if there is no such instance, if it is
+        another incarnation by now, or if the disk does not take it; then nothing was touched. ``UNKNOWN`` if it does
+        not end or its data cannot be moved: that is finished before it is started again, by whomsoever.
+        """
+        instance = self._instances.get(command.instance)
+        if instance is None:
+            return self._ended(command, Outcome.REFUSED, f"there is no instance {command.instance}")
+        ended = await instance.rebuild(command.incarnation, command.generation, within_s=_REBUILD_WITHIN_S)
+        return self._ended(command, ended.outcome, ended.detail)
 
     async def stop(self, command: StopInstance) -> CommandEnded:
         """End that incarnation by SIGKILL, and wait up to 100 ms for its end. It is then started again by `watch`.
@@ -169,21 +213,56 @@ class ProcessPlatform:
             Those that would not end: the kernel or another user keeps them. Normally none.
         """
         await self._end(self._instances.values(), grace_s)
-        return tuple(each.spec.name for each in self._instances.values() if living(each.spec))
+        return tuple(name for name, each in self._instances.items() if living_in(each.spec.place))
 
     async def _end(self, instances: Iterable[Instance], grace_s: float) -> None:
         chosen = tuple(instances)
         for each in chosen:
             await each.retire()
-        found = {one for each in chosen for one in living(each.spec)}
+        found = {one for each in chosen for one in living_in(each.spec.place)}
         # Ours even where the binary became something else that does not show its arguments.
         found.update(each.process for each in chosen if each.process is not None)
         await end_processes(found, grace_s)
         for each in chosen:
             each.bury_if_ended()
 
-    async def _settle(self, instance: Instance, settle_s: float, problems: list[str]) -> None:
-        """Wait until an instance takes connections, or has lived so long; add to the problems if it ended before."""
+    async def _reread(self) -> tuple[Instance, ...]:
+        """Follow ``cluster.json``, which another controller may have changed; give those that are members no more."""
+        try:
+            return self._adopt(await trio.to_thread.run_sync(self._datadir.reread))
+        except DataDirError as error:
+            _log.warning("members are as they were", error=str(error))
+            return ()
+
+    def _adopt(self, datadir: DataDir) -> tuple[Instance, ...]:
+        before, self._datadir = self._instances, datadir
+        self._instances = {spec.name: before.get(spec.name) or self._make(spec) for spec in datadir.specs()}
+        if tuple(before) != tuple(self._instances):
+            self._changed()
+        return tuple(each for name, each in before.items() if name not in self._instances)
+
+    async def _leave(self, gone: Iterable[Instance]) -> None:
+        """End those that are members no more, and put their places away, and those of earlier ones."""
+        await self._end(gone, _LEAVE_WITHIN_S)
+        await clear_strays(self._datadir, _LEAVE_WITHIN_S)
+
+    async def _clear_up(self, gone: Iterable[Instance]) -> None:
+        """Finish what another controller began when it changed the members."""
+        try:
+            async with alone(self._datadir, self._clock):
+                gone = (*gone, *await self._reread())
+                await self._leave(gone)
+        except MembersError as error:
+            _log.warning("former members were not cleared up", error=str(error))
+
+    async def _settle(self, instance: Instance, settle_s: float, problems: dict[Path, str]) -> None:
+        """Wait until an instance takes connections, or has lived so long; add to the problems if it ended before.
+
+        Args:
+            instance: Which.
+            settle_s: How long.
+            problems: By the log that says more, which may be removed before anybody reads of it.
+        """
         process = instance.process
         with trio.move_on_after(settle_s):
             while process is not None and alive(process):
@@ -196,9 +275,7 @@ class ProcessPlatform:
                     return
         if process is not None and not alive(process):
             said = instance.last_words() or "nothing"
-            problems.append(
-                f"{instance.spec.name} ended right after its start; its log {instance.spec.log} says: {said}"
-            )
+            problems[instance.spec.log] = f"{instance.spec.name} ended right after its start; its last words: {said}"
 
     def _seen(self) -> MembersSeen:
         members = tuple(

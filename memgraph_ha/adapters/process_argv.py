@@ -35,6 +35,25 @@ class InstancePorts:
             ("metrics", self.metrics),
         )
 
+    def shifted(self, by: int) -> "InstancePorts":
+        """Give the ports of the instance that comes so many ordinals later."""
+        return InstancePorts(
+            bolt=self.bolt + by,
+            replication=self.replication + by,
+            monitoring=self.monitoring + by,
+            metrics=self.metrics + by,
+        )
+
+
+def data_directory(place: Path) -> Path:
+    """Give Memgraph's own directory in an instance's place."""
+    return place / "data"
+
+
+def data_argument(place: Path) -> str:
+    """Give the argument by which the processes in an instance's place are told from all others."""
+    return f"--data-directory={data_directory(place)}"
+
 
 @frozen(kw_only=True)
 class InstanceSpec:
@@ -65,12 +84,12 @@ class InstanceSpec:
     @property
     def data(self) -> Path:
         """Memgraph's own data directory."""
-        return self.place / "data"
+        return data_directory(self.place)
 
     @property
     def data_argument(self) -> str:
         """The flag that no other process has: its processes are found by it."""
-        return f"--data-directory={self.data}"
+        return data_argument(self.place)
 
     @property
     def log(self) -> Path:
@@ -139,7 +158,5 @@ def plan_ports(
         monitoring: The first's monitoring port.
         metrics: The first's metrics port.
     """
-    return tuple(
-        InstancePorts(bolt=bolt + n, replication=replication + n, monitoring=monitoring + n, metrics=metrics + n)
-        for n in range(count)
-    )
+    first = InstancePorts(bolt=bolt, replication=replication, monitoring=monitoring, metrics=metrics)
+    return tuple(map(first.shifted, range(count)))

@@ -1,12 +1,11 @@
 """One instance of `memgraph-ha local`: found or started, watched, buried, and started again."""
 
 import contextlib
-import enum
+import functools
 import os
 import signal
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 import trio
@@ -15,79 +14,38 @@ from attrs import frozen
 from memgraph_ha.adapters.datadir import DataDir, DataDirError, RunNote
 from memgraph_ha.adapters.files_atomic import Clock, NothingChangedError, locked
 from memgraph_ha.adapters.process_argv import InstanceSpec, instance_argv
-from memgraph_ha.adapters.process_os import ProcessHandle, ProcessIdentity, command_line, find_by_argument
-from memgraph_ha.core.names import Incarnation, InstanceName
+from memgraph_ha.adapters.process_events import (
+    EventKind,
+    InstanceEvent,
+    Notice,
+    RestartPolicy,
+    describe_exit,
+    last_lines,
+)
+from memgraph_ha.adapters.process_os import (
+    ProcessHandle,
+    ProcessIdentity,
+    command_line,
+    find_by_argument,
+    incarnation_of,
+)
+from memgraph_ha.adapters.process_rebuild import Kept, Rebuild
+from memgraph_ha.core.facts import Outcome
+from memgraph_ha.core.names import Incarnation
 
 _START_LOCK_S: Final = 2.0
 """Another controller on this data directory holds the lock while it starts a process: milliseconds."""
 
 _EXEC_LOOK_S: Final = 0.001
 
+_DYING_S: Final = 0.5
+"""Whose rebuild was begun by a controller that is gone may have been killed a moment ago."""
+
 _EARLY_S: Final = 10.0
 """Who ended sooner never worked: its last words are shown."""
 
-_TAIL_BYTES, _TAIL_LINES = 4096, 6
-
 _MOST_LOG_BYTES: Final = 16 * 1024 * 1024
 """A longer log is put aside (one is kept) when the instance is started again."""
-
-
-class EventKind(enum.Enum):
-    """What happened to an instance's process."""
-
-    STARTED = "started"
-    ADOPTED = "adopted"
-    ENDED = "ended"
-    NOT_STARTED = "not started"
-
-
-@frozen(kw_only=True)
-class InstanceEvent:
-    """Something that an operator wants to read.
-
-    Attributes:
-        at_s: When, on the platform's clock.
-        instance: To whom.
-        kind: What.
-        detail: A sentence; for an early end with the last lines of the log.
-    """
-
-    at_s: float
-    instance: InstanceName
-    kind: EventKind
-    detail: str
-
-
-Notice = Callable[[InstanceEvent], None]
-"""Where events go; returns at once."""
-
-
-@frozen(kw_only=True)
-class RestartPolicy:
-    """How fast an instance that ended is started again, as a kubelet does it.
-
-    Attributes:
-        first_s: Pause after the first end.
-        step_s: After the second; doubled after each further one.
-        most_s: But never longer than this.
-        reset_after_s: Who lived so long starts over with ``first_s``.
-    """
-
-    first_s: float = 0.0
-    step_s: float = 0.1
-    most_s: float = 10.0
-    reset_after_s: float = 60.0
-
-    def delay_s(self, ends: int) -> float:
-        """Give the pause after so many ends in a row; an end that was asked for counts as none."""
-        if ends <= 1:
-            return self.first_s
-        return min(self.most_s, self.step_s * 2.0 ** min(ends - 2, 30))
-
-
-def incarnation_of(identity: ProcessIdentity) -> Incarnation:
-    """Name a process for the core: pid, start time and boot."""
-    return Incarnation(f"{identity.pid}:{identity.start}:{identity.boot}")
 
 
 @frozen(kw_only=True)
@@ -97,6 +55,21 @@ class _Life:
     handle: ProcessHandle
     child: "subprocess.Popen[bytes] | None"
     began_s: float
+    rebuilt: str = ""
+
+
+@frozen(kw_only=True)
+class Rebuilt:
+    """How an attempt to rebuild an instance ended.
+
+    Attributes:
+        outcome: ``DONE``: its data is aside. ``REFUSED``: nothing was touched. ``UNKNOWN``: it is begun, and finished
+            before the next start.
+        detail: A sentence.
+    """
+
+    outcome: Outcome
+    detail: str
 
 
 class Instance:
@@ -138,6 +111,7 @@ class Instance:
         self._asked_to_end: ProcessIdentity | None = None
         self._retired = False
         self._log_from = 0
+        self._rebuild = Rebuild(spec, clock)
 
     @property
     def process(self) -> ProcessIdentity | None:
@@ -167,13 +141,15 @@ class Instance:
                 return False
             self._life = life
         identity = life.handle.identity
+        if life.rebuilt:
+            self._tell(EventKind.REBUILT, life.rebuilt)
         kind = EventKind.ADOPTED if life.child is None else EventKind.STARTED
         self._tell(kind, f"pid {identity.pid}, Bolt {self.spec.bolt}, replication {self.spec.replication}")
         self._changed()
         return life.child is not None
 
     async def supervise(self) -> None:
-        """Keep a process alive here, for ever."""
+        """Keep a process alive here until it is retired."""
         ends = 0
         while not self._retired:
             try:
@@ -188,7 +164,6 @@ class Instance:
                     ends = self._count(life, ends)
                     self._bury(life, f"next start in {self._restart.delay_s(ends):g} s")
             await trio.sleep(self._restart.delay_s(ends))
-        await trio.sleep_forever()
 
     async def kill(self, incarnation: Incarnation, *, within_s: float) -> bool:
         """End that incarnation, and whatever it started, by SIGKILL.
@@ -225,6 +200,24 @@ class Instance:
                 handle.close()
         return not scope.cancelled_caught and gone == [True]
 
+    async def rebuild(self, incarnation: Incarnation, generation: int, *, within_s: float) -> Rebuilt:
+        """End that incarnation and put aside what it stored; whoever supervises starts it with nothing.
+
+        Args:
+            incarnation: Which; also one that ended already, if none was started since.
+            generation: The reign that it is for.
+            within_s: How long the end of the process is waited for.
+        """
+        async with self._starting:
+            if self._retired:
+                return Rebuilt(outcome=Outcome.REFUSED, detail=f"{self.spec.name} is not started any more")
+            work = functools.partial(self._put_aside, incarnation, generation, within_s)
+            # Not abandoned when cancelled: what is begun is finished, and no start may come in between.
+            ended = await trio.to_thread.run_sync(work)
+        if ended.outcome is Outcome.DONE:
+            self._tell(EventKind.REBUILT, ended.detail)
+        return ended
+
     async def retire(self) -> None:
         """Start nothing here any more; what lives stays."""
         self._retired = True
@@ -236,19 +229,93 @@ class Instance:
         if self._life is not None and self._life.handle.ended:
             self._bury(self._life, "not started again")
 
+    def kept(self) -> Kept:
+        """Measure what rebuilds put aside; blocks."""
+        return self._rebuild.kept()
+
     def last_words(self) -> str:
         """Give the last lines that the present or last process wrote; empty if none."""
-        return _tail(self.spec.log, self._log_from)
+        return last_lines(self.spec.log, self._log_from)
 
     def _find_or_start(self, start: bool) -> _Life | None:
         began_s = self._clock()
+        if start and not self._datadir.is_member(self.spec.name):
+            # Another controller removed it while this one stood still: what it left must not come back to life.
+            raise DataDirError(f"{self.spec.name} is no member of {self._datadir.path} any more")
         self._datadir.prepare(self.spec)
-        lock = self.spec.place / "start.lock"
-        with locked(lock, clock=self._clock, until_s=began_s + _START_LOCK_S):
+        with self._start_lock(began_s):
             handle = self._find()
+            if handle is not None and self._rebuild.is_ordered() and handle.ended_within(_DYING_S):
+                handle.close()
+                handle = self._find()
             if handle is not None:
+                # It lives, so nothing was moved: whoever ordered that orders it again, on evidence of today.
+                self._rebuild.withdraw()
                 return _Life(handle=handle, child=None, began_s=began_s)
-            return self._start(began_s) if start else None
+            if not start:
+                return None
+            last = self._datadir.read_run(self.spec.name)
+            rebuilt = self._rebuild.finish(None if last is None else incarnation_of(last.process))
+            return self._start(began_s, rebuilt)
+
+    def _start_lock(self, began_s: float) -> "contextlib.AbstractContextManager[int]":
+        return locked(self.spec.place / "start.lock", clock=self._clock, until_s=began_s + _START_LOCK_S)
+
+    def _put_aside(self, incarnation: Incarnation, generation: int, within_s: float) -> Rebuilt:
+        """Do `rebuild` under the start lock; blocks."""
+        begun = False
+        try:
+            with self._start_lock(self._clock()), contextlib.ExitStack() as stack:
+                living = self._find()
+                if living is not None:
+                    stack.callback(living.close)
+                last = self._last_process(living)
+                if last is None or incarnation_of(last) != incarnation:
+                    return self._refuse_other(incarnation, last)
+                self._rebuild.order(incarnation, generation)
+                begun = True
+                self._asked_to_end = last
+                if not self._is_ended(living, within_s):
+                    why = f"{self.spec.name} (pid {last.pid}) is still there after {within_s:g} s"
+                    return Rebuilt(outcome=Outcome.UNKNOWN, detail=f"{why}; its data is put aside when it has ended")
+                return Rebuilt(outcome=Outcome.DONE, detail=self._rebuild.finish(incarnation))
+        except (OSError, DataDirError, NothingChangedError) as error:
+            then = "it is finished before the next start" if begun else "nothing was touched"
+            outcome = Outcome.UNKNOWN if begun else Outcome.REFUSED
+            return Rebuilt(outcome=outcome, detail=f"{self.spec.name} in {self.spec.place}: {error}; {then}")
+
+    def _is_ended(self, living: ProcessHandle | None, within_s: float) -> bool:
+        """End who lives here; False if it, or anybody else on its data, is still there after so long.
+
+        Raises:
+            PermissionError: It runs as somebody else. The order is withdrawn: it may go on for long.
+        """
+        try:
+            gone = living is None or living.kill_and_wait(within_s)
+        except PermissionError:
+            self._rebuild.withdraw()
+            raise
+        return gone and self._rebuild.is_free()
+
+    def _last_process(self, living: ProcessHandle | None) -> ProcessIdentity | None:
+        """Give the process that lives here or ended here last, and have it written down.
+
+        Raises:
+            OSError: It lives and cannot be written down: nobody could tell later whose data it was.
+        """
+        note = self._datadir.read_run(self.spec.name)
+        noted = None if note is None else note.process
+        if living is None or living.identity == noted:
+            return noted
+        argv = command_line(living.identity.pid)
+        self._datadir.write_run(self.spec.name, RunNote(process=living.identity, argv=argv))
+        return living.identity
+
+    def _refuse_other(self, incarnation: Incarnation, last: ProcessIdentity | None) -> Rebuilt:
+        if self._rebuild.was_done(incarnation):
+            return Rebuilt(outcome=Outcome.DONE, detail="it was done before")
+        who = "nobody" if last is None else incarnation_of(last)
+        return Rebuilt(outcome=Outcome.REFUSED, detail=f"{self.spec.name} is {who} by now, not {incarnation}")
 
     def _find(self) -> ProcessHandle | None:
         note = self._datadir.read_run(self.spec.name)
@@ -266,7 +333,7 @@ class Instance:
                 return handle
         return None
 
-    def _start(self, began_s: float) -> _Life:
+    def _start(self, began_s: float, rebuilt: str) -> _Life:
         argv = instance_argv(self._datadir.config.binary, self.spec)
         log = self.spec.log
         if log.exists() and log.stat().st_size > _MOST_LOG_BYTES:
@@ -291,7 +358,7 @@ class Instance:
         while not command_line(child.pid) and not handle.ended_within(_EXEC_LOOK_S):
             continue
         self._write_down(handle.identity, tuple(argv))
-        return _Life(handle=handle, child=child, began_s=began_s)
+        return _Life(handle=handle, child=child, began_s=began_s, rebuilt=rebuilt)
 
     def _write_down(self, identity: ProcessIdentity, argv: tuple[str, ...]) -> None:
         # A full disk is no reason not to run: the process is found again by its arguments.
@@ -319,23 +386,3 @@ class Instance:
 
     def _tell(self, kind: EventKind, detail: str) -> None:
         self._notice(InstanceEvent(at_s=self._clock(), instance=self.spec.name, kind=kind, detail=detail))
-
-
-def describe_exit(code: int) -> str:
-    """Say how a child ended: its exit status, or the signal that ended it."""
-    if code >= 0:
-        return f"exit status {code}"
-    try:
-        return f"killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"killed by signal {-code}"
-
-
-def _tail(path: Path, start: int) -> str:
-    try:
-        with path.open("rb") as file:
-            file.seek(max(start, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
-            text = file.read().decode(errors="replace")
-    except OSError:
-        return ""
-    return " | ".join([line.strip() for line in text.splitlines() if line.strip()][-_TAIL_LINES:])

@@ -17,6 +17,7 @@ import trio
 from attrs import frozen
 
 from memgraph_ha.adapters.json_fields import Fields
+from memgraph_ha.core.names import Incarnation
 
 _STATE, _SESSION, _START = 0, 3, 19
 """Positions in /proc/<pid>/stat after the command's name (proc(5): fields 3, 6 and 22)."""
@@ -57,6 +58,15 @@ def read_identity(fields: Fields) -> ProcessIdentity:
         boot=fields.text("boot"),
         namespace=fields.text("namespace"),
     )
+
+
+def incarnation_of(identity: ProcessIdentity) -> Incarnation:
+    """Name a process for the core: pid, start time and boot.
+
+    The boot is part of it: after a power cut nothing is the incarnation that it was, however soon the same pid
+    returns at the same tick. Acknowledged commits that were not flushed are then gone (transcripts Q19, design 5).
+    """
+    return Incarnation(f"{identity.pid}:{identity.start}:{identity.boot}")
 
 
 def identify(pid: int) -> ProcessIdentity | None:
@@ -233,6 +243,23 @@ class ProcessHandle:
         finally:
             for mate in mates:
                 mate.close()
+
+    def kill_and_wait(self, within_s: float) -> bool:
+        """End it and what it started by SIGKILL; blocks.
+
+        Args:
+            within_s: Longest time to wait for their end.
+
+        Returns:
+            Whether all of it ended.
+
+        Raises:
+            PermissionError: One runs as somebody else.
+        """
+        end_s = time.monotonic() + within_s
+        self.send(signal.SIGKILL)
+        mates_ended = self.kill_session_mates(within_s)
+        return self.ended_within(end_s - time.monotonic()) and mates_ended
 
     def close(self) -> None:
         """Let go of it; the process is not touched."""

@@ -19,7 +19,16 @@ _VERSION_LINE: Final = re.compile(r"(\S+ version )?v?\d+\.\d+\.\d+\S*")
 
 
 class StartError(Exception):
-    """The instances cannot be started: names what is wrong, where, and the way out."""
+    """The instances cannot be started: names what is wrong, where, and the way out.
+
+    Args:
+        text: That.
+        logs: Where more is said.
+    """
+
+    def __init__(self, text: str, logs: tuple[Path, ...] = ()) -> None:
+        super().__init__(text)
+        self.logs = logs
 
 
 async def check_binary(binary: str) -> None:

@@ -2,13 +2,14 @@
 
 import signal
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 import trio
 from attrs import frozen
 
 from memgraph_ha.adapters.datadir import DataDir
-from memgraph_ha.adapters.process_argv import InstanceSpec
+from memgraph_ha.adapters.process_argv import data_argument
 from memgraph_ha.adapters.process_os import ProcessHandle, ProcessIdentity, alive, find_by_argument, own_identity
 from memgraph_ha.core.names import InstanceName
 
@@ -47,18 +48,19 @@ async def stop_everything(datadir: DataDir, *, grace_s: float = 10.0) -> Stopped
     Returns:
         What was ended.
     """
-    specs = datadir.specs()
+    places = [*((spec.name, spec.place) for spec in datadir.specs())]
+    places += [(InstanceName(place.name), place) for place in datadir.strays()]
     controllers: dict[int, ProcessIdentity] = {}
     instances: dict[ProcessIdentity, InstanceName] = {}
     for _ in range(_ROUNDS):
         leading = [each for each in datadir.controllers() if each != own_identity()]
-        running = {identity: spec.name for spec in specs for identity in living(spec)}
+        running = {identity: name for name, place in places for identity in living_in(place)}
         if not leading and not running:
             break
         controllers.update((each.pid, each) for each in leading)
         instances.update(running)
         await end_processes(leading, grace_s)
-        running = {identity: spec.name for spec in specs for identity in living(spec)}
+        running = {identity: name for name, place in places for identity in living_in(place)}
         instances.update(running)
         await end_processes(running, grace_s)
     ended = [(name, identity.pid) for identity, name in instances.items() if not alive(identity)]
@@ -70,9 +72,9 @@ async def stop_everything(datadir: DataDir, *, grace_s: float = 10.0) -> Stopped
     )
 
 
-def living(spec: InstanceSpec) -> tuple[ProcessIdentity, ...]:
-    """List the processes that run on an instance's data directory, whoever started them."""
-    return find_by_argument(spec.data_argument)
+def living_in(place: Path) -> tuple[ProcessIdentity, ...]:
+    """List the processes that run in an instance's place, whoever started them."""
+    return find_by_argument(data_argument(place))
 
 
 async def end_processes(identities: Iterable[ProcessIdentity], grace_s: float) -> None:

@@ -4,6 +4,7 @@ Everything exported here is the contract of the library; everything else is priv
 docs/explanation/contract.md; `examples/by_hand.py` is the shortest complete user.
 """
 
+from memgraph_ha.core.asks import answer, at_stake, refusal
 from memgraph_ha.core.candidate import Candidate, Rejection, choose
 from memgraph_ha.core.commands import Command
 from memgraph_ha.core.decide import Explanation, decide, explain
@@ -56,6 +57,8 @@ __all__ = [
     "Unmet",
     "View",
     "Wait",
+    "answer",
+    "at_stake",
     "choose",
     "classify_error",
     "decide",
@@ -68,5 +71,6 @@ __all__ = [
     "parse_replicas",
     "parse_role",
     "parse_storage_info",
+    "refusal",
     "route",
 ]

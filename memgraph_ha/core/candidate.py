@@ -74,13 +74,46 @@ def choose(view: View) -> Candidate | tuple[Rejection, ...]:
     record = view.record
     if record is None:
         return ()
-    itself, standby, fallback = _recorded_main(view, record), _standby(view, record), _fallback(view, record)
+    itself, standby, fallback = _recorded_main(view, record), named_standby(view, record), _fallback(view, record)
     second = standby if isinstance(standby, Candidate) else fallback
     if isinstance(itself, Candidate) and isinstance(second, Candidate) and _restarts_too_often(view, record):
         itself = Rejection(kind=ChangeKind.REPROMOTE, instance=record.main, why=Why.RESTARTS_TOO_OFTEN)
-    ways = (itself, standby, fallback)
+    ways = (*_promoted_by_hand(view, record), itself, standby, fallback)
     chosen = next((way for way in ways if isinstance(way, Candidate)), None)
     return chosen or tuple(way for way in ways if isinstance(way, Rejection))
+
+
+def _promoted_by_hand(view: View, record: Record) -> tuple[Candidate | Rejection, ...]:
+    """The named standby, in its run, made MAIN by somebody while no controller was there (break-glass).
+
+    It held every acknowledged write, and may have taken more since: nobody else may follow it, so no `fallback`.
+    """
+    named = record.standby
+    seen = None if named is None else view.observed.of(named.instance)
+    if named is None or seen is None or seen.role is None or seen.role.role is not Role.MAIN:
+        return ()
+    why = _lacks(view, record, named.instance, named.run, role=Role.MAIN)
+    if why is not None:
+        return (Rejection(kind=ChangeKind.ADOPT, instance=named.instance, why=why),)
+    return (Candidate(instance=named.instance, kind=ChangeKind.ADOPT, main_run=named.run, fallback=None),)
+
+
+def fit_to_be_forced(view: View, name: InstanceName) -> Why | None:
+    """What an instance lacks for a reign that a human forces: it must answer now, as REPLICA, with data that is known.
+
+    Args:
+        view: One with a record.
+        name: Whom.
+    """
+    seen, record = view.observed.of(name), view.record
+    if seen is None or record is None:
+        return Why.NOT_A_MEMBER
+    if seen.member.incarnation is None:
+        return Why.DOWN
+    why = _answers_lack(view, record, seen, None, Role.REPLICA)
+    if why is Why.OTHER_DATA:  # which data counts is what the human decides
+        return Why.STALE if _stale(view, seen) else None
+    return why
 
 
 def _recorded_main(view: View, record: Record) -> Candidate | Rejection:
@@ -106,7 +139,8 @@ def _may_have_lost_its_tail(record: Record, seen: Seen) -> Why | None:
     return None if seen.server.flush_every == 1 else Why.UNFLUSHED
 
 
-def _standby(view: View, record: Record) -> Candidate | Rejection:
+def named_standby(view: View, record: Record) -> Candidate | Rejection:
+    """Whether the named standby may begin its reign now, judged as `choose` does."""
     kind, named = ChangeKind.FAILOVER, record.standby
     if named is None:
         return Rejection(kind=kind, instance=None, why=Why.NOT_NAMED)
@@ -132,37 +166,43 @@ def _old_main(record: Record) -> Fallback | None:
     return Fallback(instance=record.main, run=None) if holds_all else None
 
 
-def _lacks(view: View, record: Record, name: InstanceName, run: RunId | None) -> Why | None:
+def _lacks(view: View, record: Record, name: InstanceName, run: RunId | None, role: Role = Role.REPLICA) -> Why | None:
     """What that instance lacks for a reign in that run (None: any run); None if nothing."""
     seen = view.observed.of(name)
     if seen is None:
         return Why.NOT_A_MEMBER
-    if name not in view.pair:
+    if name not in view.pair and name != record.main:
         return Why.NOT_ELIGIBLE
     if name in record.rebuild:
         return Why.NEEDS_REBUILD
     if seen.member.incarnation is None:
         return Why.DOWN
-    return _answers_lack(view, record, seen, run)
+    return _answers_lack(view, record, seen, run, role)
 
 
-def _answers_lack(view: View, record: Record, seen: Seen, run: RunId | None) -> Why | None:
-    role, cut_at_s = seen.role, view.cut_at_s
+def _answers_lack(view: View, record: Record, seen: Seen, run: RunId | None, wanted: Role) -> Why | None:
+    role = seen.role
     if role is None or (seen.miss is not None and seen.miss.asked_at_s > role.asked_at_s):
         return Why.SILENT
     if run is not None and role.run != run:
         return Why.OTHER_RUN
-    if role.role is Role.MAIN:
+    if role.role is not wanted:
         return Why.IS_MAIN
     storage = seen.storage
     if storage is None or storage.run != role.run:
         return Why.DATA_UNKNOWN
     if storage.uuid != record.database_uuid:
         return Why.OTHER_DATA
+    return Why.STALE if _stale(view, seen) else None
+
+
+def _stale(view: View, seen: Seen) -> bool:
+    """Whether what it said is older than the cut of the gateways, or than a round of probes."""
+    role, storage, cut_at_s = seen.role, seen.storage, view.cut_at_s
     fresh_s = view.now_s - view.policy.probe_interval_s - view.policy.probe_timeout_s
-    if cut_at_s is None or min(role.asked_at_s, storage.asked_at_s) < cut_at_s or role.asked_at_s < fresh_s:
-        return Why.STALE
-    return None
+    if role is None or storage is None or cut_at_s is None:
+        return True
+    return min(role.asked_at_s, storage.asked_at_s) < cut_at_s or role.asked_at_s < fresh_s
 
 
 def _restarts_too_often(view: View, record: Record) -> bool:

@@ -14,13 +14,16 @@ from memgraph_ha.core.commands import (
     Demote,
     DropReplica,
     Promote,
+    RebuildInstance,
     RegisterReplica,
     StopInstance,
     WriteRecord,
 )
 from memgraph_ha.core.decision import Decision
 from memgraph_ha.core.names import InstanceName
-from memgraph_ha.core.record import Record
+from memgraph_ha.core.quiet import is_quiet
+from memgraph_ha.core.record import ChangeKind, Record
+from memgraph_ha.core.requests import Ask
 from memgraph_ha.core.topology import Mode
 from memgraph_ha.core.view import View
 
@@ -40,7 +43,16 @@ def _leader_only(view: View, _record: Record | None, command: Command) -> str | 
     return f"{type(command).__name__} with {view.lease_left_s:.2f} s of the lease left"
 
 
-def _single_writer(_view: View, record: Record | None, command: Command) -> str | None:
+def _planned(view: View, record: Record, command: Demote) -> str | None:
+    """MAIN is demoted only for a switchover, once it is quiet and its standby was proven since."""
+    proof, quiet = view.proof, view.observed.quiet
+    ready = record.switchover is not None and is_quiet(view) and proof is not None and quiet is not None
+    if ready and proof is not None and quiet is not None and proof.asked_at_s >= quiet.at_s:
+        return None if proof.witness == record.standby else f"demotion of {command.instance} before an unproven standby"
+    return f"demotion of the recorded MAIN {command.instance}"
+
+
+def _single_writer(view: View, record: Record | None, command: Command) -> str | None:
     match command:
         case Promote():
             if record is None or record.main != command.instance or record.generation != command.generation:
@@ -50,7 +62,7 @@ def _single_writer(_view: View, record: Record | None, command: Command) -> str 
         case Demote():
             allowed = record is not None and record.main == command.instance
             if allowed and record is not None and record.main_run in (None, command.run):
-                return f"demotion of the recorded MAIN {command.instance}"
+                return _planned(view, record, command)
         case _:
             pass
     return None
@@ -59,13 +71,15 @@ def _single_writer(_view: View, record: Record | None, command: Command) -> str 
 def _no_acked_loss(view: View, record: Record | None, command: Command) -> str | None:
     match command:
         case WriteRecord() if record is not None:
-            return _naming(view, record, command.record) or _reign(record, command.record)
+            return _naming(view, record, command.record) or _reign(view, record, command.record)
         case RegisterReplica():
             return _untouched(record, command.replica, "registration")
         case StopInstance():
             standby = None if record is None else record.standby
             if standby is not None and standby.instance == command.instance:
                 return f"stop of the named standby {command.instance}"
+        case RebuildInstance():
+            return _emptying(view, record, command)
         case _:
             pass
     return None
@@ -80,11 +94,32 @@ def _naming(view: View, old: Record, new: Record) -> str | None:
     return f"naming of {new.standby.instance}, which must be rebuilt" if new.standby.instance in old.rebuild else None
 
 
-def _reign(old: Record, new: Record) -> str | None:
+def _emptying(view: View, record: Record | None, command: RebuildInstance) -> str | None:
+    """Only what the record gave up is emptied, and only beside a MAIN that serves."""
+    if record is None or command.instance not in record.rebuild or command.instance == record.main:
+        return f"rebuild of {command.instance}, which the record does not give up"
+    if view.unserved is not None:
+        return f"rebuild of {command.instance} while MAIN does not serve"
+    return _untouched(record, command.instance, "rebuild")
+
+
+def _by_order(view: View, old: Record, new: Record) -> bool:
+    """Whether a human asked for exactly this reign."""
+    kind = new.history[-1].kind if new.history else None
+    ask = {ChangeKind.FORCED: Ask.FAILOVER, ChangeKind.ADOPT: Ask.ADOPT}.get(kind) if kind is not None else None
+    floor = 0 if view.lease is None else view.lease.floor_generation
+    asked = ask is not None and any(r.ask is ask and r.instance == new.main for r in view.observed.requests)
+    return asked and new.generation == max(old.generation, floor) + 1
+
+
+def _reign(view: View, old: Record, new: Record) -> str | None:
     if new.generation == old.generation:
         if new.main != old.main:
             return f"generation {new.generation} names two instances"
         return "fallback is set within a reign" if new.fallback not in (None, old.fallback) else None
+    if _by_order(view, old, new):
+        begins = not new.opened and new.standby is None and new.fallback is None and not new.unprotected
+        return None if begins else f"generation {new.generation} does not begin as a reign must"
     if new.generation != old.generation + 1 or new.opened or new.standby is not None or new.unprotected:
         return f"generation {new.generation} after {old.generation} does not begin as a reign must"
     itself = new.main == old.main and (old.opened or old.main_run is None or new.main_run == old.main_run)

@@ -210,7 +210,16 @@ def _record(observed: Observed, fact: RecordSeen) -> Observed:
     since = _since(fact.at_s, observed.unnamed_since_s, holds=waiting)
     moving = record is not None and record.switchover is not None
     moving_since = _since(fact.at_s, observed.switchover_since_s, holds=moving)
-    return evolve(observed, record=fact, unnamed_since_s=since, switchover_since_s=moving_since)
+    before = None if observed.record is None else observed.record.record
+    given_up = before is not None and before.switchover is not None and not moving
+    given_up = given_up and record is not None and before is not None and record.generation == before.generation
+    return evolve(
+        observed,
+        record=fact,
+        unnamed_since_s=since,
+        switchover_since_s=moving_since,
+        given_up_s=fact.at_s if given_up else observed.given_up_s,
+    )
 
 
 def _since(at_s: float, before_s: float | None, *, holds: bool) -> float | None:
@@ -257,7 +266,7 @@ def _request(observed: Observed, fact: RequestSeen) -> Observed:
         return observed
     observed = evolve(observed, requests=(*observed.requests, request))
     old = None if request.instance is None else observed.of(request.instance)
-    if request.ask is not Ask.STOP or old is None:
+    if request.ask not in (Ask.STOP, Ask.RESTART) or old is None:
         return observed
     return _replace(observed, evolve(old, stop_asked_s=fact.at_s))
 

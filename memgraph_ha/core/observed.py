@@ -129,6 +129,7 @@ class Observed:
         quiet_since_s: Since when our gateway has let no new transaction pass; None while it does.
         quiet: When MAIN was last found without transactions.
         switchover_since_s: Since when the record has ordered a switchover, by our readings.
+        given_up_s: When a switchover was last seen to be given up: the record orders it no more, and no reign began.
         requests: Those that are not answered yet, oldest first.
     """
 
@@ -148,6 +149,7 @@ class Observed:
     quiet_since_s: float | None = None
     quiet: QuietSeen | None = None
     switchover_since_s: float | None = None
+    given_up_s: float | None = None
     requests: tuple[Request, ...] = ()
 
     def of(self, name: InstanceName) -> Seen | None:

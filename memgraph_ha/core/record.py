@@ -165,6 +165,20 @@ class Record:
         """Append to the history, forgetting the oldest beyond 64."""
         return evolve(self, history=(*self.history, change)[-HISTORY_LENGTH:])
 
+    def begun(self, change: Change, *, main_run: RunId | None, fallback: Fallback | None) -> "Record":
+        """The record with which a reign begins: the change says whose, nothing of the last one is named any more."""
+        return evolve(
+            self,
+            generation=change.generation,
+            main=change.main,
+            main_run=main_run,
+            opened=False,
+            standby=None,
+            fallback=fallback,
+            unprotected=False,
+            switchover=None,
+        ).with_change(change)
+
     def with_level(self, reached: Mapping[InstanceName, int]) -> "Record":
         """Raise the levels that rose; none ever falls."""
         levels = dict(self.level)

@@ -34,6 +34,7 @@ class Request:
         instance: Of whom; None where the verb needs none, or leaves the choice to us (switchover).
         by: Who asks, for the history: a user, a hook, a pod that is being deleted.
         reason: Why, in their words; may be empty.
+        asked_s: When, on the caller's monotonic clock.
         until_s: Nobody waits for an answer after that, on the caller's monotonic clock.
     """
 
@@ -42,6 +43,7 @@ class Request:
     instance: InstanceName | None
     by: str
     reason: str
+    asked_s: float
     until_s: float
 
 

@@ -5,19 +5,18 @@ from functools import cached_property
 
 from attrs import frozen
 
-from memgraph_ha.core.commands import Command, WriteRecord
-from memgraph_ha.core.facts import LeaseSeen, NoopSeen, Outcome, RoleSeen
+from memgraph_ha.core.commands import CommitNoop, RegisterReplica, RestoreTriggers, RestoreUsers
+from memgraph_ha.core.facts import NoopSeen, Outcome, RoleSeen
+from memgraph_ha.core.known import Known
 from memgraph_ha.core.messages import ErrorClass
-from memgraph_ha.core.names import InstanceName, RowName, Token
-from memgraph_ha.core.observed import Attempt, Observed, Seen
+from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.permit import Permit
-from memgraph_ha.core.policy import LEASE_MARGIN_S, DataDurability, Policy
-from memgraph_ha.core.record import Record
+from memgraph_ha.core.policy import LEASE_MARGIN_S, DataDurability, Triggers, Users
+from memgraph_ha.core.record import ChangeKind, Record
 from memgraph_ha.core.topology import Member, Mode, Role, Row, RowStatus, StorageMode
 
-BACKOFF_FIRST_S = 0.1
-BACKOFF_LONGEST_S = 5.0
-DIVERGED_PAUSE_S = 60.0
+UNWRITABLE_COUNT = 2
+"""Failed no-op commits in a row after which a full or failing disk counts as a loss."""
 
 
 class LossKind(enum.Enum):
@@ -29,6 +28,7 @@ class LossKind(enum.Enum):
     NOT_MAIN = "it answers as REPLICA: it restarted, or somebody demoted it"
     RESTARTED = "it is another run than the one that the record relies on"
     EMPTIED = "it came back with another data set"
+    NOT_WRITABLE = "it answers, but its disk takes no commits"
 
 
 @frozen
@@ -40,76 +40,10 @@ class Loss:
 
 
 @frozen(kw_only=True)
-class View:
-    """What one decision is made from: nothing else may enter.
+class View(Known):
+    """Everything that a rule may ask; see `Known` for its fields."""
 
-    Attributes:
-        observed: Every filed fact.
-        policy: The operator's choices.
-        now_s: The caller's monotonic clock, seconds.
-        wall_s: Wall clock, seconds since 1970: only for history and its windows.
-    """
-
-    observed: Observed
-    policy: Policy
-    now_s: float
-    wall_s: float
-
-    # --- standing: may we act at all --------------------------------------------------------------
-
-    @cached_property
-    def lease(self) -> LeaseSeen | None:
-        """Our lease, if we hold it and it has not ended on our own clock."""
-        lease = self.observed.lease
-        return lease if lease is not None and lease.leading and lease.until_s > self.now_s else None
-
-    @property
-    def lease_left_s(self) -> float:
-        """What is left of our lease; 0 if we do not lead."""
-        return 0.0 if self.lease is None else self.lease.until_s - self.now_s
-
-    @cached_property
-    def record(self) -> Record | None:
-        """The record, if there is one and it can be used."""
-        return None if self.observed.record is None else self.observed.record.record
-
-    @property
-    def token(self) -> Token | None:
-        """The record's version for compare-and-set."""
-        return None if self.observed.record is None else self.observed.record.token
-
-    # --- instances --------------------------------------------------------------------------------
-
-    @property
-    def members(self) -> tuple[Member, ...]:
-        """The platform's list, in ordinal order."""
-        return () if self.observed.members is None else self.observed.members.members
-
-    @cached_property
-    def pair(self) -> tuple[InstanceName, ...]:
-        """The instances that may be MAIN."""
-        return self.policy.eligible or tuple(member.name for member in self.members[:2])
-
-    @cached_property
-    def main(self) -> Seen | None:
-        """The recorded MAIN, if it is a member."""
-        return None if self.record is None else self.observed.of(self.record.main)
-
-    @cached_property
-    def partner(self) -> Seen | None:
-        """The pair's other member: the standby-to-be."""
-        if self.record is None:
-            return None
-        return next((seen for name in self.pair if name != self.record.main if (seen := self.observed.of(name))), None)
-
-    @cached_property
-    def asyncs(self) -> tuple[Seen, ...]:
-        """The members that may never be MAIN, and that the record relies on for nothing."""
-        record, known = self.record, set(self.pair)
-        if record is not None:
-            known.add(record.main)
-            known.update(holder.instance for holder in (record.standby, record.fallback) if holder is not None)
-        return tuple(seen for seen in self.observed.seen if seen.member.name not in known)
+    # --- MAIN -------------------------------------------------------------------------------------
 
     @cached_property
     def main_role(self) -> RoleSeen | None:
@@ -136,29 +70,6 @@ class View:
             return None
         return rows.rows
 
-    def answered_within(self, seen: Seen, age_s: float) -> bool:
-        """Whether its last answer is that young, and no probe has failed since."""
-        if seen.member.incarnation is None or seen.role is None or seen.role.asked_at_s < self.now_s - age_s:
-            return False
-        return seen.miss is None or seen.miss.asked_at_s <= seen.role.asked_at_s
-
-    def attachable(self, seen: Seen) -> str | None:
-        """Why a replica cannot be registered now; None if it can (design 4, "fence the ASYNC replicas")."""
-        record, storage = self.record, seen.storage
-        if record is None or not self.answered_within(seen, 1.0) or seen.role is None:
-            return "it does not answer"
-        if seen.role.role is not Role.REPLICA:
-            return "it is not a REPLICA"
-        if seen.port is None or not seen.port.open or seen.port.asked_at_s < self.now_s - PORT_FRESH_S:
-            return "its replication port is not known to be open"
-        if storage is None or storage.run != seen.role.run:
-            return "its data set is not known yet"
-        if storage.uuid != record.database_uuid and not storage.empty:
-            return f"it holds another data set ({storage.uuid})"
-        if storage.mode is not StorageMode.TRANSACTIONAL:
-            return f"its storage mode is {storage.mode.value}"
-        return None
-
     # --- MAIN's loss ------------------------------------------------------------------------------
 
     @cached_property
@@ -171,7 +82,7 @@ class View:
             return Loss(LossKind.GONE, f"{record.main} is no member of this cluster")
         if seen.member.incarnation is None:
             return Loss(LossKind.GONE, f"the platform has no process for {record.main}")
-        return self._silence(seen) or self._other_life(record, seen)
+        return self._silence(seen) or self._other_life(record, seen) or self._unwritable(record, seen)
 
     def _silence(self, seen: Seen) -> Loss | None:
         policy = self.policy
@@ -197,6 +108,56 @@ class View:
         if record.opened:
             return Loss(LossKind.NOT_MAIN, f"it answers as REPLICA in run {role.run}")
         return Loss(LossKind.RESTARTED, f"it answers in run {role.run}") if other_run else None
+
+    def _unwritable(self, record: Record, seen: Seen) -> Loss | None:
+        """Two no-op commits in a row failed on this run's disk, and none was acknowledged since."""
+        noop, tried, role = self.observed.noop, self.attempt(CommitNoop, record.main), seen.role
+        if noop is None or tried is None or role is None or noop.error is not ErrorClass.DISK:
+            return None
+        if noop.run != role.run or noop.generation != record.generation or tried.failures < UNWRITABLE_COUNT:
+            return None
+        return Loss(LossKind.NOT_WRITABLE, f"{tried.failures} commits failed: {noop.detail}")
+
+    @cached_property
+    def replaced(self) -> str | None:
+        """Why the living MAIN's data set is not the recorded one (RECOVER SNAPSHOT by hand); None if it is."""
+        record, seen = self.record, self.main
+        if record is None or seen is None or seen.storage is None or self.main_role is None or not record.opened:
+            return None
+        if seen.storage.run != self.main_role.run or seen.storage.uuid == record.database_uuid:
+            return None
+        return f"{record.main} holds data set {seen.storage.uuid} now, not {record.database_uuid}"
+
+    @cached_property
+    def lost_data(self) -> str | None:
+        """Why the re-promoted MAIN lacks commits that its standby held; None if nothing says so (design 4)."""
+        record, other = self.record, self.partner
+        if record is None or other is None or not record.history:
+            return None
+        last, tried = record.history[-1], self.attempt(RegisterReplica, other.member.name)
+        if last.kind is not ChangeKind.REPROMOTE or last.standby != other.member.name or tried is None:
+            return None
+        if other.member.name in record.reinit:
+            return None
+        if tried.error is not ErrorClass.DIVERGED or tried.generation != record.generation:
+            return None
+        return f"{record.main} came back without commits that its standby {other.member.name} holds: {tried.detail}"
+
+    @cached_property
+    def unreplicated_mode(self) -> StorageMode | None:
+        """The living MAIN's storage mode, if it is known to be one that replicates nothing (transcripts Q21)."""
+        storage = None if self.main is None else self.main.storage
+        if self.main_role is None or storage is None or storage.run != self.main_role.run:
+            return None
+        return None if storage.mode is StorageMode.TRANSACTIONAL else storage.mode
+
+    def diverged(self, seen: Seen) -> bool:
+        """Whether MAIN said that its present run holds what MAIN's history does not cover."""
+        tried = self.attempt(RegisterReplica, seen.member.name)
+        if any(row.status is RowStatus.DIVERGED for row in self.rows_of(seen.member)):
+            return True
+        same = tried is not None and seen.role is not None and tried.replica_run == seen.role.run
+        return same and tried is not None and tried.error is ErrorClass.DIVERGED
 
     @cached_property
     def cut_at_s(self) -> float | None:
@@ -260,7 +221,35 @@ class View:
             return "the proof is old"
         if row is None or not row.takes_commits:
             return "its row is " + ("missing" if row is None else row.status.value)
+        if self.stopping(proof.witness.instance):
+            return "it is about to be stopped"
         return "it must be rebuilt" if proof.witness.instance in self.record.rebuild else None
+
+    @property
+    def users_restored(self) -> bool:
+        """Whether MAIN has the accounts it must have: restored in this reign and in our term (design 6, New term)."""
+        record, lease = self.record, self.lease
+        if self.policy.users is Users.NONE or record is None:
+            return True
+        done = self.attempt(RestoreUsers, record.main)
+        if done is None or lease is None or done.outcome is not Outcome.DONE:
+            return False
+        return done.generation == record.generation and done.at_s >= lease.since_s
+
+    @property
+    def triggers_restored(self) -> bool:
+        """Whether nothing is left to do about triggers before the reign opens."""
+        record = self.record
+        if self.policy.triggers is not Triggers.RESTORE or record is None or not record.triggers:
+            return True
+        done = self.attempt(RestoreTriggers, record.main)
+        return done is not None and done.outcome is Outcome.DONE and done.generation == record.generation
+
+    def rebuilt(self, seen: Seen) -> bool:
+        """Whether it holds nothing, in a run of which MAIN has not said otherwise."""
+        storage, role = seen.storage, seen.role
+        empty = storage is not None and role is not None and storage.run == role.run and storage.empty
+        return empty and not self.diverged(seen)
 
     def _in_reign(self, noop: NoopSeen | None) -> NoopSeen | None:
         record, role, lease = self.record, self.main_role, self.lease
@@ -268,35 +257,6 @@ class View:
             return None
         same = noop.instance == record.main and noop.run == role.run and noop.generation == record.generation
         return noop if same and noop.asked_at_s >= lease.since_s else None
-
-    # --- tries ------------------------------------------------------------------------------------
-
-    def attempt(self, kind: type[Command], subject: InstanceName) -> Attempt | None:
-        """The last try of that kind of command on that subject."""
-        return next((a for a in self.observed.attempts if a.kind is kind and a.subject == subject), None)
-
-    def retry_at_s(self, kind: type[Command], subject: InstanceName) -> float:
-        """When it may be tried again: doubling pauses of 0.1 to 5 s after failures in a row.
-
-        A replica that MAIN called diverged is asked again only after a minute, or at once in another run:
-        nothing but a rebuild can change the answer (transcripts, "Rejoin of an old main").
-        """
-        attempt = self.attempt(kind, subject)
-        if attempt is None or attempt.failures == 0:
-            return self.now_s
-        if attempt.error is ErrorClass.DIVERGED:
-            seen = self.observed.of(subject)
-            same = seen is not None and seen.role is not None and seen.role.run == attempt.replica_run
-            return attempt.at_s + DIVERGED_PAUSE_S if same else self.now_s
-        return attempt.at_s + min(BACKOFF_LONGEST_S, BACKOFF_FIRST_S * 2.0 ** min(attempt.failures - 1, 10))
-
-    def may_try(self, kind: type[Command], subject: InstanceName) -> bool:
-        """Whether its back-off is over."""
-        return self.retry_at_s(kind, subject) <= self.now_s
-
-    def rewrite(self, record: Record) -> WriteRecord:
-        """The command that puts this record in the place of the one that was read."""
-        return WriteRecord(expected=self.token, record=record)
 
     # --- routes -----------------------------------------------------------------------------------
 
@@ -316,7 +276,7 @@ class View:
             return "the record is older than the lease"
         if not record.opened:
             return f"reign {record.generation} of {record.main} is not open yet"
-        return self._absent(record) or self._uncovered(record)
+        return self._absent(record) or self.replaced or self.lost_data or self._uncovered(record)
 
     def _absent(self, record: Record) -> str | None:
         """Why MAIN itself is not known to live and to be ours."""
@@ -330,7 +290,7 @@ class View:
             return f"the gateway's connection to MAIN {record.main} broke; it is asked again"
         if self.noop_in_reign is None:
             return "the first commit of our term is not acknowledged yet"
-        return None
+        return None if self.users_restored else "its accounts are not restored yet"
 
     def _uncovered(self, record: Record) -> str | None:
         """Why MAIN must not serve with the rows that it has."""
@@ -356,18 +316,3 @@ class View:
             generation=self.record.generation,
             valid_until_s=self.lease.until_s - LEASE_MARGIN_S,
         )
-
-    def last_outcome(self, kind: type[Command], subject: InstanceName) -> str:
-        """How the last try ended, in words for a reason."""
-        attempt = self.attempt(kind, subject)
-        if attempt is None or attempt.outcome is Outcome.DONE:
-            return ""
-        return f"; last try: {attempt.outcome.value}{f' ({attempt.detail})' if attempt.detail else ''}"
-
-    def row_name(self, name: InstanceName) -> RowName:
-        """Under which name an ASYNC replica is registered."""
-        return RowName(str(name))
-
-
-PORT_FRESH_S = 3.0
-"""How old the last look at a replication port may be; it is looked at about once a second."""

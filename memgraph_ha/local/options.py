@@ -3,13 +3,14 @@
 import shutil
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from attrs import field, frozen
 from platformdirs import user_state_path
 
-from memgraph_ha.core import Policy, PolicyError, parse_policy
+from memgraph_ha.core import PolicyError, parse_policy
 
 FAKE: Final = "memgraph-ha-fake"
 """The bundled stand-in, started whenever no real binary is named."""
@@ -33,14 +34,16 @@ class LocalOptions:
     Attributes:
         data: Its data directory.
         binary: What to run as an instance; the bundled fake by default.
-        instances: How many, 2 to 9; the first two may be MAIN. Three by default.
+        instances: How many, 2 to 9; the first two may be MAIN. Three by default. An old cluster is changed to it.
         port: Where the read/write gateway listens; 7687 by default.
+        ro_port: Where the read-only gateway listens; 0 for none, 7688 by default.
+        http_port: Where the HTTP API and the status page listen; 0 for none, 8080 by default.
         bolt_base: Bolt port of the first instance, the others follow; 17687 by default.
         replication_base: Likewise, of their replication servers; 20000 by default.
         monitoring_base: Likewise, of their log websockets; 17444 by default.
         metrics_base: Likewise, of their metrics; 19091 by default.
         arguments: Further arguments for the binary.
-        policy: The operator's choices.
+        policy: The policy fields that were given, checked; they win over those kept with the cluster, in this run.
         verbose: Whether to print every event, not only what changes for an operator.
     """
 
@@ -48,12 +51,14 @@ class LocalOptions:
     binary: Path | None = None
     instances: int | None = None
     port: int | None = None
+    ro_port: int | None = None
+    http_port: int | None = None
     bolt_base: int | None = None
     replication_base: int | None = None
     monitoring_base: int | None = None
     metrics_base: int | None = None
     arguments: tuple[str, ...] = ()
-    policy: Policy = field(factory=Policy)
+    policy: Mapping[str, object] = field(factory=dict)
     verbose: bool = False
 
 
@@ -84,12 +89,15 @@ def find_binary(given: Path | None) -> Path:
     return Path(found)
 
 
-def read_policy(file: Path | None, settings: tuple[str, ...]) -> Policy:
-    """Make the policy from a TOML file and ``--set`` options, which win.
+def read_policy(file: Path | None, settings: tuple[str, ...]) -> dict[str, object]:
+    """Read policy fields from a TOML file and ``--set`` options, which win, and check them.
 
     Args:
         file: TOML with policy fields at the top level; None for the defaults.
         settings: Each ``field=value``; a value is read as TOML, a bare word as text.
+
+    Returns:
+        What was given, and nothing else.
 
     Raises:
         UsageError: The file cannot be read, a setting has no ``=``, or a value is not allowed.
@@ -106,9 +114,10 @@ def read_policy(file: Path | None, settings: tuple[str, ...]) -> Policy:
             raise UsageError(f"--set {setting!r} is not of the form field=value, e.g. --set failover_limit=100")
         values[name.strip()] = _value(text.strip())
     try:
-        return parse_policy(values)
+        parse_policy(values)
     except PolicyError as error:
         raise UsageError(str(error)) from None
+    return values
 
 
 def _value(text: str) -> object:

@@ -1,6 +1,7 @@
 """`memgraph-ha local` itself: the daemon on files, processes and one gateway, until it is told to end."""
 
 import contextlib
+import errno
 import functools
 import os
 import shutil
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+import structlog
 import trio
 from attrs import frozen
 from rich.console import Console
@@ -21,14 +23,15 @@ from memgraph_ha.adapters.files_lease import FileLease
 from memgraph_ha.adapters.memgraph import MemgraphDatabase
 from memgraph_ha.adapters.process import ProcessPlatform
 from memgraph_ha.adapters.process_argv import LOOPBACK
-from memgraph_ha.adapters.process_instance import RestartPolicy
+from memgraph_ha.adapters.process_events import RestartPolicy
+from memgraph_ha.adapters.process_members import MembersError
 from memgraph_ha.adapters.process_os import ProcessIdentity
 from memgraph_ha.adapters.process_start import StartError
-from memgraph_ha.adapters.process_stop import stop_everything
+from memgraph_ha.adapters.process_stop import living_in, stop_everything
 from memgraph_ha.core import Decision, Policy, View
 from memgraph_ha.daemon import Daemon, World
-from memgraph_ha.local.cluster import check_port_free, find_cluster, open_cluster
-from memgraph_ha.local.eviction import evict_from_port
+from memgraph_ha.local.cluster import check_port_free, find_cluster, open_cluster, policy_of
+from memgraph_ha.local.eviction import evict_from_ports
 from memgraph_ha.local.gateway import LeaderGateway
 from memgraph_ha.local.leading import Leading, WatchedLease
 from memgraph_ha.local.options import LocalOptions, UsageError, leaves
@@ -48,6 +51,14 @@ every relayed message as much (measured: half the messages a second)."""
 
 CONNECT_TIMEOUT_S: Final = 2.0
 MAX_CONNECTIONS: Final = 4000
+
+
+_NO_PORT: Final = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
+"""What binding a gateway's port answers if it cannot be had; any other trouble with the system is a bug of ours."""
+
+_SHOWN: Final = 300
+
+_log = structlog.get_logger()
 
 
 class PortTakenError(UsageError):
@@ -96,7 +107,7 @@ def assemble(datadir: DataDir, policy: Policy, watcher: Callable[[View, Decision
         ),
         platform=platform,
         database=MemgraphDatabase(policy, auth=None, clock=boottime),
-        gateway=LeaderGateway(make_gateway, leading, functools.partial(evict_from_port, datadir)),
+        gateway=LeaderGateway(make_gateway, leading, functools.partial(evict_from_ports, datadir)),
     )
     daemon = Daemon(policy, world, clock=boottime, wall=time.time, watcher=watcher)
     return Parts(datadir=datadir, platform=platform, daemon=daemon)
@@ -113,7 +124,7 @@ async def run_local(options: LocalOptions, console: Console) -> int:
         console: Where to show it.
 
     Returns:
-        The exit code: 0.
+        The exit code: 0; 1 if something would not end; 70 after a bug of ours, which leaves the instances running.
 
     Raises:
         UsageError: The cluster cannot be started as asked, or its port was taken; nothing is left running.
@@ -153,15 +164,20 @@ async def _run(
 ) -> int:
     with log_to(datadir.path / "controller.log", echo=options.verbose):
         screen = _screen(console, datadir)
-        parts = assemble(datadir, options.policy, screen.show)
+        parts = assemble(datadir, policy_of(datadir, options.policy), screen.show)
         try:
             with _enlisted(datadir), told:
-                await _start(parts, console, fresh=fresh)
+                await _start(parts, console, options.instances, fresh=fresh)
                 await _serve(parts)
         except PortTakenError:
             screen.close()
             await _leave(parts, console)
             raise
+        except UsageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the operator reads one sentence
+            screen.close()
+            return _crash(datadir, error)
         finally:
             screen.close()
         return await _leave(parts, console)
@@ -175,12 +191,13 @@ def _is_fresh(path: Path) -> bool:
         return False
 
 
-async def _start(parts: Parts, console: Console, *, fresh: bool) -> None:
+async def _start(parts: Parts, console: Console, instances: int | None, *, fresh: bool) -> None:
     """Start the instances, unless another controller looks after them.
 
     Args:
         parts: The controller.
         console: Where to say that it waits for another.
+        instances: How many there shall be; None: as many as there are.
         fresh: The directory held nothing when we came: a start that fails leaves nothing in the way of a second try.
 
     Raises:
@@ -190,16 +207,27 @@ async def _start(parts: Parts, console: Console, *, fresh: bool) -> None:
     others = _others(datadir)
     if others:
         pids = ", ".join(str(other.pid) for other in others)
+        count = len(datadir.config.instances)
+        if instances not in (None, count):
+            raise UsageError(
+                f"--instances {instances}: the controller with pid {pids} runs this cluster with {count}; "
+                f"have it changed there (PUT http://{LOOPBACK}:{datadir.config.http_port}/api/v1/instances), "
+                "or end that first"
+            )
         console.print(f"another controller (pid {pids}) runs on {datadir.path}; this one takes over when it ends")
         return
     try:
         check_port_free(datadir.config.rw_port)
+        if instances is not None:
+            await parts.platform.change_members(instances)
         await parts.platform.start_all()
-    except (StartError, DataDirError, UsageError) as error:
+    except (StartError, MembersError, DataDirError, UsageError) as error:
         # Whoever came at the same time may be at home there by now, and a reign may hold acknowledged writes.
         if fresh and not _others(datadir) and not datadir.record.exists():
             shutil.rmtree(datadir.path, ignore_errors=True)
-        raise UsageError(str(error)) from None
+        logs = [str(log) for log in error.logs if log.exists()] if isinstance(error, StartError) else []
+        see = f"; see {' and '.join(logs)}" if logs else ""
+        raise UsageError(f"{error}{see}") from None
 
 
 async def _serve(parts: Parts) -> None:
@@ -213,12 +241,40 @@ async def _serve(parts: Parts) -> None:
         await parts.daemon.run()
     except* OSError as errors:
         trouble = leaves(errors)
+        if not all(isinstance(each, OSError) and each.errno in _NO_PORT for each in trouble):
+            raise
     if trouble:
         try:
             check_port_free(parts.datadir.config.rw_port)  # names who has it
         except UsageError as error:
             raise PortTakenError(str(error)) from None
         raise PortTakenError("; ".join(map(str, trouble)))
+
+
+def _crash(datadir: DataDir, error: Exception) -> int:
+    """Say what broke, and that the instances run on: whoever comes next takes them over as they are.
+
+    Returns:
+        The exit code, `os.EX_SOFTWARE`.
+    """
+    _log.critical("crashed", exc_info=error)
+    what = "; ".join(f"{type(each).__name__}: {each}"[:_SHOWN] for each in leaves(error))
+    running = [spec.name for spec in datadir.specs() if living_in(spec.place)]
+    others = _others(datadir)
+    command = f"memgraph-ha local --data {datadir.path}"
+    then = f"the controller with pid {others[0].pid}" if others else f"the next `{command}`"
+    left = (
+        f"{', '.join(running)} run on, on purpose: {then} takes them over, `{command} --stop` ends them"
+        if running
+        else "no instance is left running"
+    )
+    with contextlib.suppress(OSError):  # nobody may be left to be told
+        print(  # noqa: T201 - that is what standard error is for
+            f"memgraph-ha: this controller broke by a bug of its own ({what}); "
+            f"the traceback is in {datadir.path / 'controller.log'}; {left}",
+            file=sys.stderr,
+        )
+    return os.EX_SOFTWARE
 
 
 async def _leave(parts: Parts, console: Console) -> int:

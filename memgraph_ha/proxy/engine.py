@@ -1,44 +1,36 @@
-"""The loop that moves the bytes: one thread, one epoll, one lock.
+"""The read/write gateway's engine: one permit, and what may pass under it.
 
-The lock is held by the loop while it works through a batch of events, and by whoever applies a route. So a cut is
-complete when `Engine.apply` returns: no other thread is between a check and a write. To narrow, the gate's time
-is lowered *before* the lock is asked for; the batch that is still running then finds it passed at its next check.
+A cut is complete when `Engine.apply` returns (see `loop`). To narrow, the gate's time is lowered *before* the lock
+is asked for; the batch of events that is still running then finds it passed at its next check.
 """
 
-import logging
-import os
 import socket
-import threading
 from collections.abc import Callable
 from typing import Final
 
 from memgraph_ha.core.permit import Permit
-from memgraph_ha.proxy.counters import Counters, Tally
-from memgraph_ha.proxy.lobby import Limits, Lobby, turn_away
-from memgraph_ha.proxy.poller import IN, Poller
-from memgraph_ha.proxy.relay import Gate, Link, Shared
-from memgraph_ha.proxy.sentinel import Sentinel
-from memgraph_ha.proxy.sockets import NO_ROOM, Target
+from memgraph_ha.proxy.counters import Counters, Refusal
+from memgraph_ha.proxy.dialogue import Quiet, Standing
+from memgraph_ha.proxy.idle import IdleWatch
+from memgraph_ha.proxy.link import Link
+from memgraph_ha.proxy.lobby import Limits, Lobby
+from memgraph_ha.proxy.loop import NEVER, Loop
+from memgraph_ha.proxy.options import PLAIN, Options
+from memgraph_ha.proxy.proxy_protocol import LOCAL_HEADER
+from memgraph_ha.proxy.relay import Gate, Shared
+from memgraph_ha.proxy.sentinel import GREETING, Sentinel
+from memgraph_ha.proxy.sockets import Target
 
-ACCEPTS_AT_ONCE: Final = 64
-"""New clients taken in one round, so that those being relayed are not kept waiting."""
-ACCEPT_PAUSE_S: Final = 0.1
-"""Without descriptors or memory, accepting is tried again after this."""
-EVENTS_AT_ONCE: Final = 256
-LOOK_S: Final = 0.25
-"""Longest sleep: the kernel's timers do not count a suspend, the permit's clock does."""
 REVIVE_AFTER_S: Final = 5.0
 """Whoever extends a permit so long after its sentinel broke has probed MAIN since: a process that died or was replaced
 is found within about 2 s (policy ``refused_count``, ``frozen_count``)."""
-NEVER: Final = float("-inf")
 
 Notify = Callable[[float, Permit | None], None]
-"""Told, on the engine's thread, when it shut by itself: the time, and the permit whose sentinel broke, if any."""
+"""Told, on the engine's thread, when it shut by itself, or when in a quiet moment the last transaction ended: the time,
+and the permit whose sentinel broke, if any."""
 
-log = logging.getLogger(__name__)
 
-
-class Engine:
+class Engine(Loop):
     """Accepts, holds, dials, relays and cuts.
 
     Args:
@@ -46,35 +38,39 @@ class Engine:
         limits: What to take on.
         clock: The permit's clock, seconds. Called for each chunk: it should be cheap.
         notify: See `Notify`; must not block.
+        options: How to receive clients, and for how long they may be silent.
     """
 
-    def __init__(self, listener: socket.socket, limits: Limits, clock: Callable[[], float], notify: Notify) -> None:
-        self._listener = listener
-        self._limits = limits
-        self._clock = clock
+    def __init__(
+        self,
+        listener: socket.socket,
+        limits: Limits,
+        clock: Callable[[], float],
+        notify: Notify,
+        options: Options = PLAIN,
+    ) -> None:
+        super().__init__(listener, limits, clock, options)
         self._notify = notify
-        self._lock = threading.Lock()
-        # Python's locks are not fair: a busy loop would take its lock back before a waiter wakes. The loop passes
-        # this one first, which whoever applies a route holds while it waits.
-        self._turnstile = threading.Lock()
         self._gate = Gate(self._lapse)
-        self._tally = Tally()
-        self._poller = Poller()
-        self._shared = Shared(self._poller, self._gate, clock)
+        self._quiet = Quiet(self.stir)
+        self._shared = Shared(self._poller, self._gate, clock, self._quiet)
         self._lobby = Lobby(self._poller, limits, self._tally, clock, self)
-        self._sentinel = Sentinel(self._poller, clock, limits.connect_timeout_s, self._broke, self.stir)
+        self._sentinel = Sentinel(
+            self._poller,
+            clock,
+            limits.connect_timeout_s,
+            self._broke,
+            self.stir,
+            greeting=LOCAL_HEADER + GREETING if options.send_proxy else GREETING,
+        )
         self._links: set[Link] = set()
+        self._idle = IdleWatch(options.idle_timeout_s)
         self._permit: Permit | None = None
         self._target: Target | None = None
         self._dead: Permit | None = None
         self._broke_at = NEVER
-        self._accept_at = float("inf")
-        self._accepting = True
-        self._chores = True
-        self._wake_at = NEVER
-        self._stopping = False
-        self._closed = False
-        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._settled = False
+        self._draining = False
 
     # -- called from any thread ------------------------------------------------------------------------------
 
@@ -83,11 +79,21 @@ class Engine:
         """Under which permit bytes may pass now; None: none do."""
         return self._permit
 
+    @property
+    def quiet(self) -> bool:
+        """Whether a quiet moment is on: there is a permit, and no transaction may begin under it."""
+        return self._quiet.on
+
+    @property
+    def settled(self) -> bool:
+        """Whether, since the quiet moment began, every connection has been seen between transactions."""
+        return self._settled
+
     def needs_target(self, permit: Permit) -> bool:
         """Whether `apply` has not dialled under this permit before."""
         return not permit.extends(self._permit) and not permit.extends(self._dead)
 
-    def apply(self, permit: Permit | None, target: Target | None, *, hold: bool) -> None:
+    def apply(self, permit: Permit | None, target: Target | None, *, hold: bool, quiet: bool = False) -> None:
         """Work under this permit from now on.
 
         One that extends the present one moves its end. Any other change resets every relayed connection and
@@ -99,26 +105,54 @@ class Engine:
             permit: None shuts.
             target: Its resolved address; may be None if `needs_target` says so, otherwise the gate stays shut.
             hold: Whether clients may wait while it is shut.
+            quiet: Whether a quiet moment is on: no transaction begins once this has returned, and new clients wait;
+                transactions that are open may end (decision 0005). Without a permit it means nothing.
         """
         present = self._permit
         extends = permit is not None and permit.extends(present)
         if not extends:
             self._gate.until = NEVER
-        with self._turnstile, self._lock:
-            if self._closed:
+        with self.locked() as working:
+            if not working:
                 return
             if permit is not None and self._permit is not None and permit.extends(self._permit):
                 self._extend(permit)
             else:
                 self._shut()
                 self._open(permit, target)
-            self._lobby.rule(hold=hold)
-            self._ring()
+            quiet = (quiet or self._draining) and self._permit is not None
+            self._rule_quiet(quiet=quiet)
+            self._lobby.rule(hold=(hold or quiet) and not self._draining)
+
+    def cut_open(self) -> None:
+        """In a quiet moment, cut whoever is inside a transaction that only its client can end, or may be.
+
+        Connections that wait for an answer of MAIN stay: it comes, and says what became of the transaction.
+        """
+        with self.locked() as working:
+            if not working or not self._quiet.on:
+                return
+            for link in tuple(self._links):
+                if link.standing in (Standing.INSIDE, Standing.UNKNOWN):
+                    self._tally.cut += 1
+                    self._tally.cut_open += 1
+                    link.reset()
+
+    def drain(self) -> None:
+        """From now on accept nobody, refuse whoever waits, and let no transaction begin."""
+        with self.locked() as working:
+            if not working or self._draining:
+                return
+            self._draining = True
+            self._stop_accepting()
+            self._rule_quiet(quiet=self._permit is not None)
+            self._lobby.rule(hold=False)
 
     def counters(self) -> Counters:
         """A consistent snapshot."""
         with self._turnstile, self._lock:
             tally = self._tally
+            standings = [link.standing for link in self._links]
             return Counters(
                 accepted=tally.accepted,
                 refused=dict(tally.refused),
@@ -127,124 +161,64 @@ class Engine:
                 released=tally.released,
                 relayed=tally.relayed,
                 cut=tally.cut,
+                cut_open=tally.cut_open,
                 dial_failures=tally.dial_failures,
                 sentinel_breaks=tally.sentinel_breaks,
                 accept_pauses=tally.accept_pauses,
+                idled=tally.idled,
                 bytes_to_main=tally.bytes_to_main + sum(link.main.written for link in self._links),
                 bytes_to_clients=tally.bytes_to_clients + sum(link.client.written for link in self._links),
+                received_now=self._reception.callers,
                 held_now=self._lobby.waiting,
                 dialling_now=self._lobby.dialling,
                 active_now=len(self._links),
+                inside_now=len(standings) - standings.count(Standing.BETWEEN) - standings.count(Standing.UNKNOWN),
+                unknown_now=standings.count(Standing.UNKNOWN),
+                holding_now=sum(link.holds for link in self._links),
             )
 
     def stop(self) -> None:
         """Make `run` end soon; nothing passes from now on."""
         self._gate.until = NEVER
-        self._stopping = True
-        with self._turnstile, self._lock:
-            self._ring()
+        super().stop()
 
-    def close(self) -> None:
-        """Reset every connection and close every descriptor; harmless if `run` has done so."""
-        with self._turnstile, self._lock:
-            if self._closed:
-                return
-            self._shut()
-            self._closed = True
-            self._lobby.end()
-            self._shared.pipes.end()
-            self._listener.close()
-            self._poller.end()
-            os.close(self._bell)
+    # -- what the loop asks ----------------------------------------------------------------------------------
 
-    def _ring(self) -> None:
-        """Wake the loop; under the lock."""
-        self._chores = True
-        if not self._closed:
-            os.eventfd_write(self._bell, 1)
+    def _crowd(self) -> int:
+        return len(self._links) + self._lobby.waiting + self._lobby.dialling
 
-    # -- the loop --------------------------------------------------------------------------------------------
+    def _objection(self) -> Refusal | None:
+        return self._lobby.objection()
 
-    def run(self) -> None:
-        """Work until `stop`; whatever ends it, everything is closed afterwards."""
-        try:
-            with self._lock:
-                self._poller.watch(self._bell, IN, self._bell_rang)
-                self._poller.watch(self._listener.fileno(), IN, self._knocked)
-            self._loop()
-        finally:
-            self.close()
+    def _admit(self, sock: socket.socket, preface: bytes, now: float) -> None:
+        self._lobby.admit(sock, preface, now)
 
-    def _loop(self) -> None:
-        poll, find, clock = self._poller.poll, self._poller.handlers.get, self._clock
-        turnstile, lock = self._turnstile, self._lock
-        while not self._stopping:
-            pause = 0.0 if self._chores else min(max(self._wake_at - clock(), 0.0), LOOK_S)
-            events = poll(pause, EVENTS_AT_ONCE)
-            with turnstile:
-                pass
-            with lock:
-                for fd, mask in events:
-                    ready = find(fd)
-                    if ready is not None:
-                        ready(mask)
-                if self._chores or clock() >= self._wake_at:
-                    self._tidy()
-
-    def _bell_rang(self, _mask: int) -> None:
-        os.eventfd_read(self._bell)
-        self._chores = True
-
-    def _knocked(self, _mask: int) -> None:
-        self._chores = True
-
-    def _tidy(self) -> None:
-        """Everything that is not a byte in flight: time limits, new clients, dialling."""
-        self._chores = False
-        now = self._clock()
+    def _due(self, now: float) -> None:
         if self._permit is not None and now >= self._gate.until:
             self._lapse()
         self._lobby.expire(now)
         self._sentinel.tick()
-        self._accept(now)
+        for link in self._idle.silent(self._links, now, excused=self._quiet.on):
+            self._tally.idled += 1
+            link.reset()
+
+    def _follow_up(self) -> float:
         self._lobby.release()
-        self._wake_at = min(
+        if self._quiet.on and not self._settled:
+            self._settled = all(link.standing is Standing.BETWEEN for link in self._links)
+            if self._settled:
+                self._notify(self._clock(), None)
+        return min(
             self._sentinel.wake_at,
             self._lobby.wake_at(),
-            float("inf") if self._accepting else self._accept_at,
+            self._idle.wake_at,
             self._gate.until if self._permit is not None else float("inf"),
         )
 
-    def _accept(self, now: float) -> None:
-        if not self._accepting:
-            if now < self._accept_at:
-                return
-            self._accepting = True
-            self._poller.change(self._listener.fileno(), IN)
-        for _ in range(ACCEPTS_AT_ONCE):
-            try:
-                sock, _ = self._listener.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno in NO_ROOM:
-                    self._pause_accepting(now, error)
-                    return
-                continue  # that client is gone already
-            sock.setblocking(False)
-            self._tally.accepted += 1
-            if len(self._links) + self._lobby.waiting + self._lobby.dialling >= self._limits.max_connections:
-                turn_away(sock, self._tally)
-            else:
-                self._lobby.admit(sock, now)
-        self._chores = True  # there may be more
-
-    def _pause_accepting(self, now: float, error: OSError) -> None:
-        self._tally.accept_pauses += 1
-        self._accepting = False
-        self._accept_at = now + ACCEPT_PAUSE_S
-        self._poller.change(self._listener.fileno(), 0)
-        log.error("cannot accept clients, trying again in %s s (raise ulimit -n?): %s", ACCEPT_PAUSE_S, error)
+    def _end(self) -> None:
+        self._shut()
+        self._lobby.end()
+        self._shared.pipes.end()
 
     # -- the permit; always under the lock -------------------------------------------------------------------
 
@@ -277,12 +251,29 @@ class Engine:
         """Let nothing pass any more, and cut whatever could."""
         self._gate.until = NEVER
         self._permit = None
+        self._quiet.on = self._settled = False
         self._sentinel.stop()
         self._tally.cut += len(self._links)
         for link in tuple(self._links):
             link.reset()
         self._lobby.withdraw()
         self._chores = True
+
+    def _rule_quiet(self, *, quiet: bool) -> None:
+        """Begin or end the quiet moment, if that is a change."""
+        if quiet == self._quiet.on:
+            return
+        self._quiet.on = quiet
+        self._settled = False
+        if quiet:
+            self._lobby.withdraw()
+            for link in self._links:
+                link.hush()
+            return
+        self._idle.forgive()
+        self._lobby.opening = True
+        for link in tuple(self._links):
+            link.resume()
 
     def _lapse(self) -> None:
         """Time passed, or another thread is about to narrow: cut now, ask nobody."""
@@ -323,11 +314,8 @@ class Engine:
         self._sentinel.doubt()
         self._chores = True
 
-    def stir(self) -> None:
-        """See to the lobby and the sentinel before sleeping."""
-        self._chores = True
-
     def _over(self, link: Link) -> None:
         self._links.discard(link)
+        self._chores |= self._quiet.on
         self._tally.bytes_to_main += link.main.written
         self._tally.bytes_to_clients += link.client.written

@@ -1,6 +1,5 @@
 """The read/write gateway as the daemon sees it: routes in, facts out, on trio."""
 
-import logging
 import socket
 from collections.abc import Callable
 
@@ -8,18 +7,16 @@ import trio
 
 from memgraph_ha.core.facts import GateSeen, SentinelBroke
 from memgraph_ha.core.permit import Permit, Route
+from memgraph_ha.proxy.certificate import follow
 from memgraph_ha.proxy.counters import Counters
 from memgraph_ha.proxy.engine import Engine
 from memgraph_ha.proxy.lobby import Limits
-from memgraph_ha.proxy.sockets import Target, listen, numeric_target, split_address
+from memgraph_ha.proxy.options import PLAIN, Options
+from memgraph_ha.proxy.resolver import Resolver
+from memgraph_ha.proxy.sockets import Target, listen
 
 Report = Callable[[GateSeen | SentinelBroke], None]
 """Where facts go; returns at once."""
-
-RESOLVE_PAUSE_S = 0.5
-"""Between two attempts to resolve MAIN's name."""
-
-log = logging.getLogger(__name__)
 
 
 class RwGateway:
@@ -39,6 +36,7 @@ class RwGateway:
         hold_max_connections: Most clients held so; one more is reset. >= 0.
         max_connections: Most clients altogether; one more is reset. > 0.
         connect_timeout_s: Longest attempt to reach MAIN, seconds, > 0; the client then waits again.
+        options: What it does besides relaying; nothing by default.
         clock: The clock of ``Permit.valid_until_s``, seconds; one that counts suspend (``CLOCK_BOOTTIME``). Called
             for each chunk that is relayed, on another thread.
 
@@ -55,6 +53,7 @@ class RwGateway:
         max_connections: int,
         connect_timeout_s: float,
         clock: Callable[[], float],
+        options: Options = PLAIN,
     ) -> None:
         for name, value, ok in (
             ("hold_max_s", hold_max_s, hold_max_s > 0),
@@ -71,13 +70,14 @@ class RwGateway:
             max_connections=max_connections,
             connect_timeout_s=connect_timeout_s,
         )
+        self._options = options
         self._clock = clock
         self._engine: Engine | None = None
         self._route: Route | None = None
-        self._resolved: tuple[Permit, Target | None] | None = None
+        self._resolver = Resolver(self._push)
         self._report: Report | None = None
-        self._told: Permit | None = None
-        self._nursery: trio.Nursery | None = None
+        self._told: tuple[Permit | None, bool] = (None, False)
+        self._settled = trio.Event()
         self._token: trio.lowlevel.TrioToken | None = None
 
     def bind(self) -> tuple[str, int]:
@@ -125,15 +125,17 @@ class RwGateway:
         self._token = trio.lowlevel.current_trio_token()
         try:
             async with trio.open_nursery() as nursery:
-                self._nursery = nursery
+                self._resolver.nursery = nursery
                 nursery.start_soon(_run, engine)
+                if self._options.tls is not None:
+                    nursery.start_soon(follow, self._options.tls)
                 try:
                     report(GateSeen(at_s=self._clock(), permit=None))
                     self._push()
                     task_status.started()
                     await trio.sleep_forever()
                 finally:
-                    self._nursery = None
+                    self._resolver.nursery = None
                     engine.stop()
         finally:
             engine.close()
@@ -143,7 +145,8 @@ class RwGateway:
     def apply(self, route: Route) -> None:
         """Take over a route.
 
-        When this returns, everything that the route forbids has been cut: no byte passes under another permit.
+        When this returns, everything that the route forbids has been cut: no byte passes under another permit. In a
+        quiet moment connections stay, but no transaction begins any more, and new clients are held (decision 0005).
         A name in the permit's address is resolved once per permit; until then nobody is let in.
 
         Args:
@@ -156,16 +159,38 @@ class RwGateway:
         self._push()
 
     def cut_open(self) -> None:
-        """Cut every connection that may be inside a transaction: for now, all."""
+        """In a quiet moment, cut whoever is inside a transaction that only its client can end, or may be.
+
+        For when MAIN has ended the open transactions by force: their locks last until the client's next message or
+        the end of its connection (transcripts Q22). Connections between transactions stay, and so do those that
+        wait for an answer of MAIN.
+        """
         if self._engine is not None:
-            self._engine.apply(None, None, hold=True)
-            self._push()
+            self._engine.cut_open()
+
+    async def drain(self, patience_s: float) -> None:
+        """Go out of service gently: accept nobody, begin no transaction, and wait for those that are open.
+
+        Call it while `serve` runs, then cancel that, which closes everything. Returns at once if nothing passes.
+
+        Args:
+            patience_s: Longest wait, seconds, >= 0. Connections that cannot be read (TLS that passes through) are
+                waited for as long, for they may have answers due.
+        """
+        engine = self._engine
+        if engine is None:
+            return
+        engine.drain()
+        self._tell_gate()
+        with trio.move_on_after(patience_s):
+            while engine.quiet and not engine.settled:
+                await self._settled.wait()
 
     def _bound(self) -> Engine:
         if self._engine is None:
             listener = listen(*self._listen)
             self._listen = _name_of(listener)
-            self._engine = Engine(listener, self._limits, self._clock, self._notified)
+            self._engine = Engine(listener, self._limits, self._clock, self._notified, self._options)
         return self._engine
 
     def _push(self) -> None:
@@ -175,43 +200,16 @@ class RwGateway:
             return
         permit = route.permit
         target: Target | None = None
+        self._resolver.keep(() if permit is None else (permit,))
         if permit is not None and engine.needs_target(permit):
             try:
-                target = self._target(permit)
+                target = self._resolver.target(permit)
             except ValueError:
                 engine.apply(None, None, hold=route.hold)
                 self._tell_gate()
                 raise
-        engine.apply(permit, target, hold=route.hold)
+        engine.apply(permit, target, hold=route.hold, quiet=route.quiet)
         self._tell_gate()
-
-    def _target(self, permit: Permit) -> Target | None:
-        """Where MAIN is; None if its name has yet to be resolved, which is then under way."""
-        host, port = split_address(permit.address)
-        target = numeric_target(host, port)
-        if target is not None:
-            return target
-        if self._resolved is not None and permit.extends(self._resolved[0]):
-            return self._resolved[1]
-        self._resolved = (permit, None)
-        if self._nursery is not None:
-            self._nursery.start_soon(self._resolve, permit, host, port)
-        return None
-
-    async def _resolve(self, permit: Permit, host: str, port: int) -> None:
-        """Find the address behind a name, for as long as this permit is the one that needs it."""
-        while self._resolved is not None and self._resolved[0] is permit:
-            try:
-                found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            except (OSError, UnicodeError) as error:
-                log.warning("MAIN's address %s cannot be resolved, trying again: %s", permit.address, error)
-                await trio.sleep(RESOLVE_PAUSE_S)
-                continue
-            if self._resolved[0] is permit:
-                family, _, _, _, sockaddr = found[0]
-                self._resolved = (permit, Target(family, str(sockaddr[0]), port))
-                self._push()
-            return
 
     def _notified(self, at_s: float, broken: Permit | None) -> None:
         """The engine, on its own thread, shut by itself."""
@@ -225,10 +223,13 @@ class RwGateway:
 
     def _tell_gate(self) -> None:
         """Report what may pass, as it is now: what the engine's thread said may be old by the time it is heard."""
-        permit = None if self._engine is None else self._engine.permit
-        if permit != self._told and self._report is not None:
-            self._told = permit
-            self._report(GateSeen(at_s=self._clock(), permit=permit))
+        engine = self._engine
+        gate = (None, False) if engine is None else (engine.permit, engine.quiet)
+        if gate != self._told and self._report is not None:
+            self._told = gate
+            self._report(GateSeen(at_s=self._clock(), permit=gate[0], quiet=gate[1]))
+        self._settled.set()
+        self._settled = trio.Event()
 
 
 async def _run(engine: Engine) -> None:

@@ -1,5 +1,6 @@
 """Clients that are not relayed yet: held in order of arrival, then dialled a few at a time."""
 
+import errno
 import logging
 import socket
 from collections import OrderedDict
@@ -64,18 +65,20 @@ class Guest:
     """A client that has reached us but not MAIN.
 
     Attributes:
-        sock: Its socket; nothing has been read from it.
+        sock: Its socket; nothing that MAIN should see has been read from it.
         since: When it came, on the gateway's clock.
         waited: It was held at some time.
         main: The attempt to reach MAIN, while there is one.
         dialled_at: When that began.
+        preface: What MAIN is to be told of it before its own bytes.
     """
 
-    __slots__ = ("dialled_at", "fd", "main", "since", "sock", "waited")
+    __slots__ = ("dialled_at", "fd", "main", "preface", "since", "sock", "waited")
 
-    def __init__(self, sock: socket.socket, since: float) -> None:
+    def __init__(self, sock: socket.socket, preface: bytes, since: float) -> None:
         self.sock = sock
         self.fd = sock.fileno()
+        self.preface = preface
         self.since = since
         self.waited = False
         self.main: socket.socket | None = None
@@ -112,16 +115,27 @@ class Lobby:
         """Clients being dialled now."""
         return len(self._dialling)
 
-    def admit(self, sock: socket.socket, now: float) -> None:
-        """Take a new client in, or refuse it."""
-        if not self.opening:
-            if not self.hold:
-                self._refuse(sock, Refusal.SHUT)
-                return
-            if len(self._waiting) >= self._limits.hold_max_connections:
-                self._refuse(sock, Refusal.HOLD_FULL)
-                return
-        guest = Guest(sock, now)
+    def objection(self) -> Refusal | None:
+        """Why a client that comes now would be refused; None if it would not."""
+        if self.opening:
+            return None
+        if not self.hold:
+            return Refusal.SHUT
+        return Refusal.HOLD_FULL if len(self._waiting) >= self._limits.hold_max_connections else None
+
+    def admit(self, sock: socket.socket, preface: bytes, now: float) -> None:
+        """Take a new client in, or refuse it.
+
+        Args:
+            sock: Its connection.
+            preface: What MAIN is to be told of it before its own bytes.
+            now: The time.
+        """
+        why = self.objection()
+        if why is not None:
+            self._refuse(sock, why)
+            return
+        guest = Guest(sock, preface, now)
         target = self._door.open_to() if self._may_dial(now) and not self._waiting else None
         if target is not None:
             self._dial(guest, target)
@@ -232,6 +246,8 @@ class Lobby:
             if not connected(main, target):
                 self._poller.watch(main.fileno(), OUT, lambda _mask: self._progress(guest, target))
                 return
+            if not self._introduce(guest, main):
+                return
         except OSError as error:
             self._dial_failed(guest, error)
             return
@@ -242,6 +258,21 @@ class Lobby:
         del self._dialling[guest.fd]
         self._tally.relayed += 1
         self._tally.released += guest.waited
+
+    def _introduce(self, guest: Guest, main: socket.socket) -> bool:
+        """Tell MAIN the guest's preface, if it has one; False if it may not be dialled any more.
+
+        Raises:
+            OSError: The connection is broken.
+        """
+        if not guest.preface:
+            return True
+        if self._door.open_to() is None:
+            self._back_to_waiting(guest)
+            return False
+        if main.send(guest.preface) != len(guest.preface):
+            raise ConnectionAbortedError(errno.ECONNABORTED, "a new connection did not take its first bytes")
+        return True
 
     def _dial_failed(self, guest: Guest, error: OSError) -> None:
         """MAIN was not reached: the client waits again, in its old place; nothing of it has been read."""
@@ -263,7 +294,7 @@ class Lobby:
             guest.main = None
 
 
-def turn_away(sock: socket.socket, tally: Tally) -> None:
-    """Refuse a client for which there is no room at all."""
-    tally.refused[Refusal.LIMIT] += 1
+def turn_away(sock: socket.socket, tally: Tally, why: Refusal) -> None:
+    """Refuse a client that has only just come."""
+    tally.refused[why] += 1
     abort(sock)

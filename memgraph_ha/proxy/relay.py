@@ -4,15 +4,21 @@ Small messages take ``recv_into`` a buffer that all connections share and one ``
 buffer several times running goes through a pipe by ``splice`` and never becomes Python data. What a slow peer
 does not take is owed to it, and its source is not read until the debt is paid: per direction at most one buffer
 or one pipe. The permit is checked after each read and before each write, in both directions.
+
+What is read may have a follower (`link`), which says how much of it may pass now; the rest is held.
 """
 
 import select
 import socket
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from memgraph_ha.proxy.dialogue import Quiet
 from memgraph_ha.proxy.pipes import Pipe, Pipes
 from memgraph_ha.proxy.poller import ERROR, IN, OUT, Poller
+
+if TYPE_CHECKING:
+    from memgraph_ha.proxy.link import Link
 
 BUFFER_SIZE: Final = 1 << 16
 """Bytes of one copied chunk."""
@@ -41,11 +47,12 @@ class Gate:
 
 
 class Shared:
-    """What all connections of one engine share: the clock, the gate, the buffer, the pipes."""
+    """What all connections under one permit share: the clock, the gate, the buffer, the pipes, the quiet moment."""
 
-    __slots__ = ("buffer", "clock", "gate", "pipes", "poller", "view")
+    __slots__ = ("buffer", "clock", "gate", "pipes", "poller", "quiet", "view")
 
-    def __init__(self, poller: Poller, gate: Gate, clock: Callable[[], float]) -> None:
+    def __init__(self, poller: Poller, gate: Gate, clock: Callable[[], float], quiet: Quiet | None = None) -> None:
+        self.quiet = quiet
         self.poller = poller
         self.gate = gate
         self.clock = clock
@@ -61,6 +68,10 @@ class End:
         peer: The other end.
         owed: Read from the peer, not yet written here: bytes, or what is left in a pipe.
         finished: It has sent its end of stream, or is not to be read any more.
+        follow: Told of what was read here; returns how many of these bytes may pass now.
+        bulk_after: Full buffers in a row after which what is read here is spliced.
+        held: Read here, and may not pass before the quiet moment ends.
+        hushed: Not read, and none of it passes, before the quiet moment ends.
         broken: Writing to it failed: when all it sent has been passed on, the link is reset.
         written: Bytes written to it.
     """
@@ -76,7 +87,11 @@ class End:
         "_streak",
         "_view",
         "broken",
+        "bulk_after",
         "finished",
+        "follow",
+        "held",
+        "hushed",
         "owed",
         "peer",
         "send",
@@ -99,6 +114,10 @@ class End:
         self._gate = shared.gate
         self._mask = IN
         self._streak = 0
+        self.follow: Callable[[bytearray, int], int] | None = None
+        self.bulk_after: float = BULK_AFTER
+        self.held = b""
+        self.hushed = False
         self.owed: memoryview | Pipe | None = None
         self.finished = False
         self.broken = False
@@ -110,7 +129,7 @@ class End:
 
     def ready(self, mask: int) -> None:
         """Something can be read or written here, perhaps."""
-        if mask & OUT and self.owed is not None:
+        if mask & self._mask & OUT and self.owed is not None:
             self._pay()
         if self._mask & IN:
             if mask & ~OUT and not self._link.over:
@@ -120,7 +139,7 @@ class End:
 
     def _pump(self) -> None:
         """Read once and write it to the peer."""
-        if self._streak >= BULK_AFTER and self._splice():
+        if self._streak >= self.bulk_after and self._splice():
             return
         try:
             count = self._recv_into(self._buffer)
@@ -136,6 +155,17 @@ class End:
             self._end_of_stream()
             return
         self._streak = self._streak + 1 if count == BUFFER_SIZE else 0
+        self._pass(count)
+
+    def _pass(self, count: int) -> None:
+        """Write to the peer what is in the buffer, but for what must be held."""
+        if self.follow is not None:
+            passing = self.follow(self._buffer, count)
+            if passing != count:
+                self._hold(passing, count)
+                if not passing:
+                    return
+                count = passing
         peer = self.peer
         try:
             sent = peer.send(self._view[:count])
@@ -147,6 +177,7 @@ class End:
         peer.written += sent
         if sent != count:
             self._owe(memoryview(bytes(self._view[sent:count])))
+            self._link.note_debt(self, sent)
 
     def _splice(self) -> bool:
         """Move a large chunk through a pipe; False if there is no pipe to be had."""
@@ -166,6 +197,7 @@ class End:
             return True
         if count < SMALL_SPLICE:
             self._streak = 0
+        self._link.overlook()
         if self._clock() >= self._gate.until:
             pipes.give_back(pipe)
             self._gate.lapse()
@@ -187,6 +219,42 @@ class End:
             return True
         pipes.give_back(pipe)
         return True
+
+    def _hold(self, begin: int, end: int) -> None:
+        """Keep a part of the buffer, and read no more, until the quiet moment ends."""
+        self.held = bytes(self._view[begin:end])
+        self.hushed = True
+        self._listen(self._mask & ~IN)
+
+    def hush(self) -> None:
+        """Read no more and pass on nothing, not even what is owed already, until `resume`."""
+        self.hushed = True
+        self._listen(self._mask & ~IN)
+        if self.peer.owed is not None:
+            self.peer._listen(self.peer._mask & ~OUT)  # noqa: SLF001 - its own class
+
+    def resume(self) -> None:
+        """The quiet moment is over: pass on what was held, and read again."""
+        self.hushed = False
+        if self.peer.owed is not None:
+            self.peer._listen(self.peer._mask | OUT)  # noqa: SLF001 - its own class
+        else:
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Read again, unless something is owed to the peer or a quiet moment forbids it; what was held comes first."""
+        if self.held and not self._must_wait():
+            if self._clock() >= self._gate.until:
+                self._gate.lapse()
+                return
+            held, self.held = self.held, b""
+            self._buffer[: len(held)] = held
+            self._pass(len(held))
+        if not self.finished and not self._must_wait():
+            self._listen(self._mask | IN)
+
+    def _must_wait(self) -> bool:
+        return self.hushed or self.peer.owed is not None or self._link.over
 
     def _owe(self, debt: memoryview | Pipe) -> None:
         """The peer is slow: read no more from here until it has taken this."""
@@ -219,8 +287,7 @@ class End:
             return
         self.owed = None
         self._listen(self._mask & ~OUT)
-        if not self.peer.finished:
-            self.peer._listen(self.peer._mask | IN)  # noqa: SLF001 - its own class
+        self.peer.go_on()
 
     def _end_of_stream(self) -> None:
         """This end sends no more: tell the peer, once it has all that came before."""
@@ -252,7 +319,7 @@ class End:
         """A socket that is not being read reports an error or a hang-up, and would do so for ever."""
         if self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.broken = True
-            if self.finished:
+            if self.finished or self.held:  # what it asked for and MAIN has not seen is of no use to anybody
                 self._link.reset()
                 return
         # Only paused: what it sent before it went is still to be read, when its peer has caught up.
@@ -276,47 +343,3 @@ class End:
             poller.abort(self.sock)
         else:
             poller.close(self.sock)
-
-
-class Link:
-    """A client and its connection to MAIN.
-
-    Attributes:
-        shared: What it shares with the others.
-        client: The client's end.
-        main: MAIN's end.
-        over: Both sockets are closed.
-    """
-
-    __slots__ = ("_on_over", "client", "main", "over", "shared")
-
-    def __init__(
-        self, client: socket.socket, main: socket.socket, shared: Shared, on_over: Callable[["Link"], None]
-    ) -> None:
-        self.shared = shared
-        self.over = False
-        self._on_over = on_over
-        self.client = End(client, self, shared)
-        self.main = End(main, self, shared)
-        self.client.peer = self.main
-        self.main.peer = self.client
-
-    def begin(self) -> None:
-        """Begin to relay."""
-        self.client.begin()
-        self.main.begin()
-
-    def reset(self) -> None:
-        """One side was reset: so is the other. Also the cut: not a byte passes after this returns."""
-        self._close(abort=True)
-
-    def finish(self) -> None:
-        """Both sides have said all they had to say."""
-        self._close(abort=False)
-
-    def _close(self, *, abort: bool) -> None:
-        if not self.over:
-            self.over = True
-            self.client.close(abort=abort)
-            self.main.close(abort=abort)
-            self._on_over(self)

@@ -42,12 +42,15 @@ class Sentinel:
         connect_timeout_s: float,
         on_broken: Callable[[], None],
         stir: Callable[[], None],
+        *,
+        greeting: bytes = GREETING,
     ) -> None:
         self._poller = poller
         self._clock = clock
         self._connect_timeout_s = connect_timeout_s
         self._on_broken = on_broken
         self._stir = stir
+        self._greeting = greeting
         self._target: Target | None = None
         self._sock: socket.socket | None = None
         self._established = False
@@ -139,7 +142,7 @@ class Sentinel:
         self._established = True
         self.wake_at = float("inf")
         try:
-            sock.send(GREETING)
+            sock.send(self._greeting)
         except OSError as error:
             self._failed(error)
             return

@@ -16,6 +16,9 @@ BACKLOG: Final = 4096
 NO_ROOM: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 """Errors that are about us, not about the peer: try again a little later."""
 
+V4_MAPPED: Final = bytes(10) + b"\xff\xff"
+"""What an IPv4 address wears as an IPv6 one (``::ffff:192.0.2.1``)."""
+
 _GOING_ON: Final = frozenset({errno.EINPROGRESS, errno.EALREADY, errno.EAGAIN, errno.EINTR})
 
 
@@ -56,6 +59,23 @@ def numeric_target(host: str, port: int) -> Target | None:
             continue
         return Target(family, host, port)
     return None
+
+
+def packed_host(host: str) -> bytes:
+    """The bytes of a numeric address; a client of a dual-stack listener counts as what it is, IPv4.
+
+    Args:
+        host: An IPv4 address, possibly in IPv6 clothes, or an IPv6 address, possibly with a zone (``%eth0``).
+
+    Returns:
+        4 or 16 bytes.
+
+    Raises:
+        OSError: It is not a numeric address.
+    """
+    if ":" not in host:
+        return socket.inet_pton(socket.AF_INET, host)
+    return socket.inet_pton(socket.AF_INET6, host.partition("%")[0]).removeprefix(V4_MAPPED)
 
 
 def listen(host: str, port: int) -> socket.socket:

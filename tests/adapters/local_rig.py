@@ -17,8 +17,8 @@ from memgraph_ha.adapters.datadir import DataDir, open_data_dir
 from memgraph_ha.adapters.datadir_config import new_config
 from memgraph_ha.adapters.ports_in_use import port_is_busy
 from memgraph_ha.adapters.process import ProcessPlatform
-from memgraph_ha.adapters.process_argv import InstancePorts
-from memgraph_ha.adapters.process_instance import EventKind, InstanceEvent, RestartPolicy
+from memgraph_ha.adapters.process_argv import InstancePorts, plan_ports
+from memgraph_ha.adapters.process_events import EventKind, InstanceEvent, RestartPolicy
 from memgraph_ha.core.facts import Fact, MembersSeen
 from memgraph_ha.core.names import Incarnation, InstanceName
 
@@ -39,6 +39,8 @@ if flags.get("--stand-in") == "fails":
     sys.exit(3)
 if flags.get("--stand-in") == "deaf":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+data = flags["--data-directory"]
+print("found", sorted(os.listdir(data)), flush=True)
 bolt = socket.create_server((flags["--bolt-address"], int(flags["--bolt-port"])), backlog=64)
 signal.pause()
 """
@@ -57,7 +59,7 @@ def script(path: Path, text: str) -> str:
 
 
 def stand_in(place: Path) -> str:
-    """Write a program that takes Memgraph's flags, listens on its Bolt port, and says nothing."""
+    """Write a program that takes Memgraph's flags, says what its data directory holds, and listens on its Bolt port."""
     return script(place / "memgraph", _STAND_IN.format(python=sys.executable))
 
 
@@ -65,6 +67,16 @@ def free_ports(count: int) -> list[int]:
     """Find ports on which nobody listens now, below those that the system hands out to anybody who asks for any."""
     tried = random.SystemRandom().sample(range(10_000, 32_000), 50 * count)
     return list(itertools.islice((port for port in tried if not port_is_busy(port)), count))
+
+
+def make_plan(place: Path, binary: str, *, count: int, room: int) -> DataDir:
+    """Make a data directory for so many instances with ports in a row, and room for more."""
+    kinds = ("bolt", "replication", "monitoring", "metrics")
+    bases = random.SystemRandom().sample(range(10_000, 32_000 - 4 * room, 4 * room + 1), 100)
+    base = next(base for base in bases if not any(port_is_busy(base + n) for n in range(4 * room + 1)))
+    plan = plan_ports(count, **{kind: base + 1 + room * index for index, kind in enumerate(kinds)})
+    config = new_config(plan, rw_port=base, binary=binary)
+    return open_data_dir(place / "data", new=lambda: config)
 
 
 def make_cluster(place: Path, binary: str, *, count: int = 3, arguments: tuple[str, ...] = ()) -> DataDir:

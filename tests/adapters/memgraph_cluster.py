@@ -13,12 +13,22 @@ from pathlib import Path
 import trio
 from attrs import define, field
 
+from memgraph_ha.adapters.accounts import Accounts
 from memgraph_ha.adapters.memgraph import MemgraphDatabase
-from memgraph_ha.core.commands import CommitNoop, DropReplica, InstanceCommand, Promote, RegisterReplica
+from memgraph_ha.core.commands import (
+    CommitNoop,
+    DropReplica,
+    InstanceCommand,
+    Promote,
+    Quiesce,
+    RegisterReplica,
+    RestoreTriggers,
+    RestoreUsers,
+)
 from memgraph_ha.core.facts import CommandEnded, Outcome, RoleSeen, RowsSeen, StorageSeen
 from memgraph_ha.core.names import InstanceName, RowName, RunId
 from memgraph_ha.core.policy import Policy
-from memgraph_ha.core.topology import Member, Mode, Row, RowStatus
+from memgraph_ha.core.topology import Member, Mode, Row, RowStatus, Trigger
 from tests.adapters import memgraph_rig as rig
 
 FAKE = Path(sys.executable).parent / "memgraph-ha-fake"
@@ -34,6 +44,7 @@ class Server:
     replication: int = field(factory=rig.free_port)
     process: subprocess.Popen[bytes] | None = None
     user: tuple[str, str] | None = None
+    edition: str = "official"
 
     def start(self) -> None:
         """Start it as REPLICA, as `local` does, and wait until Bolt is open."""
@@ -53,6 +64,7 @@ class Server:
             "--storage-wal-file-flush-every-n-tx=1",
             f"--init-file={init}",
             "--fake-hazards=never",
+            f"--fake-edition={self.edition}",
             "--fake-replication-address=127.0.0.1",
         ]
         with (self.folder / "log").open("ab") as log:
@@ -89,9 +101,11 @@ class Server:
 
 
 @contextmanager
-def servers(folder: Path, *names: str, user: tuple[str, str] | None = None) -> Iterator[list[Server]]:
+def servers(
+    folder: Path, *names: str, user: tuple[str, str] | None = None, edition: str = "official"
+) -> Iterator[list[Server]]:
     """Start one process per name; all of them are gone afterwards."""
-    made = [Server(name, folder / name, user=user) for name in names]
+    made = [Server(name, folder / name, user=user, edition=edition) for name in names]
     try:
         for server in made:
             server.start()
@@ -195,6 +209,18 @@ class Cluster:
             database_uuid=(await self.storage(main)).uuid,
         )
 
+    async def quiesce(self, main: str, patience_s: float = 0.5) -> Quiesce:
+        """The command that waits for a quiet moment on it as it is now."""
+        return Quiesce(instance=InstanceName(main), run=await self.run(main), generation=1, patience_s=patience_s)
+
+    async def restore_users(self, main: str) -> RestoreUsers:
+        """The command that creates the accounts on it as it is now."""
+        return RestoreUsers(instance=InstanceName(main), run=await self.run(main), generation=1)
+
+    async def restore_triggers(self, main: str, *triggers: Trigger) -> RestoreTriggers:
+        """The command that creates these on it as it is now."""
+        return RestoreTriggers(instance=InstanceName(main), run=await self.run(main), generation=1, triggers=triggers)
+
     async def pair(self, mode: Mode = Mode.STRICT_SYNC) -> None:
         """Make ``a`` MAIN with ``b`` registered and ready."""
         await self.done(await self.promote("a"))
@@ -213,12 +239,17 @@ class Cluster:
 
 @asynccontextmanager
 async def following(
-    folder: Path, *names: str, policy: Policy | None = None, user: tuple[str, str] | None = None
+    folder: Path,
+    *names: str,
+    policy: Policy | None = None,
+    user: tuple[str, str] | None = None,
+    accounts: Accounts | None = None,
+    edition: str = "official",
 ) -> AsyncIterator[Cluster]:
-    """Start servers and an adapter that watches them."""
+    """Start servers, which have that user from their environment, and an adapter that watches them."""
     rules = policy or Policy()
-    with servers(folder, *names, user=user) as made:
-        database = MemgraphDatabase(rules, auth=user, clock=rig.boottime_s)
+    with servers(folder, *names, user=user, edition=edition) as made:
+        database = MemgraphDatabase(rules, auth=user, accounts=accounts, clock=rig.boottime_s)
         cluster = Cluster(servers=made, database=database, sink=rig.Sink(), policy=rules)
         cluster.follow()
         async with trio.open_nursery() as nursery:

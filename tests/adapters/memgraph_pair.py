@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import trio
 from attrs import evolve
 
+from memgraph_ha.adapters.accounts import Accounts
 from memgraph_ha.adapters.memgraph import MemgraphDatabase
 from memgraph_ha.core.commands import CommitNoop, Demote, DropReplica, InstanceCommand, Promote, RegisterReplica
 from memgraph_ha.core.facts import CommandEnded
@@ -93,14 +94,22 @@ def hanging(begun: trio.Event) -> Callable[[], Awaitable[play.Table]]:
 
 @asynccontextmanager
 async def two(
-    main: play.Script, standby: play.Script | None = None, *, deadline_s: float = 2.0
+    main: play.Script,
+    standby: play.Script | None = None,
+    *,
+    deadline_s: float = 2.0,
+    accounts: Accounts | None = None,
 ) -> AsyncIterator[Callable[[InstanceCommand], Awaitable[tuple[CommandEnded, rig.Sink]]]]:
     """Follow a and b without probing them, so that only the command asks; yields what executes one."""
     other = standby or play.Script(play.healthy(), run_id="run-b")
     async with play.playing(main) as port, play.playing(other) as other_port:
         draws = iter([0.0, 1.0] * 1000)
         database = MemgraphDatabase(
-            Policy(command_deadline_s=deadline_s), auth=None, clock=rig.boottime_s, draw=lambda: next(draws)
+            Policy(command_deadline_s=deadline_s),
+            auth=None,
+            accounts=accounts,
+            clock=rig.boottime_s,
+            draw=lambda: next(draws),
         )
         database.follow((rig.member("a", port), rig.member("b", other_port, int(B_AT.split(":")[1]))))
 

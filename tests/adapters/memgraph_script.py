@@ -20,20 +20,40 @@ Answer = Table | MemgraphError | Callable[[], Awaitable[Table]]
 UUID = "5c1d8a52-6a0e-4a0f-9d9b-3a8d9a1f0001"
 
 
-def storage_table(*, uuid: str | None = UUID, vertices: int = 0, mode: str = "IN_MEMORY_TRANSACTIONAL") -> Table:
+def storage_table(
+    *, uuid: str | None = UUID, vertices: int = 0, edges: int = 0, mode: str = "IN_MEMORY_TRANSACTIONAL"
+) -> Table:
     """SHOW STORAGE INFO as 3.6.1 prints it, the rows that we read."""
-    rows: list[list[Value]] = [["vertex_count", vertices], ["edge_count", 0], ["storage_mode", mode]]
+    rows: list[list[Value]] = [["vertex_count", vertices], ["edge_count", edges], ["storage_mode", mode]]
     return ("storage info", "value"), [*rows, *([] if uuid is None else [["database_uuid", uuid]])]
 
 
-def config_table(*, wal: str = "true", flush: str = "1") -> Table:
+def config_table(*, wal: str = "true", flush: str = "1", init_file: str = "/etc/role.cypherl") -> Table:
     """SHOW CONFIG, the rows that we read."""
     columns = ("name", "default_value", "current_value", "description")
     rows: list[list[Value]] = [
         ["storage_wal_enabled", "false", wal, ""],
         ["storage_wal_file_flush_every_n_tx", "100000", flush, ""],
+        ["init_file", "", init_file, ""],
     ]
     return columns, rows
+
+
+def triggers_table(*triggers: tuple[str, str, str, str]) -> Table:
+    """SHOW TRIGGERS of these: name, statement, event type, phase."""
+    return ("trigger name", "statement", "event type", "phase", "owner"), [[*each, None] for each in triggers]
+
+
+def transactions_table(*open_: tuple[str, list[str]]) -> Table:
+    """SHOW TRANSACTIONS of these, and the question itself."""
+    listed: list[tuple[str, list[str]]] = [*open_, ("9223372036854775999", ["SHOW TRANSACTIONS"])]
+    rows: list[list[Value]] = [["", number, list[Value](queries), {}] for number, queries in listed]
+    return ("username", "transaction_id", "query", "metadata"), rows
+
+
+def users_table(*names: str) -> Table:
+    """SHOW USERS of these."""
+    return ("user",), [[name] for name in names]
 
 
 def healthy(role: str = "replica", version: str = "3.6.1") -> dict[str, Answer]:
@@ -46,6 +66,9 @@ def healthy(role: str = "replica", version: str = "3.6.1") -> dict[str, Answer]:
         "SHOW STORAGE INFO": storage_table(),
         "SHOW INDEX INFO": (("index type", "label", "property", "count"), []),
         "SHOW CONSTRAINT INFO": (("constraint type", "label", "properties", "data_type"), []),
+        "SHOW TRIGGERS": triggers_table(),
+        "SHOW TRANSACTIONS": transactions_table(),
+        "SHOW USERS": users_table(),
     }
 
 

@@ -9,6 +9,7 @@ from attrs import evolve
 from memgraph_ha.adapters.memgraph import MemgraphDatabase
 from memgraph_ha.core.commands import CommitNoop
 from memgraph_ha.core.facts import NoopSeen, Outcome, RoleSeen
+from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import RowName, RunId
 from memgraph_ha.core.policy import Policy
 from memgraph_ha.core.record import Standby
@@ -44,7 +45,7 @@ async def proof(
         ended, sink = await execute(PROVE_B)
         assert ended.outcome is Outcome.DONE
         [noop] = sink.of(NoopSeen)
-        assert (noop.outcome, noop.run, noop.generation) == (Outcome.DONE, "run-1", 7)
+        assert (noop.outcome, noop.run, noop.generation, noop.error) == (Outcome.DONE, "run-1", 7, None)
         return noop
 
 
@@ -189,24 +190,29 @@ ABORTED = "At least one STRICT_SYNC replica has not confirmed committing last tr
 
 
 @pytest.mark.parametrize(
-    ("text", "outcome"),
+    ("text", "outcome", "error"),
     [
-        (ABORTED, Outcome.REFUSED),
-        ("Write queries are forbidden on the replica instance.", Outcome.NOT_SENT),
-        ("Cannot commit because instance is not main anymore.", Outcome.NOT_SENT),
-        ("At least one SYNC replica has not confirmed committing last transaction.", Outcome.UNKNOWN),
-        ("Cannot resolve conflicting transactions.", Outcome.UNKNOWN),
-        ("something else", Outcome.UNKNOWN),
+        (ABORTED, Outcome.REFUSED, ErrorClass.ABORTED),
+        ("Write queries are forbidden on the replica instance.", Outcome.NOT_SENT, ErrorClass.NOT_MAIN),
+        ("Cannot commit because instance is not main anymore.", Outcome.NOT_SENT, ErrorClass.NOT_MAIN),
+        (
+            "At least one SYNC replica has not confirmed committing last transaction.",
+            Outcome.UNKNOWN,
+            ErrorClass.COMMITTED_LOCALLY,
+        ),
+        ("Cannot resolve conflicting transactions.", Outcome.UNKNOWN, ErrorClass.CONFLICT),
+        ("Couldn't write the transaction: No space left on device", Outcome.UNKNOWN, ErrorClass.DISK),
+        ("something else", Outcome.UNKNOWN, ErrorClass.OTHER),
     ],
 )
-async def test_a_refused_commit(text: str, outcome: Outcome) -> None:
+async def test_a_refused_commit(text: str, outcome: Outcome, error: ErrorClass) -> None:
     """Only the abort of STRICT_SYNC is a refusal; what another error leaves behind is not known."""
     script = main_script(noop=MemgraphError.client(text))
     async with two(script) as execute:
         ended, sink = await execute(PROVE_B)
         assert (ended.outcome, ended.detail) == (outcome, text)
         [noop] = sink.of(NoopSeen)
-        assert (noop.outcome, noop.witness) == (outcome, None)
+        assert (noop.outcome, noop.error, noop.witness) == (outcome, error, None)
 
 
 @pytest.mark.parametrize("command", [evolve(PROVE_B, run=RunId("run-0")), PROVE_B], ids=["another run", "a replica"])

@@ -1,14 +1,10 @@
 """Probing against a scripted Bolt server: what is asked when, and which fact comes of it."""
 
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 import trio
 
-from memgraph_ha.adapters.memgraph import MemgraphDatabase
-from memgraph_ha.adapters.ports import Database
 from memgraph_ha.core.commands import Promote
 from memgraph_ha.core.facts import (
     Miss,
@@ -17,143 +13,19 @@ from memgraph_ha.core.facts import (
     ProbeMissed,
     RoleSeen,
     RowsSeen,
-    ServerSeen,
     StorageSeen,
 )
 from memgraph_ha.core.names import InstanceName, RunId
 from memgraph_ha.core.policy import Policy
-from memgraph_ha.core.topology import Member, Role, StorageMode
+from memgraph_ha.core.topology import Role
 from memgraph_ha.fakes.memgraph.errors import MemgraphError
 from tests.adapters import memgraph_rig as rig
 from tests.adapters import memgraph_script as play
+from tests.adapters.memgraph_watching import scripted, stuck, watching
 
 pytestmark = pytest.mark.trio
 
 A = InstanceName("a")
-
-
-@asynccontextmanager
-async def watching(
-    *members: Member, policy: Policy | None = None, auth: tuple[str, str] | None = None
-) -> AsyncIterator[tuple[Database, rig.Sink]]:
-    """Follow these members with an adapter of their own."""
-    database, sink = MemgraphDatabase(policy or Policy(), auth=auth, clock=rig.boottime_s), rig.Sink()
-    database.follow(members)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(database.watch, sink)
-        yield database, sink
-        nursery.cancel_scope.cancel()
-
-
-@asynccontextmanager
-async def scripted(
-    script: play.Script,
-    *,
-    policy: Policy | None = None,
-    auth: tuple[str, str] | None = None,
-    replication: int | None = None,
-) -> AsyncIterator[tuple[Database, rig.Sink]]:
-    """Follow one instance, ``a``, that plays the script; its replication port is the Bolt port unless given."""
-    async with (
-        play.playing(script) as port,
-        watching(rig.member("a", port, replication or port), policy=policy, auth=auth) as pair,
-    ):
-        yield pair
-
-
-def stuck(event: trio.Event, table: play.Table) -> Callable[[], Awaitable[play.Table]]:
-    """An answer that waits for an event."""
-
-    async def answer() -> play.Table:
-        await event.wait()
-        return table
-
-    return answer
-
-
-async def test_a_replica_tells_role_server_storage_and_port() -> None:
-    """One round of every task makes one fact of every kind, each with the run that answered."""
-    script = play.Script(play.healthy("replica"))
-    async with scripted(script) as (_, sink):
-        role = await sink.next(RoleSeen, "a")
-        server, storage = await sink.next(ServerSeen, "a"), await sink.next(StorageSeen, "a")
-        assert (role.role, role.run) == (Role.REPLICA, "run-1")
-        assert (server.run, server.version, server.wal, server.flush_every) == ("run-1", "3.6.1", True, 1)
-        assert (storage.run, storage.uuid, storage.empty) == ("run-1", play.UUID, True)
-        assert storage.mode is StorageMode.TRANSACTIONAL
-        assert (await sink.next(PortSeen, "a")).open
-        assert role.asked_at_s <= role.at_s
-        assert storage.asked_at_s - role.at_s < 0.7  # at once, not at the next turn
-        assert "SHOW REPLICAS" not in script.asked
-
-
-async def test_a_main_tells_its_rows_but_not_its_port() -> None:
-    """SHOW REPLICAS follows each answer of a MAIN; nobody replicates to it, so its port is not looked at."""
-    async with scripted(play.Script(play.healthy("main"))) as (_, sink):
-        assert (await sink.next(RowsSeen, "a")).rows == ()
-        await sink.next(StorageSeen, "a")
-        assert not sink.of(PortSeen)
-
-
-async def test_a_closed_replication_port_is_seen() -> None:
-    """A REPLICA whose port could not be bound answers Bolt all the same."""
-    async with scripted(play.Script(play.healthy()), replication=rig.free_port()) as (_, sink):
-        assert not (await sink.next(PortSeen, "a")).open
-
-
-async def test_version_and_config_are_asked_once_per_run_but_told_again() -> None:
-    """The facts are told again, for whoever missed them; the server is not asked again."""
-    script = play.Script(play.healthy())
-    async with scripted(script) as (database, sink):
-        for _ in range(3):
-            mark = len(sink.facts)
-            database.look([A])
-            await sink.next(ServerSeen, "a", after=mark)
-        assert script.asked.count("SHOW VERSION") == script.asked.count("SHOW CONFIG") == 1
-        assert script.asked.count("SHOW INDEX INFO") == 1
-
-
-async def test_an_index_makes_an_instance_without_vertices_not_empty() -> None:
-    """Empty means: no vertices, edges, indexes, constraints (design 5)."""
-    script = play.Script(play.healthy())
-    script.answers["SHOW CONSTRAINT INFO"] = (("constraint type",), [["unique"]])
-    async with scripted(script) as (_, sink):
-        assert not (await sink.next(StorageSeen, "a")).empty
-
-
-async def test_schema_is_not_asked_of_an_instance_with_vertices() -> None:
-    """Asking opens a transaction: it is done only where it decides something."""
-    script = play.Script(play.healthy())
-    script.answers["SHOW STORAGE INFO"] = play.storage_table(vertices=7)
-    async with scripted(script) as (_, sink):
-        assert not (await sink.next(StorageSeen, "a")).empty
-        assert "SHOW INDEX INFO" not in script.asked
-
-
-@pytest.mark.parametrize(
-    ("version", "query"),
-    [
-        ("3.9.0", "SHOW STORAGE INFO"),
-        ("3.10.0", "SHOW STORAGE INFO ON DATABASE memgraph"),
-        ("3.12.0+5~abc", "SHOW STORAGE INFO ON DATABASE memgraph"),
-    ],
-)
-async def test_the_form_of_storage_info_goes_by_version(version: str, query: str) -> None:
-    """Plain up to 3.9, ON DATABASE from 3.10 (semantics 8)."""
-    script = play.Script(play.healthy(version=version))
-    del script.answers["SHOW STORAGE INFO"]
-    script.answers[query] = play.storage_table(uuid="by-version")
-    async with scripted(script) as (_, sink):
-        assert (await sink.next(StorageSeen, "a")).uuid == "by-version"
-
-
-async def test_settings_that_are_not_listed_count_as_the_worse_case() -> None:
-    """No WAL line and no flush line: not replicated, not durable."""
-    script = play.Script(play.healthy())
-    script.answers["SHOW CONFIG"] = (("name", "current_value"), [["bolt_port", "7687"]])
-    async with scripted(script) as (_, sink):
-        server = await sink.next(ServerSeen, "a")
-        assert (server.wal, server.flush_every) == (False, 0)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import psutil  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
 from memgraph_ha.adapters.datadir import DataDir, RunNote
-from memgraph_ha.adapters.process_instance import EventKind, RestartPolicy
+from memgraph_ha.adapters.process_events import EventKind, RestartPolicy
 from memgraph_ha.adapters.process_os import identify
 from memgraph_ha.adapters.process_stop import Stopped, stop_everything
 from tests.adapters import local_rig as rig

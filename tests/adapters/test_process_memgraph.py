@@ -3,16 +3,20 @@
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import trio
 from neo4j import GraphDatabase
+from neo4j.exceptions import Neo4jError
 
 from memgraph_ha.adapters.datadir import DataDir
+from memgraph_ha.core.commands import RebuildInstance
+from memgraph_ha.core.facts import Outcome
 from memgraph_ha.core.names import Address
 from tests.adapters import local_rig as rig
-from tests.adapters.local_rig import M0
+from tests.adapters.local_rig import M0, M1
 
 FAKE = str(Path(sys.executable).with_name("memgraph-ha-fake"))
 
@@ -28,6 +32,18 @@ def ask(address: Address, query: str) -> list[object]:
     """Run a query and give its first column."""
     with GraphDatabase.driver(f"bolt://{address}") as driver, driver.session() as session:
         return [record[0] for record in session.run(query)]
+
+
+async def until(address: Address, query: str, wanted: Callable[[object], bool]) -> None:
+    """Ask again and again until the answer is the wanted one."""
+
+    def rows() -> object:
+        with GraphDatabase.driver(f"bolt://{address}") as driver, driver.session() as session:
+            return session.run(query).data()
+
+    with trio.fail_after(20):
+        while not wanted(await trio.to_thread.run_sync(rows)):
+            await trio.sleep(0.05)
 
 
 async def role(address: Address) -> object:
@@ -62,3 +78,35 @@ async def test_instances_start_and_return_as_replicas_that_sync_every_commit(tmp
         assert settings["storage_wal_file_flush_every_n_tx"] == "1"
         assert settings["init_file"] == str(datadir.specs()[0].init_file)
     assert rig.processes(datadir) == []
+
+
+@pytest.mark.trio
+async def test_a_diverged_replica_is_rebuilt_and_follows(tmp_path: Path) -> None:
+    """Refused for its own commits (`Error: 3`), it starts as an empty REPLICA after a rebuild, and gets MAIN's data."""
+    datadir = cluster(tmp_path)
+    async with rig.running(datadir) as one:
+        main, replica, _ = (member.bolt for member in one.members[-1].members)
+        register = f"REGISTER REPLICA r1 STRICT_SYNC TO '{one.members[-1].members[1].replication}'"
+        for address, label in ((main, "Kept"), (replica, "Lost")):
+            await role(address)
+            await trio.to_thread.run_sync(ask, address, "SET REPLICATION ROLE TO MAIN")
+            await trio.to_thread.run_sync(ask, address, f"UNWIND range(1, 3) AS n CREATE (:{label})")
+        os.kill(one.pid(M1), signal.SIGKILL)
+        diverged = await one.replaced(M1, one.incarnation(M1))
+        assert await role(replica) == "replica"
+        with pytest.raises(Neo4jError, match="Error: 3"):
+            await trio.to_thread.run_sync(ask, main, register)
+
+        command = RebuildInstance(instance=M1, incarnation=diverged, generation=2)
+        ended = await one.platform.rebuild(command)
+        assert ended.outcome is Outcome.DONE, ended.detail
+        await one.replaced(M1, diverged)
+        assert await role(replica) == "replica"
+        assert await trio.to_thread.run_sync(ask, replica, "MATCH (n) RETURN count(n)") == [0]
+        await trio.to_thread.run_sync(ask, main, "DROP REPLICA r1")
+        await trio.to_thread.run_sync(ask, main, register)
+        await until(main, "SHOW REPLICAS", lambda rows: "'ready'" in str(rows))
+        await trio.to_thread.run_sync(ask, main, "CREATE (:Kept)")
+        assert await trio.to_thread.run_sync(ask, replica, "MATCH (n:Kept) RETURN count(n)") == [4]
+        assert await trio.to_thread.run_sync(ask, replica, "MATCH (n:Lost) RETURN count(n)") == [0]
+        assert (await one.platform.aside(M1)).count == 1

@@ -16,7 +16,7 @@ import trio.testing
 from attrs import evolve
 
 from memgraph_ha.adapters.json_fields import FieldError, Fields
-from memgraph_ha.adapters.process_instance import describe_exit
+from memgraph_ha.adapters.process_events import describe_exit
 from memgraph_ha.adapters.process_os import (
     ProcessHandle,
     ProcessIdentity,

@@ -11,7 +11,7 @@ import pytest
 import trio
 import trio.testing
 
-from memgraph_ha.adapters.process_instance import EventKind, RestartPolicy
+from memgraph_ha.adapters.process_events import EventKind, RestartPolicy
 from memgraph_ha.core.commands import StopInstance
 from memgraph_ha.core.facts import Outcome
 from memgraph_ha.core.names import Incarnation, InstanceName

@@ -26,6 +26,7 @@ STRICT_ABORTED: Final = (
 )
 CANNOT_PROMOTE: Final = "Couldn't set replication role to main!"
 CANNOT_DEMOTE: Final = "Couldn't set role to replica!"
+CONCURRENT_SYSTEM_QUERIES: Final = "Multiple concurrent system queries are not supported."
 PORT_MISSING: Final = "Replica must set a port!"
 PORT_ON_MAIN: Final = "Main can't set a port!"
 PORT_INVALID: Final = "Port number invalid!"
@@ -38,6 +39,7 @@ DROP_ON_REPLICA: Final = (
 DROP_BUSY: Final = (
     "Failed to unregister replica due to lack of unique access over the cluster state. Please try again later on."
 )
+LINE_FAILED: Final = "Exception occurred while executing one line. The rest of the init-file will be run."
 NOT_A_PORT: Final = "Couldn't parse string"
 IN_TRANSACTION: Final = (
     " not allowed in multicommand transactions. A multicommand transaction, also known as an explicit transaction, "
@@ -52,6 +54,9 @@ DROP_GRAPH_MODE: Final = (
 USERS_ON_REPLICA: Final = (
     "Query forbidden on the replica! Update on MAIN, as it is the only source of truth for authentication data. "
     "MAIN will then replicate the update to connected REPLICAs"
+)
+USERS_ON_COMMUNITY_REPLICA: Final = (
+    "Query forbidden on the replica! Switch role to MAIN and update user data, then switch back to REPLICA."
 )
 UNAUTHENTICATED_TEXT: Final = "Authentication failure"
 NO_COORDINATOR: Final = (

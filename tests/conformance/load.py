@@ -36,17 +36,40 @@ def timed(pool: ThreadPoolExecutor, server: Server, query: str) -> Future[tuple[
     return pool.submit(run)
 
 
+def insist(server: Server, query: str, busy: str, kind: str = "ClientError") -> None:
+    """Send a command again every 20 ms, as the recorded scripts did, for as long as it is refused as busy.
+
+    Args:
+        server: Who is asked.
+        query: The command.
+        busy: Text of the refusal that is for trying again.
+        kind: Its class.
+
+    Raises:
+        AssertionError: Another refusal, or busy for longer than anything recorded.
+    """
+    for _ in range(500):
+        refusal = server.refusal(query)
+        if refusal is None:
+            return
+        assert (refusal.kind, refusal.text) == (kind, busy)
+        time.sleep(0.02)
+    raise AssertionError(f"{query}: still busy")
+
+
 @define
 class Load:
     """Writers that each create `(:W {id})` without pause, follow whoever is MAIN, and keep a ledger.
 
     Attributes:
         acknowledged: Ids whose write was acknowledged.
+        pause_s: What each writer waits after an acknowledged write.
         refusals: Texts of the errors seen.
     """
 
     target: Server
     writers: int = 4
+    pause_s: float = 0.0
     acknowledged: set[int] = field(factory=set)
     refusals: set[str] = field(factory=set)
     _ids: Iterator[int] = field(factory=itertools.count)
@@ -63,9 +86,13 @@ class Load:
 
     def __exit__(self, *_: object) -> None:
         """Stop and wait for the writers' end."""
-        self._stop.set()
+        self.stop()
         for thread in self._threads:
             thread.join(PATIENCE_S)
+
+    def stop(self) -> None:
+        """Begin no more writes."""
+        self._stop.set()
 
     def until_more(self, number: int = 20) -> None:
         """Wait until this many more writes were acknowledged."""
@@ -95,6 +122,7 @@ class Load:
             self._stop.wait(0.005)
         else:
             self.acknowledged.add(number)
+            self._stop.wait(self.pause_s)
 
 
 class Link:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 import neo4j
+import pytest
 from attrs import define, field, frozen
 from neo4j.exceptions import DriverError, Neo4jError
 
@@ -31,6 +33,7 @@ NOOP: Final = "CREATE (n:X) DELETE n"
 _Value = TypeVar("_Value")
 
 
+@functools.cache
 def _is_fake() -> bool:
     told = subprocess.run([BINARY, "--help"], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     return "fake_hazards" in told.stdout
@@ -218,6 +221,11 @@ class Server:
         for name in ("wal", "snapshots"):
             shutil.rmtree(self.data / name, ignore_errors=True)
 
+    def log(self) -> str:
+        """Return what it logged; a real server puts the date into the name of its log file."""
+        files = sorted(self.folder.glob(f"{self.name}*.log"))
+        return "".join(each.read_text(errors="replace") for each in files)
+
     def driver(self, **options: Any) -> neo4j.Driver:
         """Return a stock driver for it."""
         return neo4j.GraphDatabase.driver(f"bolt://{HOST}:{self.bolt}", auth=self.auth, **options)
@@ -291,10 +299,10 @@ class Server:
         self.ask(self.registration(replica, mode))
         self.until_status(replica.name, "ready")
 
-    def init_file(self) -> str:
-        """Write the init file that boots it as REPLICA (Q1); returns the flag."""
+    def init_file(self, *more: str) -> str:
+        """Write the init file that boots it as REPLICA (Q1), `more` lines behind that one; returns the flag."""
         file = self.folder / f"{self.name}.cypherl"
-        file.write_text(f"{self.demotion};\n")
+        file.write_text("".join(f"{line};\n" for line in (self.demotion, *more)))
         return f"--init-file={file}"
 
 
@@ -357,3 +365,24 @@ class Servers:
     def hazards(self, play: str) -> tuple[str, ...]:
         """Return the flag that makes the fake's chances `always` or `never` come true; nothing for a real server."""
         return (f"--fake-hazards={play}",) if self.fake else ()
+
+    def edition(self, build: str) -> tuple[str, ...]:
+        """Return the flag that makes the fake play a build; a real server that is another one skips the test.
+
+        Args:
+            build: `official` (what the image runs) or `community` (built without the enterprise option).
+        """
+        if self.fake:
+            return (f"--fake-edition={build}",)
+        if _build_of(self) != build:
+            pytest.skip(f"{BINARY} is not the {build} build")
+        return ()
+
+
+@functools.cache
+def _build_of(servers: Servers) -> str:
+    """Return which build the real server is: only that of the official image knows of licences."""
+    probe = servers.start("edition-probe")
+    refusal = probe.refusal("SHOW DATABASE")
+    probe.kill()
+    return "official" if refusal == Refusal.client(expected.NO_LICENCE) else "community"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import pytest
 
 from tests.conformance import expected
 from tests.conformance.questions import holds
-from tests.conformance.servers import NOOP, Refusal, Server, Servers
+from tests.conformance.servers import NOOP, Refusal, Server, Servers, until
 
 
 def _promoted_and_killed(servers: Servers, mode: str, protection: str, *, extra: bool) -> tuple[Server, Server]:
@@ -40,7 +43,7 @@ def _promoted_and_killed(servers: Servers, mode: str, protection: str, *, extra:
         pytest.param("CREATE SNAPSHOT", marks=pytest.mark.slow),
     ],
 )
-@holds("Q3", "S:rejoin")
+@holds("Q3.role", "Q3.write", "Q3.snapshot", "Q3.noop", "S.ahead")
 def test_one_commit_or_snapshot_makes_the_new_epoch_durable(servers: Servers, protection: str) -> None:
     """The old MAIN with an extra commit is found out: Error 3."""
     new, old = _promoted_and_killed(servers, "SYNC", protection, extra=True)
@@ -56,7 +59,7 @@ def test_one_commit_or_snapshot_makes_the_new_epoch_durable(servers: Servers, pr
         pytest.param("MATCH (n:Nope) SET n.x = 1", marks=pytest.mark.slow),
     ],
 )
-@holds("Q3")
+@holds("Q3.nothing", "Q3.free-memory", "Q3.no-match")
 def test_without_a_commit_the_extra_commit_is_not_detected(servers: Servers, protection: str) -> None:
     """REGISTER is ok, the row is `ready` with behind +2 or more, and the data differs."""
     new, old = _promoted_and_killed(servers, "SYNC", protection, extra=True)
@@ -67,7 +70,62 @@ def test_without_a_commit_the_extra_commit_is_not_detected(servers: Servers, pro
 
 
 @pytest.mark.slow
-@holds("Q3")
+@pytest.mark.parametrize("mode", ["SYNC", "ASYNC"])
+@holds("Q3.sync-for-ever")
+def test_an_undetected_difference_never_heals_in_the_other_modes(servers: Servers, mode: str) -> None:
+    """SYNC: 30 of 30 writes fail though committed; ASYNC: the same, silently; the replica gets nothing."""
+    new, old = _promoted_and_killed(servers, "SYNC", "", extra=True)
+    assert (old.count(), new.count()) == (11, 10)  # reads take timestamps too: the recorded script's did
+    new.ask(new.registration(old, mode))
+    refusal = Refusal.transient(expected.SYNC_UNCONFIRMED) if mode == "SYNC" else None
+    statuses = set()
+    for _ in range(30):
+        assert new.refusal("CREATE (:Later)") == refusal
+        statuses.add(new.status("a"))
+        time.sleep(0.05)  # the recorded script's pause between writes
+    assert statuses <= {"invalid", "recovery", "ready", "replicating"}
+    assert statuses & {"invalid", "recovery"}
+    assert (new.count("Later"), old.count("Later"), old.count("Extra")) == (30, 0, 1)
+    assert new.info("a")["behind"] < 0
+
+
+@pytest.mark.slow
+@holds("Q3.late-extra")
+def test_an_extra_commit_after_the_promotion_is_the_same(servers: Servers) -> None:
+    """With nothing durable behind the promotion it is not found out, with the no-op it is Error 3."""
+    for protected, name in ((False, "b"), (True, "c")):
+        old, new = servers.start(f"old-{name}"), servers.start(name)
+        new.demote()
+        old.register(new, "ASYNC")
+        old.ask("UNWIND range(1, 10) AS i CREATE (:N)")
+        until("the replica", new.count, lambda count: count == 10)
+        new.promote()
+        if protected:
+            new.ask(NOOP)
+        new.restart()
+        old.ask("CREATE (:Extra)")
+        old.demote()
+        refusal = new.refusal(f'REGISTER REPLICA a ASYNC TO "{old.address}"')
+        assert refusal == (Refusal.client(expected.cannot_register("a", 3)) if protected else None)
+
+
+@pytest.mark.slow
+@holds("Q3.snapshot-cost", "Q3.snapshot")
+def test_a_snapshot_works_on_an_empty_graph_and_survives_a_kill(servers: Servers) -> None:
+    """It may be repeated, and kill -9 right after its answer takes nothing back (12 of 12)."""
+    server = servers.start("a")
+    ((first,),) = server.rows("CREATE SNAPSHOT")
+    server.ask("CREATE (:N)")
+    ((second,),) = server.rows("CREATE SNAPSHOT")
+    server.kill()
+    assert first != second
+    assert Path(second).exists()
+    server.start()
+    assert server.count() == 1
+
+
+@pytest.mark.slow
+@holds("Q3.strict-twins")
 def test_an_undetected_difference_ends_with_a_green_row_in_strict_sync(servers: Servers) -> None:
     """The first two writes are aborted, then all go through, and the extra node stays where it is."""
     new, old = _promoted_and_killed(servers, "SYNC", "", extra=True)
@@ -83,7 +141,7 @@ def test_an_undetected_difference_ends_with_a_green_row_in_strict_sync(servers: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["SYNC", "STRICT_SYNC"])
-@holds("Q3", "S:rejoin")
+@holds("Q3.clean", "S.rejoin")
 def test_without_an_extra_commit_the_old_main_is_taken_back(servers: Servers, mode: str) -> None:
     """In STRICT_SYNC there is none to begin with: the write was aborted."""
     new, old = _promoted_and_killed(servers, mode, "", extra=mode == "STRICT_SYNC")
@@ -92,7 +150,7 @@ def test_without_an_extra_commit_the_old_main_is_taken_back(servers: Servers, mo
     assert (old.count(), new.count(), old.count("Extra")) == (11, 11, 0)
 
 
-@holds("Q13")
+@holds("Q13.fresh", "Q13.stable", "Q13.wiped")
 def test_the_uuid_is_mains_after_registration_and_stays(servers: Servers) -> None:
     """Two fresh ones differ, SET ROLE keeps it, registration gives MAIN's, restarts and promotion keep that."""
     main, replica = servers.start("a"), servers.start("b")
@@ -109,6 +167,9 @@ def test_the_uuid_is_mains_after_registration_and_stays(servers: Servers) -> Non
     assert uuid_of(replica) == mains
     replica.restart()
     assert uuid_of(replica) == mains
+    assert replica.terminate() == 0
+    replica.start()
+    assert uuid_of(replica) == mains
     main.kill()
     replica.promote()
     replica.ask(NOOP)
@@ -119,4 +180,7 @@ def test_the_uuid_is_mains_after_registration_and_stays(servers: Servers) -> Non
     main.terminate()
     main.wipe()
     main.start()
-    assert uuid_of(main) != mains
+    wiped = uuid_of(main)
+    assert wiped not in {mains, own}
+    main.demote()
+    assert uuid_of(main) == wiped

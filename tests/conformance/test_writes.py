@@ -79,59 +79,6 @@ def test_schema_changes_with_a_dead_replica(servers: Servers, mode: str, refusal
     assert trigger.notes == {"CreateTrigger": "Created trigger t1."}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("mode", "refusal", "kept"), [("SYNC", SYNC, 1), ("STRICT_SYNC", STRICT, 0)])
-@holds("S:hang", "S:writes", "Q4")
-def test_a_commit_on_a_frozen_replica_hangs_30_s_and_reads_with_it(
-    servers: Servers, mode: str, refusal: Refusal, kept: int
-) -> None:
-    """RETURN 1 waits till the end; role, rows, version and a new login do not; DROP is refused at once."""
-    main, replica = servers.pair(mode)
-    replica.freeze()
-    with background() as pool:
-        write = timed(pool, main, "CREATE (:W)")
-        main.until_status("b", "replicating", 5)
-        # The first two need a worker, and with two of them RETURN 1 takes the last (raw recording f3).
-        took, refused = timed(pool, main, "DROP REPLICA b").result(5)
-        assert (refused, took < 2) == (Refusal.client(expected.DROP_BUSY), True)
-        _, refused = timed(pool, main, main.demotion).result(5)
-        assert refused == Refusal.client(expected.CANNOT_DEMOTE)
-        read = timed(pool, main, "RETURN 1")
-        for query in ("SHOW REPLICATION ROLE", "SHOW REPLICAS", "SHOW VERSION", "SHOW CONFIG", "SHOW TRANSACTIONS"):
-            took, refused = timed(pool, main, query).result(5)
-            assert (refused, took < 2) == (None, True), query
-        took, refused = write.result(60)
-        assert refused == refusal
-        assert 29 < took < 39
-        assert read.result(5)[0] > 25
-    assert main.count("W") == kept
-
-
-@pytest.mark.parametrize("release", ["kill", pytest.param("thaw", marks=pytest.mark.slow)])
-@holds("Q4")
-def test_what_frees_a_writer_that_hangs(servers: Servers, release: str) -> None:
-    """Killing the frozen replica ends the write with its error at once, thawing it lets the write succeed late."""
-    main, replica = servers.pair("STRICT_SYNC")
-    replica.freeze()
-    with background() as pool:
-        write = timed(pool, main, "CREATE (:W)")
-        main.until_status("b", "replicating", 5)
-        time.sleep(1)  # nothing happens for this long
-        assert not write.done()
-        if release == "kill":
-            replica.kill()
-        else:
-            replica.thaw()
-        _, refusal = write.result(5)
-    assert refusal == (STRICT if release == "kill" else None)
-    if release == "kill":
-        main.until_status("b", "invalid")
-        assert main.refusal("DROP REPLICA b") is None
-        assert main.refusal("CREATE (:W2)") is None
-    else:
-        assert (main.count("W"), replica.count("W")) == (1, 1)
-
-
 @holds("S:writes")
 def test_async_writes_do_not_wait_for_a_frozen_replica(servers: Servers) -> None:
     """They are acknowledged at once and arrive when it goes on."""

@@ -88,6 +88,9 @@ class Place:
     data_run: RunId | None = None
     data_asked_s: float = NOW - 0.1
     flush_every: int | None = 1
+    version: str = "3.6.1"
+    wal: bool = True
+    init_file: str = "/etc/memgraph/init.cypherl"
     port_open: bool | None = True
     port_asked_s: float = NOW - 0.5
     rows: tuple[Row, ...] | None = None
@@ -130,7 +133,15 @@ class Place:
             )
         if self.flush_every is not None:
             found.append(
-                ServerSeen(at_s=0.0, instance=name, run=run, version="3.6.1", wal=True, flush_every=self.flush_every)
+                ServerSeen(
+                    at_s=0.0,
+                    instance=name,
+                    run=run,
+                    version=self.version,
+                    wal=self.wal,
+                    flush_every=self.flush_every,
+                    init_file=self.init_file,
+                )
             )
         if self.port_open is not None:
             at_s = self.port_asked_s

@@ -215,6 +215,20 @@ def test_frozen_replica_holds_up_a_demotion_by_what_is_left_of_a_ping(world: Wor
     assert 3.0 < ticket.took_s < 4.5
 
 
+def test_demotion_waits_for_an_async_commit_and_the_ping_behind_it(world: World) -> None:
+    """With a write under way to a frozen ASYNC replica it takes 34 s: 30 s less the head start, and 5 s (Q6d)."""
+    register(world, "a", "b", "ASYNC")
+    world.freeze("b")
+    world.outcome(world.send("a", "CREATE (:W)"))
+    world.run(1.0)
+    ticket = world.send("a", INIT[0])
+    asked = world.send("a", "SHOW REPLICATION ROLE")
+    world.outcome(ticket)
+    world.outcome(asked)
+    assert ticket.took_s == pytest.approx(34.0, abs=0.2)
+    assert asked.took_s == pytest.approx(34.0, abs=0.3)
+
+
 def test_demotion_during_a_stalled_commit_fails_at_once(world: World) -> None:
     """While a STRICT_SYNC commit hangs the demotion is refused, the role unchanged (Q6)."""
     register(world, "a", "b")

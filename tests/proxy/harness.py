@@ -18,6 +18,7 @@ from memgraph_ha.core.facts import GateSeen, SentinelBroke
 from memgraph_ha.core.names import Address, Incarnation, InstanceName, RunId
 from memgraph_ha.core.permit import Permit, Route
 from memgraph_ha.proxy import Counters, RwGateway
+from memgraph_ha.proxy.options import PLAIN, Options
 from memgraph_ha.proxy.sentinel import GREETING
 
 HOST = "127.0.0.1"
@@ -262,6 +263,7 @@ async def gateway(
     hold_max_connections: int = 1000,
     max_connections: int = 5000,
     connect_timeout_s: float = 2.0,
+    options: Options = PLAIN,
 ) -> AsyncIterator[Gate]:
     """A gateway that serves on an ephemeral port."""
     served = RwGateway(
@@ -271,6 +273,7 @@ async def gateway(
         max_connections=max_connections,
         connect_timeout_s=connect_timeout_s,
         clock=clock,
+        options=options,
     )
     facts = Facts()
     async with trio.open_nursery() as nursery:

@@ -4,8 +4,9 @@ import contextlib
 import socket
 from collections.abc import Iterator
 
+from memgraph_ha.proxy.link import Link
 from memgraph_ha.proxy.poller import Poller, abort
-from memgraph_ha.proxy.relay import Gate, Link, Shared
+from memgraph_ha.proxy.relay import Gate, Shared
 
 
 def tcp_pair(buffer: int | None = None) -> tuple[socket.socket, socket.socket]:

@@ -17,7 +17,7 @@ from attrs import define, evolve, field, frozen
 from memgraph_ha.core.commands import Promote
 from memgraph_ha.core.names import Address, Incarnation, InstanceName, RunId, Token
 from memgraph_ha.core.permit import Permit
-from memgraph_ha.core.record import Record
+from memgraph_ha.core.record import ChangeKind, Record
 from memgraph_ha.core.record_json import dump_record, parse_record
 from memgraph_ha.core.topology import Member
 from memgraph_ha.fakes.memgraph.settings import Settings
@@ -72,7 +72,9 @@ class Store:
 
 def _check_record(old: Record, new: Record) -> None:
     """S9: generations rise by one, never name two, and row numbers never fall."""
-    if new.generation not in (old.generation, old.generation + 1) or new.row_seq < old.row_seq:
+    by_order = bool(new.history) and new.history[-1].kind in (ChangeKind.FORCED, ChangeKind.ADOPT)
+    follows = new.generation in (old.generation, old.generation + 1) or (by_order and new.generation > old.generation)
+    if not follows or new.row_seq < old.row_seq:
         raise ViolationError(f"S9: record {old.generation}/{old.row_seq} -> {new.generation}/{new.row_seq}")
     if new.generation == old.generation and new.main != old.main:
         raise ViolationError(f"S9: generation {new.generation} names {old.main} and {new.main}")
@@ -106,6 +108,10 @@ class Cluster:
         self.down: set[InstanceName] = set()
         self.lives: dict[InstanceName, int] = dict.fromkeys(NAMES, 0)
         self.gates: dict[str, Permit | None] = {}
+        self.quiet: set[str] = set()
+        self.reads: dict[str, frozenset[InstanceName]] = {}
+        self.open: dict[InstanceName, set[int]] = {name: set() for name in NAMES}
+        self.objects: dict[InstanceName, int] = {}
         self.stalled: set[str] = set()
         self.writes = 0
         settings = evolve(Settings(), flush_every=1, snapshot_on_exit=False)
@@ -175,6 +181,14 @@ class Cluster:
         self.world.hosts[name].disk.wipe()
         self.world.at(0.2, lambda: self.restart(name))
 
+    def rebuild(self, name: InstanceName) -> None:
+        """Kill it and move what it stored aside."""
+        self.say("", f"rebuild {name}")
+        if self.up(name):
+            self.world.kill(name)
+        self.world.hosts[name].disk.wipe()
+        self.world.at(0.3, lambda: self.restart(name))
+
     def incarnation(self, name: InstanceName) -> Incarnation | None:
         """The platform's name for the process there."""
         return Incarnation(f"{name}/{self.lives[name]}") if self.up(name) else None
@@ -224,14 +238,18 @@ class Cluster:
                 continue
             if not self.up(permit.instance) or self.world[permit.instance].run_id != permit.run:
                 continue
+            if controller in self.quiet:
+                return  # held: it goes on when the quiet moment is over
             self.writes += 1
             number = self.writes
+            self.open[permit.instance].add(number)
             told = partial(self._told, controller, permit, number)
             self.send(permit.instance, "CREATE (:W {id: $id})", told, {"id": number})
             return
 
     def _told(self, controller: str, permit: Permit, number: int, ticket: Ticket) -> None:
         """An answer of MAIN reached the gateway: relay it only under the permit that it came through (design 7)."""
+        self.open[permit.instance].discard(number)
         if controller in self.stalled:
             self.world.at(0.05, lambda: self._told(controller, permit, number, ticket))
             return
@@ -262,6 +280,9 @@ class Cluster:
             return  # a late one of a deposed leader: harmless, the reign's own steps follow
         self.check_holds_all(name, "S4: it is promoted")
         mains = [other for other in NAMES if self.world.hosts[other].state is State.OPEN and self.world[other].is_main]
+        readers = [who for who, read in self.reads.items() if name in read and who not in self.stalled]
+        if readers and self.prompt:
+            raise ViolationError(f"S13: {name} is promoted while {readers[0]} lets readers in")
         others = [other for other in mains if other != name]  # one that starts becomes REPLICA before Bolt opens
         if others and self.prompt:
             raise ViolationError(f"S2: {name} is promoted while {others[0]} lives as MAIN")

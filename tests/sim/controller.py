@@ -11,14 +11,38 @@ from typing import Final
 
 from attrs import define, evolve, field
 
-from memgraph_ha.core import RULES, Decision, Fact, Observed, Policy, Rule, View, decide, observe
+from memgraph_ha.core import (
+    RULES,
+    Answer,
+    Ask,
+    Decision,
+    Fact,
+    Observed,
+    Policy,
+    Request,
+    Route,
+    Rule,
+    View,
+    answer,
+    decide,
+    observe,
+)
 from memgraph_ha.core.commands import Command, RebuildInstance, StopInstance, WriteRecord
-from memgraph_ha.core.facts import CommandEnded, GapSeen, GateSeen, LeaseSeen, MembersSeen, Outcome, RecordSeen
+from memgraph_ha.core.facts import (
+    CommandEnded,
+    GapSeen,
+    GateSeen,
+    LeaseSeen,
+    MembersSeen,
+    Outcome,
+    RecordSeen,
+    RequestEnded,
+    RequestSeen,
+)
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import InstanceName
-from memgraph_ha.core.permit import Permit
-from tests.sim.cluster import CLUSTER, NAMES, Cluster
+from tests.sim.cluster import CLUSTER, NAMES, Cluster, ViolationError
 from tests.sim.errand import Errand
 from tests.sim.probe import probe
 
@@ -62,6 +86,7 @@ class Controller:
         decision: The last one.
         blind: Cut off from the record and the lease, not from the instances.
         busy: Role and registration commands in flight, per instance.
+        answers: What became of the operator's requests.
     """
 
     name: str
@@ -79,6 +104,7 @@ class Controller:
     paused: bool = False
     blind: bool = False
     busy: dict[InstanceName, int] = field(factory=dict)
+    answers: list[Answer] = field(factory=list)
     _batch: Batch | None = None
     _life: int = 0
     _awake: bool = False
@@ -106,7 +132,7 @@ class Controller:
         self._looked.clear()
         self.busy.clear()
         self.cluster.stalled.discard(self.name)
-        self._gate(None)
+        self._gate(Route(permit=None, hold=False, why="it starts"))
         life = self._life
         self._every(life, self.policy.lease_renew_s / 4, self._campaign)
         self.cluster.world.at(READ_S / 3, lambda: self._every(life, READ_S, self._read))
@@ -120,6 +146,8 @@ class Controller:
         self.cluster.say(self.name, "crash")
         self.alive, self.paused, self._life, self.decision = False, False, self._life + 1, None
         self.cluster.gates[self.name] = None
+        self.cluster.reads[self.name] = frozenset()
+        self.cluster.quiet.discard(self.name)
         self.cluster.stalled.discard(self.name)
 
     def pause(self) -> None:
@@ -219,23 +247,51 @@ class Controller:
         self.fired.add(decision.rule)
         if decision.hold is not None:
             self.holds.add(decision.hold)
-        self._gate(decision.route.permit)
+        self._gate(decision.route)
+        for request in self.observed.requests:
+            ended = answer(view, request)
+            if ended is not None:
+                self.answers.append(ended)
+                self.cluster.say(self.name, f"answers {request.ask.value}: {ended.ok} {ended.text}")
+                self.observed = observe(self.observed, RequestEnded(at_s=now_s, request_id=request.id))
         if old is None or (old.rule, bool(old.commands)) != (decision.rule, bool(decision.commands)):
             self.cluster.say(self.name, self.doing)
         for name in decision.look:
             self.look(name)
         self._run(decision)
 
-    def _gate(self, permit: Permit | None) -> None:
+    def _gate(self, route: Route) -> None:
         """Apply a route: on narrowing nothing passes any more when this returns."""
-        old = self.cluster.gates.get(self.name)
-        self.cluster.gates[self.name] = permit
+        permit, cluster = route.permit, self.cluster
+        old, was_quiet = cluster.gates.get(self.name), self.name in cluster.quiet
+        cluster.gates[self.name] = permit
+        cluster.reads[self.name] = frozenset(read.permit.instance for read in route.reads)
+        if route.quiet is not was_quiet:
+            (cluster.quiet.add if route.quiet else cluster.quiet.discard)(self.name)
+            cluster.say(self.name, "gate quiet" if route.quiet else "gate not quiet any more")
         if permit is not None and not permit.extends(old):
-            self.cluster.say(self.name, f"gate open to {permit.instance} in reign {permit.generation}")
-            self.cluster.check_holds_all(permit.instance, "S1: the gate opens to it")
+            cluster.say(self.name, f"gate open to {permit.instance} in reign {permit.generation}")
+            cluster.check_holds_all(permit.instance, "S1: the gate opens to it")
+        if permit is not None and permit.instance in cluster.reads[self.name]:
+            raise ViolationError(f"S13: {permit.instance} is MAIN and read-only clients are let in")
         changed = (permit is None) != (old is None) or (permit is not None and not permit.extends(old))
-        if changed or self.observed.gate is None:
-            self.observed = observe(self.observed, GateSeen(at_s=self.cluster.now, permit=permit))
+        if changed or route.quiet is not was_quiet or self.observed.gate is None:
+            self.observed = observe(self.observed, GateSeen(at_s=cluster.now, permit=permit, quiet=route.quiet))
+            self._wake()
+
+    def ask(self, ask: Ask, instance: InstanceName | None = None, wait_s: float = 60.0) -> None:
+        """What an operator asks of this controller."""
+        now_s, number = self.cluster.now, len(self.answers) + len(self.observed.requests)
+        request = Request(
+            id=f"{self.name}-{number}",
+            ask=ask,
+            instance=instance,
+            by="operator",
+            reason="",
+            asked_s=now_s,
+            until_s=now_s + wait_s,
+        )
+        self.file(RequestSeen(at_s=now_s, request=request))
 
     def _run(self, decision: Decision) -> None:
         batch = self._batch
@@ -301,7 +357,7 @@ class Controller:
             case StopInstance():
                 self.cluster.world.at(self.late(), lambda: self._stop(command, answer))
             case RebuildInstance():
-                answer(Outcome.NOT_SENT)
+                self.cluster.world.at(self.late(), lambda: self._rebuild(command, answer))
             case _:
                 Errand(self, command, answer).send()
 
@@ -311,6 +367,12 @@ class Controller:
         done = self.cluster.store.swap(command.expected, command.record)
         self._read()
         answer(Outcome.DONE if done else Outcome.REFUSED)
+
+    def _rebuild(self, command: RebuildInstance, answer: Callable[[Outcome], None]) -> None:
+        same = self.cluster.incarnation(command.instance) == command.incarnation
+        if same:
+            self.cluster.rebuild(command.instance)
+        answer(Outcome.DONE if same else Outcome.REFUSED)
 
     def _stop(self, command: StopInstance, answer: Callable[[Outcome], None]) -> None:
         if self.cluster.incarnation(command.instance) == command.incarnation:

@@ -13,8 +13,18 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from memgraph_ha.adapters.memgraph.noop import ONE_COMMIT
-from memgraph_ha.core.commands import CommitNoop, Demote, DropReplica, InstanceCommand, Promote, RegisterReplica
-from memgraph_ha.core.facts import NoopSeen, Outcome, RoleSeen, RowsSeen
+from memgraph_ha.core.commands import (
+    CommitNoop,
+    Demote,
+    DropReplica,
+    InstanceCommand,
+    Promote,
+    Quiesce,
+    RegisterReplica,
+    RestoreTriggers,
+    RestoreUsers,
+)
+from memgraph_ha.core.facts import NoopSeen, Outcome, QuietSeen, RoleSeen, RowsSeen
 from memgraph_ha.core.messages import ErrorClass, classify_error
 from memgraph_ha.core.names import RowName, RunId
 from memgraph_ha.core.record import Standby
@@ -67,8 +77,10 @@ class Errand:
                 self._wire()
             case CommitNoop() | DropReplica():
                 self._ask("SHOW REPLICAS", self._saw_rows)
-            case _:
-                self.answer(Outcome.NOT_SENT, "not simulated yet")
+            case Quiesce():
+                self._quiesce(command)
+            case RestoreUsers() | RestoreTriggers():
+                self.answer(Outcome.DONE)
 
     def _fit(self, command: RegisterReplica) -> bool:
         cluster = self.controller.cluster
@@ -99,6 +111,26 @@ class Errand:
                 return
             self.standby_run = cluster.world[command.standby].run_id
         self._wire()
+
+    def _quiesce(self, command: Quiesce) -> None:
+        """Wait until what clients have sent is answered; nothing is ended by force here."""
+        controller, asked_s = self.controller, self.asked_s
+        cluster = controller.cluster
+
+        def look() -> None:
+            now_s = cluster.now
+            if not cluster.up(command.instance) or cluster.world[command.instance].run_id != command.run:
+                self.answer(Outcome.UNKNOWN, "the connection broke")
+            elif not cluster.open[command.instance]:
+                quiet = QuietSeen(at_s=now_s, instance=command.instance, run=command.run, generation=command.generation)
+                controller.file(quiet)
+                self.answer(Outcome.DONE)
+            elif now_s - asked_s > command.patience_s:
+                self.answer(Outcome.REFUSED, f"{len(cluster.open[command.instance])} transactions are open")
+            else:
+                cluster.world.at(0.005, look)
+
+        look()
 
     # --- the wire, and the landing
 
@@ -134,8 +166,8 @@ class Errand:
                 return f'REGISTER REPLICA `{row}` {mode.name} TO "{address}"'
             case DropReplica(row=row):
                 return f"DROP REPLICA `{row}`"
-            case _:
-                return ""
+            case Quiesce() | RestoreUsers() | RestoreTriggers():
+                return "SHOW TRANSACTIONS"
 
     def _ask(self, query: str, done: Callable[[Ticket], None]) -> None:
         self.controller.cluster.send(self.command.instance, query, done)

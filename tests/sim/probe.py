@@ -76,7 +76,14 @@ def _details(controller: Controller, name: InstanceName, run: RunId, role: Role)
         empty = bool(bare) and not instance.graph.has_data
         if uuid is not None and instance.run_id == run:
             fact = StorageSeen(
-                at_s=cluster.now, asked_at_s=asked_s, instance=name, run=run, uuid=uuid, empty=empty, mode=mode
+                at_s=cluster.now,
+                asked_at_s=asked_s,
+                instance=name,
+                run=run,
+                uuid=uuid,
+                empty=empty,
+                mode=mode,
+                objects=cluster.objects.get(name, 0),
             )
             controller.file(fact)
 
@@ -85,7 +92,10 @@ def _details(controller: Controller, name: InstanceName, run: RunId, role: Role)
             seen = to_rows(ticket.rows)
             controller.file(RowsSeen(at_s=cluster.now, asked_at_s=asked_s, instance=name, run=run, rows=seen))
 
-    controller.file(ServerSeen(at_s=cluster.now, instance=name, run=run, version="3.6.1", wal=True, flush_every=1))
+    server = ServerSeen(
+        at_s=cluster.now, instance=name, run=run, version="3.6.1", wal=True, flush_every=1, init_file="/init"
+    )
+    controller.file(server)
     cluster.send(name, "SHOW STORAGE INFO", storage)
     if role is Role.MAIN:
         cluster.send(name, "SHOW REPLICAS", rows)

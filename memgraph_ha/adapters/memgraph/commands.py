@@ -64,7 +64,7 @@ async def register(errand: Errand, command: RegisterReplica, replica: Instance) 
     """Register a replica on MAIN, after asking both who they are; done when the row is there."""
     statement = f"REGISTER REPLICA {name_literal(command.row)} {command.mode.name} TO {string_literal(command.address)}"
     async with errand.instance.commands.talk() as connection:
-        unfit = await _unfit_main(errand, connection, command.run) or await _unfit_replica(errand, command, replica)
+        unfit = await unfit_main(errand, connection, command.run) or await _unfit_replica(errand, command, replica)
         if unfit is not None:
             return unfit
         with errand.instance.role_commands.running():
@@ -116,7 +116,7 @@ async def drop(errand: Errand, command: DropReplica) -> End:
     """Drop a row on MAIN, if what SHOW REPLICAS says right before each try allows it; done when it is gone."""
     statement = f"DROP REPLICA {name_literal(command.row)}"
     async with errand.instance.commands.talk() as connection:
-        unfit = await _unfit_main(errand, connection, command.run)
+        unfit = await unfit_main(errand, connection, command.run)
         if unfit is not None:
             return unfit
         with errand.instance.role_commands.running():
@@ -138,7 +138,17 @@ async def drop(errand: Errand, command: DropReplica) -> End:
     return End(Outcome.REFUSED, refusal.message, refusal.meaning)
 
 
-async def _unfit_main(errand: Errand, connection: BoltConnection, run: RunId) -> End | None:
+async def unfit_main(errand: Errand, connection: BoltConnection, run: RunId) -> End | None:
+    """Check, on the connection that the command will travel on, that it reaches this run and that it is MAIN.
+
+    Args:
+        errand: The command's.
+        connection: To the instance.
+        run: The run that the decision was made for.
+
+    Returns:
+        Why the command is not sent; None if it may be.
+    """
     seen = await errand.role(connection)
     if seen.run != run:
         return _other_run(errand, seen, run)

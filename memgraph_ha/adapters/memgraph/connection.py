@@ -35,6 +35,7 @@ KEEPALIVE_IDLE_S: Final = 10
 """An idle connection is checked by the kernel after so long, so that a peer that vanished does not stay unseen."""
 
 logging.getLogger("neo4j").addHandler(logging.NullHandler())  # it prints each lost connection; we report a fact
+logging.getLogger("neo4j.io").setLevel(logging.WARNING)  # at DEBUG it prints every query: CREATE USER has a password
 
 _OUR_OWN_TROUBLE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 
@@ -129,9 +130,19 @@ class BoltConnection:
         return self._closed
 
     async def open(self) -> None:
-        """Connect, shake hands and log in, within the deadline of the enclosing cancel scope."""
+        """Connect, shake hands and log in, within the deadline of the enclosing cancel scope.
+
+        Raises:
+            ConnectionLostError: It did not work; a refused login names the user.
+        """
         left_s = trio.current_effective_deadline() - trio.current_time()
-        await self._in_thread(lambda: self._open(max(0.001, min(left_s, LONGEST_OPEN_S))))
+        try:
+            await self._in_thread(lambda: self._open(max(0.001, min(left_s, LONGEST_OPEN_S))))
+        except ConnectionLostError as error:
+            if error.miss is not Miss.UNAUTHORISED:
+                raise
+            who = "without a user" if self._auth is None else f"as user {self._auth[0]!r}"
+            raise ConnectionLostError(error.miss, f"{error.detail} ({who})") from error
 
     async def ask(self, query: str) -> Answer:
         """Run one query as an auto-commit transaction and read its whole result.

@@ -7,13 +7,16 @@ from typing import assert_never
 import trio
 from attrs import define
 
+from memgraph_ha.adapters.accounts import Accounts
 from memgraph_ha.adapters.memgraph.commands import change_role, drop, register
 from memgraph_ha.adapters.memgraph.connection import ConnectionLostError, QueryRefusedError
 from memgraph_ha.adapters.memgraph.errand import End, Errand
 from memgraph_ha.adapters.memgraph.instance import Instance
 from memgraph_ha.adapters.memgraph.noop import NoopCommit
 from memgraph_ha.adapters.memgraph.probe import Prober
+from memgraph_ha.adapters.memgraph.quiet import quiesce
 from memgraph_ha.adapters.memgraph.reading import Clock
+from memgraph_ha.adapters.memgraph.restore import restore_triggers, restore_users
 from memgraph_ha.adapters.ports import Report
 from memgraph_ha.core.commands import (
     CommitNoop,
@@ -46,7 +49,9 @@ class MemgraphDatabase:
 
     Args:
         policy: ``probe_*``, ``refused_*`` and ``command_deadline_s``.
-        auth: User and password for every instance; None for none. Never logged, never part of a fact.
+        auth: User and password for every instance; None for those of ``accounts``, or for none. Never logged,
+            never part of a fact. An instance without users takes any (transcripts Q2).
+        accounts: What `RestoreUsers` creates; None if there are no users to restore.
         clock: Seconds of CLOCK_BOOTTIME, for the times of facts.
         draw: A number from [0, 1): spreads the retries of busy commands.
 
@@ -56,6 +61,9 @@ class MemgraphDatabase:
 
     Error handling: nothing that a server or the network does raises: it becomes a fact. Busy locks are retried
     within ``policy.command_deadline_s``, every 20 to 60 ms; nothing else is.
+
+    Raises:
+        ValueError: ``auth`` and ``accounts`` disagree: after the accounts were restored we could not log in.
     """
 
     def __init__(
@@ -64,10 +72,17 @@ class MemgraphDatabase:
         *,
         auth: tuple[str, str] | None,
         clock: Clock,
+        accounts: Accounts | None = None,
         draw: Callable[[], float] = random.random,
     ) -> None:
+        if accounts is not None and auth is not None and auth != accounts.auth:
+            raise ValueError(
+                f"auth (user {auth[0]!r}) is not [controller] of the accounts (user {accounts.controller.user!r}):"
+                " give the same user and password, or auth=None to log in as [controller]"
+            )
         self._policy = policy
-        self._auth = auth
+        self._accounts = accounts
+        self._auth = accounts.auth if accounts is not None else auth
         self._clock = clock
         self._draw = draw
         self._followed: dict[InstanceName, _Followed] = {}
@@ -170,8 +185,12 @@ class MemgraphDatabase:
                 return await register(errand, command, replica.instance)
             case DropReplica():
                 return await drop(errand, command)
-            case Quiesce() | RestoreUsers() | RestoreTriggers():
-                return End(Outcome.NOT_SENT, "this adapter does not know that command yet")
+            case Quiesce():
+                return await quiesce(errand, command)
+            case RestoreUsers():
+                return await restore_users(errand, command, self._accounts)
+            case RestoreTriggers():
+                return await restore_triggers(errand, command)
             case _:  # pragma: no cover - the type checker proves that nothing is left
                 assert_never(command)
 

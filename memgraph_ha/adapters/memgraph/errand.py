@@ -6,7 +6,7 @@ from typing import Final
 import trio
 from attrs import define, field, frozen
 
-from memgraph_ha.adapters.memgraph.connection import BoltConnection, QueryRefusedError
+from memgraph_ha.adapters.memgraph.connection import Answer, BoltConnection, QueryRefusedError
 from memgraph_ha.adapters.memgraph.instance import Instance
 from memgraph_ha.adapters.memgraph.reading import Clock, read_role, read_rows
 from memgraph_ha.adapters.ports import Report
@@ -68,14 +68,26 @@ class Errand:
         Returns:
             The server's refusal; None if it was done. While the answer is missing the outcome is unknown.
         """
+        try:
+            await self.change(connection, statement)
+        except QueryRefusedError as refusal:
+            return refusal
+        return None
+
+    async def change(self, connection: BoltConnection, statement: str) -> Answer:
+        """Send a statement that changes something and answers with rows.
+
+        Raises:
+            QueryRefusedError: The server's refusal.
+        """
         self.sent_s = self.clock()
         try:
-            await connection.ask(statement)
+            answer = await connection.ask(statement)
         except QueryRefusedError as refusal:
             self.refusal = refusal
-            return refusal
+            raise
         self.refusal = None
-        return None
+        return answer
 
     async def pause(self) -> None:
         """Nothing has changed: wait a little before the next try.

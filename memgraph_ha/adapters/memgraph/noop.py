@@ -119,6 +119,7 @@ class NoopCommit:
             outcome=end.outcome,
             witness=witness,
             row_ts=self._covered_ts() if witness is not None else None,
+            error=end.error,
             detail=end.detail or doubt,
         )
 

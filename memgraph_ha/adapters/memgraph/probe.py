@@ -9,7 +9,7 @@ from attrs import evolve
 
 from memgraph_ha.adapters.memgraph.connection import BoltConnection, ConnectionLostError, QueryRefusedError
 from memgraph_ha.adapters.memgraph.instance import Instance, PatientLine
-from memgraph_ha.adapters.memgraph.reading import Clock, read_role, read_rows
+from memgraph_ha.adapters.memgraph.reading import Clock, read_role, read_rows, read_triggers
 from memgraph_ha.adapters.ports import Report
 from memgraph_ha.core.facts import Miss, PortSeen, ProbeMissed, RoleSeen
 from memgraph_ha.core.policy import Policy
@@ -18,6 +18,11 @@ from memgraph_ha.core.topology import Role
 DETAILS_INTERVAL_S: Final = 1.0
 DETAILS_TIMEOUT_S: Final = 2.0
 """SHOW STORAGE INFO waits behind long reads (631 ms at most in transcripts Q14) and behind a stalled commit."""
+
+TRIGGERS_INTERVAL_S: Final = 5.0
+"""SHOW TRIGGERS costs MAIN a timestamp, after which a lone commit no longer looks like one (`row_ts` of the no-op;
+semantics 1): asked as often as the no-op is repeated, each proof would leave its row looking moved, for ever. So it
+is asked much more rarely than ``proof_interval_s`` (1 s), at once of a new MAIN, and before each quiet moment."""
 
 PORT_INTERVAL_S: Final = 1.0
 PORT_TIMEOUT_S: Final = 1.0
@@ -47,7 +52,8 @@ class Prober:
     """The probes of one instance in one incarnation.
 
     Liveness is SHOW REPLICATION ROLE on a kept connection: a stalled commit does not delay it, as it would delay
-    ``RETURN 1`` (transcripts Q4). Of a MAIN it also reads SHOW REPLICAS. Only liveness reports `ProbeMissed`.
+    ``RETURN 1`` (transcripts Q4). Of a MAIN it also reads SHOW REPLICAS, and every `TRIGGERS_INTERVAL_S` its
+    triggers. Only liveness reports `ProbeMissed`.
 
     Args:
         instance: Whom.
@@ -65,6 +71,7 @@ class Prober:
         self._role: RoleSeen | None = None  # the last answer, if the last probe was answered
         self._refused = 0
         self._refused_since_s = 0.0
+        self._triggers_due_s = float("-inf")
 
     def look(self) -> None:
         """Make every task start its next round now, or right after the one that is under way."""
@@ -133,6 +140,7 @@ class Prober:
         self._instance.role_commands.answered()
         self._report(seen)
         if before is None or (before.run, before.role) != (seen.run, seen.role):
+            self._triggers_due_s = float("-inf")
             self._details.ring()
             self._port.ring()
 
@@ -180,19 +188,25 @@ class Prober:
     # --- what may take longer --------------------------------------------------------------------------------
 
     async def _look_at_details(self) -> None:
-        """Report `ServerSeen` and `StorageSeen` of an instance that answers; of others nothing is asked."""
+        """Report `ServerSeen` and `StorageSeen` of an instance that answers; of others nothing is asked.
+
+        Of a MAIN also `TriggersSeen`, last, because that question waits behind a stalled commit.
+        """
         if self._role is None:
             return
         await self._instance.role_commands.over()
-        with trio.move_on_after(DETAILS_TIMEOUT_S):
-            try:
-                async with self._instance.details.talk() as connection:
-                    storage = await self._instance.storage(connection, routine=True)
-                    server = await self._instance.server(connection)
-            except (ConnectionLostError, QueryRefusedError):
-                return
-            self._report(server)
-            self._report(storage)
+        with trio.move_on_after(DETAILS_TIMEOUT_S), contextlib.suppress(ConnectionLostError, QueryRefusedError):
+            async with self._instance.details.talk() as connection:
+                storage = await self._instance.storage(connection, routine=True)
+                server = await self._instance.server(connection)
+                self._report(server)
+                self._report(storage)
+                if self._triggers_are_due():
+                    self._triggers_due_s = self._clock() + TRIGGERS_INTERVAL_S
+                    self._report(await read_triggers(connection, self._instance.member.name, self._clock))
+
+    def _triggers_are_due(self) -> bool:
+        return self._role is not None and self._role.role is Role.MAIN and self._clock() >= self._triggers_due_s
 
     async def _look_at_port(self) -> None:
         """Report whether a REPLICA's replication port takes connections; no byte is sent."""

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from attrs import frozen
+
 from memgraph_ha.adapters.memgraph.connection import Answer, BoltConnection, ConnectionLostError, QueryRefusedError
-from memgraph_ha.core.facts import Miss, RoleSeen, RowsSeen, ServerSeen, StorageSeen
+from memgraph_ha.core.facts import Miss, RoleSeen, RowsSeen, ServerSeen, StorageSeen, TriggersSeen
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.rows import DATABASE, parse_replicas, parse_role, parse_storage_info, version_tuple
+from memgraph_ha.core.topology import Trigger
 
 Clock = Callable[[], float]
 """CLOCK_BOOTTIME, seconds."""
@@ -18,6 +21,29 @@ SHOW_CONFIG: Final = "SHOW CONFIG"
 SHOW_STORAGE: Final = "SHOW STORAGE INFO"
 SHOW_STORAGE_OF_DATABASE: Final = f"SHOW STORAGE INFO ON DATABASE {DATABASE}"
 SHOW_SCHEMA: Final = ("SHOW INDEX INFO", "SHOW CONSTRAINT INFO")
+SHOW_TRIGGERS: Final = "SHOW TRIGGERS"
+SHOW_TRANSACTIONS: Final = "SHOW TRANSACTIONS"
+SHOW_USERS: Final = "SHOW USERS"
+
+QUESTIONS: Final = frozenset(
+    {
+        SHOW_ROLE,
+        SHOW_ROWS,
+        SHOW_VERSION,
+        SHOW_CONFIG,
+        SHOW_STORAGE,
+        SHOW_STORAGE_OF_DATABASE,
+        *SHOW_SCHEMA,
+        SHOW_TRIGGERS,
+        SHOW_TRANSACTIONS,
+        SHOW_USERS,
+    }
+)
+"""All that a controller asks without changing anything, this one or another. Each is refused inside an explicit
+transaction (raw recording b), so none of them can be followed by a write or a commit."""
+
+ANY_CHANGE: Final = "ANY"
+"""SHOW TRIGGERS' event of a trigger without ``ON`` (TriggerEventTypeToString in Memgraph's trigger_context.cpp)."""
 
 STORAGE_BY_DATABASE_SINCE: Final = (3, 10)
 """From here on `SHOW_STORAGE_OF_DATABASE` exists; before it is a syntax error (semantics 8)."""
@@ -68,6 +94,7 @@ async def read_server(connection: BoltConnection, name: InstanceName, clock: Clo
         version=str(version),
         wal=config.get("storage_wal_enabled") == "true",
         flush_every=int(every) if every.isascii() and every.isdigit() else 0,
+        init_file=config.get("init_file", ""),
     )
 
 
@@ -88,7 +115,8 @@ async def read_storage(connection: BoltConnection, name: InstanceName, clock: Cl
     number = version_tuple(version)
     by_database = number is not None and number >= STORAGE_BY_DATABASE_SINCE
     answer = await connection.ask(SHOW_STORAGE_OF_DATABASE if by_database else SHOW_STORAGE)
-    uuid, bare, mode = parse_storage_info(_pairs(answer.rows))
+    pairs = _pairs(answer.rows)
+    uuid, bare, mode = parse_storage_info(pairs)
     if uuid is None:
         raise ConnectionLostError(Miss.UNREADABLE, f"SHOW STORAGE INFO of version {version} names no database_uuid")
     return StorageSeen(
@@ -99,6 +127,7 @@ async def read_storage(connection: BoltConnection, name: InstanceName, clock: Cl
         uuid=uuid,
         empty=bare is True,
         mode=mode,
+        objects=sum(count for key in ("vertex_count", "edge_count") if isinstance(count := pairs.get(key), int)),
     )
 
 
@@ -116,6 +145,86 @@ async def has_schema(connection: BoltConnection) -> bool:
         if answer.rows:
             return True
     return False
+
+
+async def read_triggers(connection: BoltConnection, name: InstanceName, clock: Clock) -> TriggersSeen:
+    """Ask for the triggers, sorted by name.
+
+    Unlike the other questions to a MAIN this one opens a storage transaction (QueryTransactionRequirements in
+    Memgraph's interpreter): it costs MAIN a timestamp, and it waits until a commit that is under way has ended.
+
+    Raises:
+        ConnectionLostError: No answer.
+        QueryRefusedError: The server refused the question, for example because somebody has the storage alone.
+    """
+    asked_at_s = clock()
+    answer = await connection.ask(SHOW_TRIGGERS)
+    triggers = tuple(sorted(_trigger(row) for row in answer.rows))
+    return TriggersSeen(at_s=clock(), asked_at_s=asked_at_s, instance=name, run=answer.run, triggers=triggers)
+
+
+def _trigger(row: Mapping[str, object]) -> Trigger:
+    """Read one line: the event is spelt as after ``ON``, the statement as it was written.
+
+    Later versions also say with whose privileges it runs, which means something with an enterprise licence only.
+    """
+    event = str(row.get("event type", ""))
+    return Trigger(
+        name=str(row.get("trigger name", "")),
+        event="" if event == ANY_CHANGE else event,
+        phase=str(row.get("phase", "")),
+        statement=str(row.get("statement", "")),
+    )
+
+
+@frozen(kw_only=True)
+class OpenTransaction:
+    """One line of SHOW TRANSACTIONS.
+
+    Attributes:
+        id: What TERMINATE TRANSACTIONS takes.
+        queries: What it ran so far; empty for a client that only sent BEGIN.
+    """
+
+    id: str
+    queries: tuple[str, ...]
+
+    @property
+    def foreign(self) -> bool:
+        """Whether it may write or commit: all but a controller's own questions, which are listed as well."""
+        return not self.queries or not QUESTIONS.issuperset(self.queries)
+
+
+async def read_transactions(connection: BoltConnection) -> tuple[OpenTransaction, ...]:
+    """Ask which transactions are open, our own question among them (raw recording g).
+
+    Not listed are those that were terminated (transcripts Q22) and those that have begun to commit (Memgraph's
+    interpreter_context.cpp shows ACTIVE ones only; the newest shows them with a status). What cannot be read
+    counts as foreign.
+
+    Raises:
+        ConnectionLostError: No answer.
+        QueryRefusedError: The server refused the question.
+    """
+    answer = await connection.ask(SHOW_TRANSACTIONS)
+    return tuple(
+        OpenTransaction(id=str(row.get("transaction_id", "")), queries=_texts(row.get("query"))) for row in answer.rows
+    )
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(str(item) for item in value) if isinstance(value, list) else ()
+
+
+async def read_users(connection: BoltConnection) -> frozenset[str]:
+    """Ask for the names of all users, in lower case as Memgraph keeps them.
+
+    Raises:
+        ConnectionLostError: No answer.
+        QueryRefusedError: The server refused the question.
+    """
+    answer = await connection.ask(SHOW_USERS)
+    return frozenset(str(next(iter(row.values()), "")).lower() for row in answer.rows)
 
 
 def _only_value(answer: Answer) -> object:

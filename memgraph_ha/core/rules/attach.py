@@ -4,23 +4,27 @@ from attrs import evolve
 
 from memgraph_ha.core.commands import CommitNoop, RegisterReplica
 from memgraph_ha.core.decision import Decision, Unmet
-from memgraph_ha.core.facts import Outcome
-from memgraph_ha.core.names import RunId
+from memgraph_ha.core.facts import Outcome, RoleSeen
+from memgraph_ha.core.names import RowName, RunId
 from memgraph_ha.core.observed import Seen
-from memgraph_ha.core.policy import DataDurability
+from memgraph_ha.core.policy import DataDurability, Triggers
+from memgraph_ha.core.quiet import is_quiet
 from memgraph_ha.core.record import Record
+from memgraph_ha.core.rowcare import far_behind
 from memgraph_ha.core.rules.standing import SHORT_S
 from memgraph_ha.core.topology import Mode, Role, RowStatus
 from memgraph_ha.core.view import View
 
 
 def attach_standby(view: View) -> Decision | Unmet:
-    """Register the standby, in its final mode at once.
+    """Register the standby, in its final mode at once, unless it is far behind.
 
     When: the reign is open (or `data_durability` is `required`), its first commit is acknowledged, MAIN has no row
         of the pair's other member, and that one answers as REPLICA, with the recorded data set or empty, its
         replication port open, and is not in `rebuild`, or is empty, which is what a rebuild leaves.
-    Then: write the next row number, clear `fallback` and `rebuild` of it, then REGISTER it STRICT_SYNC. Before the
+    Then: write the next row number, clear `fallback` and `rebuild` of it, then REGISTER it STRICT_SYNC; ASYNC if the
+        reign is unprotected and catching up would hold writes for longer than `catch_up_max_s`: once level, H20
+        drops that row in a quiet moment, in which this rule registers it STRICT_SYNC. Before the
         reign is open MAIN's run is cleared too, if it flushes each commit: its first commit made all it has durable,
         and with `fallback` gone nobody else could begin a reign if its process ended now.
     Protects: ROW_NUMBERS, and nobody that is named or `fallback` is ever registered.
@@ -35,35 +39,51 @@ def attach_standby(view: View) -> Decision | Unmet:
         return Unmet("the reign is open")
     if record.standby is not None or view.main_rows is None or view.rows_of(other.member):
         return Unmet("MAIN has no row of it")
-    why, rebuilt = view.attachable(other), other.storage is not None and other.storage.empty
-    if why is not None or (other.member.name in record.rebuild and not rebuilt):
-        return Unmet("it can be attached", why or "it must be rebuilt first")
+    why = _unattachable(view, record, other)
+    if why is not None:
+        return Unmet("it can be attached", why)
     if not view.may_try(RegisterReplica, other.member.name):
         return Unmet("the pause after the last try is over", view.last_outcome(RegisterReplica, other.member.name))
+    first = record.unprotected and not is_quiet(view) and far_behind(view, other)
     numbered = evolve(
         record,
         row_seq=record.row_seq + 1,
         fallback=None,
         main_run=_chosen_run(view, record),
         rebuild=record.rebuild - {other.member.name},
+        reinit=record.reinit - {other.member.name},
     )
+    name, mode = other.member.name, Mode.ASYNC if first else Mode.STRICT_SYNC
+    row = view.row_name(name) if first else numbered.standby_row(name)
+    how = "ASYNC, until it is level" if first else "STRICT_SYNC"
     return Decision(
-        reason=f"attach {other.member.name} to {record.main} as STRICT_SYNC",
-        commands=(
-            view.rewrite(numbered),
-            RegisterReplica(
-                instance=record.main,
-                run=role.run,
-                generation=record.generation,
-                row=numbered.standby_row(other.member.name),
-                replica=other.member.name,
-                replica_run=other.role.run,
-                address=other.member.replication,
-                mode=Mode.STRICT_SYNC,
-                database_uuid=record.database_uuid,
-            ),
-        ),
+        reason=f"attach {name} to {record.main} as {how}",
+        commands=(view.rewrite(numbered), _register(record, role, other, row, mode)),
         wake_at_s=view.now_s + SHORT_S,
+    )
+
+
+def _unattachable(view: View, record: Record, seen: Seen) -> str | None:
+    """Why a replica cannot be registered now; None if it can."""
+    why = view.attachable(seen)
+    if why is None and seen.member.name in record.rebuild and not view.rebuilt(seen):
+        return "it must be rebuilt first"
+    return "MAIN replicates nothing" if why is None and view.unreplicated_mode is not None else why
+
+
+def _register(record: Record, main: RoleSeen, replica: Seen, row: RowName, mode: Mode) -> RegisterReplica:
+    if replica.role is None:  # pragma: no cover - checked by the callers
+        raise ValueError(f"{replica.member.name} was not seen")
+    return RegisterReplica(
+        instance=record.main,
+        run=main.run,
+        generation=record.generation,
+        row=row,
+        replica=replica.member.name,
+        replica_run=replica.role.run,
+        address=replica.member.replication,
+        mode=mode,
+        database_uuid=record.database_uuid,
     )
 
 
@@ -115,6 +135,8 @@ def prove_standby(view: View) -> Decision | Unmet:
         return Unmet("its row takes commits", None if row is None else row.status.value)
     if other.role is None or other.role.role is not Role.REPLICA or other.member.name in record.rebuild:
         return Unmet("it is a REPLICA that needs no rebuild")
+    if view.stopping(other.member.name):
+        return Unmet("it stays", "it is about to be stopped")
     if view.unproven is None:
         return Unmet("no proof stands", "one does")
     last = view.observed.noop
@@ -162,8 +184,9 @@ def _prove(view: View, record: Record, other: Seen, reason: str) -> Decision | U
 def attach_async(view: View) -> Decision | Unmet:
     """Register an ASYNC replica that MAIN has no row of.
 
-    When: the reign is open, MAIN has no row of a member that may never be MAIN, and that one can be attached.
-    Then: REGISTER it ASYNC, under its own name.
+    When: the reign is open, MAIN has no row of a member that may never be MAIN, and that one can be attached; one in
+        `rebuild` only once it is empty.
+    Then: clear its `rebuild` mark, then REGISTER it ASYNC, under its own name.
     Protects: LINEAGE; never in the way of failover (back-off per instance).
     After: H10.
     Source: design 6 (Repair: ASYNC re-attach); scenarios B5, C7.
@@ -175,21 +198,15 @@ def attach_async(view: View) -> Decision | Unmet:
     if not missing:
         return Unmet("an ASYNC replica has no row", "each has one")
     for seen in missing:
-        if view.attachable(seen) is None and seen.role and view.may_try(RegisterReplica, seen.member.name):
-            command = RegisterReplica(
-                instance=record.main,
-                run=role.run,
-                generation=record.generation,
-                row=view.row_name(seen.member.name),
-                replica=seen.member.name,
-                replica_run=seen.role.run,
-                address=seen.member.replication,
-                mode=Mode.ASYNC,
-                database_uuid=record.database_uuid,
-            )
-            reason = f"attach {seen.member.name} to {record.main} as ASYNC"
-            return Decision(reason=reason, commands=(command,), wake_at_s=view.now_s + SHORT_S)
-    return Unmet("it can be attached", {seen.member.name: view.attachable(seen) for seen in missing})
+        name = seen.member.name
+        if _unattachable(view, record, seen) is not None or not view.may_try(RegisterReplica, name):
+            continue
+        register = _register(record, role, seen, view.row_name(name), Mode.ASYNC)
+        cleared = evolve(record, rebuild=record.rebuild - {name}, reinit=record.reinit - {name})
+        commands = (register,) if cleared == record else (view.rewrite(cleared), register)
+        reason = f"attach {name} to {record.main} as ASYNC"
+        return Decision(reason=reason, commands=commands, wake_at_s=view.now_s + SHORT_S)
+    return Unmet("it can be attached", {seen.member.name: _unattachable(view, record, seen) for seen in missing})
 
 
 def note_levels(view: View) -> Decision | Unmet:
@@ -218,4 +235,50 @@ def note_levels(view: View) -> Decision | Unmet:
         reason=f"{', '.join(sorted(risen))} reached reign {record.generation}",
         commands=(view.rewrite(record.with_level(risen)),),
         wake_at_s=view.now_s + SHORT_S,
+    )
+
+
+def note_triggers(view: View) -> Decision | Unmet:
+    """Write down which triggers MAIN has, for the promotion after which they are gone.
+
+    When: policy `triggers` is not `ignore`, the reign is open, and MAIN's triggers are not those of the record. One
+        that this MAIN never had in this run is missing since a promotion, and stays in the record.
+    Then: write them.
+    Protects: what triggers do (O44 restores them, Y40 names those that are missing).
+    After: K10.
+    Source: design 5 (triggers are not replicated); transcripts Q21.
+    """
+    record, main = view.record, view.main
+    if record is None or not record.opened or view.main_role is None or main is None or main.triggers is None:
+        return Unmet("MAIN's triggers are known")
+    if view.policy.triggers is Triggers.IGNORE:
+        return Unmet("somebody cares for triggers", "policy triggers is ignore")
+    here = {trigger.name: trigger for trigger in main.triggers.triggers}
+    lost = {t.name: t for t in record.triggers if t.name not in here and t.name not in main.had_triggers}
+    known = tuple(sorted([*here.values(), *lost.values()]))
+    if known == record.triggers:
+        return Unmet("they are not those of the record")
+    return Decision(
+        reason=f"{record.main} has {len(here)} triggers: {', '.join(sorted(here)) or 'none'}",
+        commands=(view.rewrite(evolve(record, triggers=known)),),
+        wake_at_s=view.now_s + SHORT_S,
+    )
+
+
+def forget_members(view: View) -> Decision | Unmet:
+    """Forget marks of instances that are no members any more.
+
+    When: `rebuild` names one that is no member.
+    Then: take it out. Its level stays: should it come back, what it holds is judged by it.
+    Protects: nothing waits for who is gone.
+    After: everything that gets writes back.
+    Source: scenarios G6 (membership changes).
+    """
+    record, members = view.record, frozenset(member.name for member in view.members)
+    if record is None or record.rebuild <= members:
+        return Unmet("`rebuild` names one that is no member")
+    gone = ", ".join(sorted(record.rebuild - members))
+    changed = evolve(record, rebuild=record.rebuild & members, reinit=record.reinit & members)
+    return Decision(
+        reason=f"{gone} left the cluster", commands=(view.rewrite(changed),), wake_at_s=view.now_s + SHORT_S
     )

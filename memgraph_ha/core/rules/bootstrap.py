@@ -103,11 +103,18 @@ def _describe(seen: Seen) -> str:
     return f"{seen.member.name}: {seen.role.role.name}, {data}"
 
 
-def _begin(view: View, chosen: Seen, kind: ChangeKind, rule: str, reason: str) -> Decision:
+def first_record(view: View, chosen: Seen, change: Change) -> WriteRecord:
+    """The command that creates the record of a cluster which has none (create-only).
+
+    Args:
+        view: What is known.
+        chosen: Whose reign it is.
+        change: The first line of history.
+    """
     name, members = chosen.member.name, view.observed.members
     record = Record(
         cluster="" if members is None else members.cluster,
-        generation=1,
+        generation=change.generation,
         main=name,
         main_run=None,
         opened=False,
@@ -117,22 +124,25 @@ def _begin(view: View, chosen: Seen, kind: ChangeKind, rule: str, reason: str) -
         row_seq=0,
         rebuild=frozenset(),
         database_uuid="" if chosen.storage is None else chosen.storage.uuid,
-        level=((name, 1),),
-        history=(),
-    ).with_change(
-        Change(
-            generation=1,
-            main=name,
-            previous=None,
-            kind=kind,
-            standby=None,
-            rule=rule,
-            reason=reason,
-            at=view.wall_s,
-        )
+        level=((name, change.generation),),
+        history=(change,),
+    )
+    return WriteRecord(expected=None, record=record)
+
+
+def _begin(view: View, chosen: Seen, kind: ChangeKind, rule: str, reason: str) -> Decision:
+    change = Change(
+        generation=1,
+        main=chosen.member.name,
+        previous=None,
+        kind=kind,
+        standby=None,
+        rule=rule,
+        reason=reason,
+        at=view.wall_s,
     )
     return Decision(
-        reason=f"begin reign 1 of {name}: {reason}",
-        commands=(WriteRecord(expected=None, record=record),),
+        reason=f"begin reign 1 of {chosen.member.name}: {reason}",
+        commands=(first_record(view, chosen, change),),
         wake_at_s=view.now_s + SHORT_S,
     )

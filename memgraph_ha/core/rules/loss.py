@@ -3,6 +3,7 @@
 from attrs import evolve
 
 from memgraph_ha.core.candidate import Candidate, Rejection, Why, choose
+from memgraph_ha.core.commands import CommitNoop, StopInstance
 from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.facts import Outcome
 from memgraph_ha.core.holds import Hold
@@ -10,17 +11,17 @@ from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.record import Change, ChangeKind, Record, Standby
 from memgraph_ha.core.rules.standing import LONG_S, SHORT_S
-from memgraph_ha.core.topology import Role, StorageMode
-from memgraph_ha.core.view import View
+from memgraph_ha.core.topology import Role
+from memgraph_ha.core.view import LossKind, View
 
 
 def unname_standby(view: View) -> Decision | Unmet:
     """Take the standby's name away at the first sign that it may lack a write.
 
     When: a standby is named, and it is seen in another run, as MAIN, with another data set, or silent for
-        `frozen_standby_s`; or the living MAIN's row of it is missing, half, of another mode or name, doubled, or
-        takes no commits; or MAIN is not transactional; or its last proof was refused, or got lost while MAIN
-        lived on.
+        `frozen_standby_s`, or about to be stopped; or the living MAIN's row of it is missing, half, of another mode
+        or name, doubled, or takes no commits; or MAIN is not transactional, or its data set was replaced; or its
+        last proof was refused, or got lost while MAIN lived on.
     Then: write `standby: null` before any other command, also while MAIN is lost. Two rows put it into `rebuild`
         as well; a MAIN in analytical mode puts every replica there, also while nobody is named: what is written
         meanwhile never reaches one, and afterwards everything looks level, the no-op included.
@@ -54,7 +55,9 @@ def _doubt(view: View, record: Record, named: Standby) -> tuple[str | None, froz
     own = _own_doubt(view, record, named, seen)
     if own is not None or view.main_role is None or view.main is None:
         return own, nobody
-    mode = _unreplicated_mode(view)
+    mode = view.unreplicated_mode
+    if view.replaced is not None:
+        return view.replaced, nobody
     if mode is not None:
         return f"MAIN's storage mode is {mode.value}: nothing is replicated", _replicas(view, record)
     return _row_doubt(view, named, seen)
@@ -62,7 +65,7 @@ def _doubt(view: View, record: Record, named: Standby) -> tuple[str | None, froz
 
 def _note_unreplicated(view: View, record: Record) -> Decision | Unmet:
     """Put every replica into rebuild while MAIN writes what never reaches one, though nobody is named."""
-    mode, replicas = _unreplicated_mode(view), _replicas(view, record)
+    mode, replicas = view.unreplicated_mode, _replicas(view, record)
     if mode is None or replicas <= record.rebuild:
         return Unmet("a standby is named")
     return Decision(
@@ -70,14 +73,6 @@ def _note_unreplicated(view: View, record: Record) -> Decision | Unmet:
         commands=(view.rewrite(evolve(record, rebuild=record.rebuild | replicas)),),
         wake_at_s=view.now_s + SHORT_S,
     )
-
-
-def _unreplicated_mode(view: View) -> StorageMode | None:
-    """The living MAIN's storage mode, if it is known to be one that replicates nothing (transcripts Q21)."""
-    storage = None if view.main is None else view.main.storage
-    if view.main_role is None or storage is None or storage.run != view.main_role.run:
-        return None
-    return None if storage.mode is StorageMode.TRANSACTIONAL else storage.mode
 
 
 def _replicas(view: View, record: Record) -> frozenset[InstanceName]:
@@ -94,7 +89,11 @@ def _own_doubt(view: View, record: Record, named: Standby, seen: Seen) -> str | 
         return None
     if role.run != named.run:
         return f"it is run {role.run} now, not {named.run}"
-    if role.role is not Role.REPLICA:
+    if named.instance in record.rebuild:
+        return "it must be rebuilt"
+    if view.stopping(named.instance):
+        return "it is about to be stopped"
+    if role.role is not Role.REPLICA and view.loss is None:
         return "it is MAIN"
     storage, proof = seen.storage, view.observed.proof
     proven_s = proof.at_s if proof is not None and proof.witness == named else 0.0
@@ -146,6 +145,19 @@ def look_before_choosing(view: View) -> Decision | Unmet:
         look=tuple(view.pair),
         wake_at_s=view.now_s + SHORT_S / 10,
     )
+
+
+def adopt_promoted_standby(view: View) -> Decision | Unmet:
+    """Recognise the reign that a human began while no controller was there.
+
+    When: MAIN is lost, and the named standby, still the proven process, answers as MAIN with the recorded data set.
+    Then: begin its reign as `adopt`, without a fallback: what it has taken since is nowhere else.
+    Protects: NO_ACKED_LOSS (it held everything when it was promoted; re-promoting the old MAIN would lose what came
+        after).
+    After: L10.  Before: L15 (a human's promotion does not flap), L20.
+    Source: design 4; scenarios J5 (break-glass).
+    """
+    return _begin_reign_of(view, ChangeKind.ADOPT, "L12")
 
 
 def hold_flapping(view: View) -> Decision | Unmet:
@@ -232,16 +244,7 @@ def _begin_reign_of(view: View, kind: ChangeKind, rule: str) -> Decision | Unmet
         reason=reason,
         at=view.wall_s,
     )
-    begun = evolve(
-        record,
-        generation=record.generation + 1,
-        main=found.instance,
-        main_run=found.main_run,
-        opened=False,
-        standby=None,
-        fallback=found.fallback,
-        unprotected=False,
-    ).with_change(change)
+    begun = record.begun(change, main_run=found.main_run, fallback=found.fallback)
     return Decision(
         reason=f"{reason}; begin reign {begun.generation} of {begun.main} ({kind.value})",
         commands=(view.rewrite(begun),),
@@ -251,6 +254,63 @@ def _begin_reign_of(view: View, kind: ChangeKind, rule: str) -> Decision | Unmet
 
 def _those(rejections: tuple[Rejection, ...], kind: ChangeKind) -> str:
     return "; ".join(str(rejection) for rejection in rejections if rejection.kind is kind)
+
+
+def retry_unwritable_main(view: View) -> Decision | Unmet:
+    """Ask a MAIN whose disk took no commits again, if nobody may follow it.
+
+    When: MAIN is lost as `NotWritable`, still answers as MAIN, there is no candidate, and the pause is over.
+    Then: one no-op commit; acknowledged, it ends the verdict.
+    Protects: nothing waits for a human that needs none.
+    After: L40.  Before: L90.
+    Source: design 6 (NotWritable); scenarios H3.
+    """
+    record, main = view.record, view.main
+    if record is None or view.loss is None or view.loss.kind is not LossKind.NOT_WRITABLE:
+        return Unmet("MAIN is lost because its disk takes no commits")
+    if isinstance(choose(view), Candidate):
+        return Unmet("there is no candidate")
+    if main is None or main.role is None or not view.may_try(CommitNoop, record.main):
+        return Unmet("the pause after the last try is over", view.last_outcome(CommitNoop, record.main))
+    command = CommitNoop(
+        instance=record.main,
+        run=main.role.run,
+        generation=record.generation,
+        standby=None,
+        row=None,
+        database_uuid=record.database_uuid,
+    )
+    return Decision(
+        reason=f"ask again whether {record.main} can commit: {view.loss.evidence}",
+        commands=(command,),
+        wake_at_s=view.now_s + SHORT_S,
+    )
+
+
+def restart_frozen_main(view: View) -> Decision | Unmet:
+    """Restart a MAIN that is frozen for good, if nobody may follow it.
+
+    When: MAIN has answered nothing for `restart_frozen_main_s`, its process lives, and there is no candidate.
+    Then: stop its process; the platform starts it again, and it is a candidate itself (L20).
+    Protects: liveness; what it had acknowledged is in its data directory.
+    After: L40.  Before: L90.
+    Source: design 4 (candidate 4); scenarios A3.
+    """
+    record, main = view.record, view.main
+    if record is None or view.loss is None or view.loss.kind is not LossKind.FROZEN or main is None:
+        return Unmet("MAIN is lost as frozen")
+    if main.silent_s < view.policy.restart_frozen_main_s:
+        return Unmet("it has been silent for restart_frozen_main_s", f"{main.silent_s:.1f} s")
+    if isinstance(choose(view), Candidate) or main.member.incarnation is None:
+        return Unmet("there is no candidate, and it has a process")
+    if not view.may_try(StopInstance, record.main):
+        return Unmet("the pause after the last try is over", view.last_outcome(StopInstance, record.main))
+    command = StopInstance(instance=record.main, incarnation=main.member.incarnation, generation=record.generation)
+    return Decision(
+        reason=f"restart {record.main}: it has been frozen for {main.silent_s:.0f} s and nobody may follow it",
+        commands=(command,),
+        wake_at_s=view.now_s + SHORT_S,
+    )
 
 
 def hold_without_candidate(view: View) -> Decision | Unmet:
@@ -268,8 +328,9 @@ def hold_without_candidate(view: View) -> Decision | Unmet:
     if isinstance(found, Candidate):
         return Unmet("there is no candidate", found.instance)
     lacking = "; ".join(str(rejection) for rejection in found)
+    unwritable = view.loss.kind is LossKind.NOT_WRITABLE
     return Decision(
-        hold=Hold.NO_SAFE_CANDIDATE,
+        hold=Hold.NOT_WRITABLE if unwritable else Hold.NO_SAFE_CANDIDATE,
         reason=f"MAIN {view.record.main} is lost ({view.loss.evidence}) and nobody may follow: {lacking}",
         look=tuple(view.pair),
         wake_at_s=view.now_s + SHORT_S,

@@ -111,9 +111,11 @@ def hold_until_pair_was_asked(view: View) -> Decision | Unmet:
         unheard = other.member.name if other.role is None and other.miss is None else None
     if unheard is None:
         return Unmet("one of the pair was not heard yet", "all were")
+    seen = view.observed.of(unheard)
+    denied = seen is not None and seen.miss is not None and seen.miss.miss is Miss.UNAUTHORISED
     return Decision(
-        hold=Hold.LOOKING,
-        reason=f"{unheard} has not answered yet",
+        hold=Hold.UNAUTHORISED if denied else Hold.LOOKING,
+        reason=f"{unheard} {'refuses our user or password' if denied else 'has not answered yet'}",
         look=(unheard,),
         wake_at_s=view.now_s + SHORT_S,
     )
@@ -204,6 +206,8 @@ def fence_async_replicas(view: View) -> Decision | Unmet:
             continue
         if view.rows_of(seen.member) or view.attachable(seen) is not None or seen.role is None:
             continue
+        if seen.member.name in record.rebuild:
+            continue  # whatever it holds is given up; A30 attaches it once it is empty
         wanted.append(
             RegisterReplica(
                 instance=record.main,
@@ -229,7 +233,8 @@ def fence_async_replicas(view: View) -> Decision | Unmet:
 def open_reign(view: View) -> Decision | Unmet:
     """Write down that the reign opens, right before its first permit.
 
-    When: the reign is not open, its epoch is durable, everybody who could be fenced was; and either
+    When: the reign is not open, its epoch is durable, everybody who could be fenced was, accounts and triggers are
+        restored as the policy wants; and either
         `data_durability` is `preferred`, or a standby is proven.
     Then: `preferred`: write `opened, unprotected`; `required`: write `opened` and the standby's name. Either
         clears `fallback`: from now on acknowledged writes exist that it lacks.
@@ -242,6 +247,8 @@ def open_reign(view: View) -> Decision | Unmet:
         return Unmet("the reign is ready to open")
     if view.main_rows is None:
         return Unmet("MAIN's rows are known")
+    if not view.users_restored or not view.triggers_restored:
+        return Unmet("what the promotion lost is restored", "accounts or triggers are not")
     preferred = view.policy.data_durability is DataDurability.PREFERRED
     witness = None if view.proof is None or view.unproven is not None else view.proof.witness
     if not preferred and witness is None:

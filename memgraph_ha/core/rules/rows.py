@@ -1,15 +1,24 @@
 """Rules F, D and H: a standby that blocks MAIN, and rows that must go."""
 
+from typing import Final
+
 from attrs import evolve
 
-from memgraph_ha.core.commands import DropReplica, StopInstance
+from memgraph_ha.core.commands import DropReplica, Quiesce, RegisterReplica, StopInstance
 from memgraph_ha.core.decision import Decision, Unmet
-from memgraph_ha.core.names import InstanceName
+from memgraph_ha.core.holds import Hold
+from memgraph_ha.core.known import PORT_FRESH_S
+from memgraph_ha.core.messages import ErrorClass
+from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability
-from memgraph_ha.core.record import Record
+from memgraph_ha.core.quiet import is_quiet, quiet_rows, wants_quiet
+from memgraph_ha.core.rowcare import stale_rows, why_not_rebuilt
 from memgraph_ha.core.rules.standing import SHORT_S
-from memgraph_ha.core.topology import Mode, Row, RowStatus
+from memgraph_ha.core.topology import Role, RowStatus
 from memgraph_ha.core.view import View
+
+DEAF_S: Final = 60.0
+"""A replica that answers and does not listen for so long never will; a starting one listens before it answers."""
 
 
 def restart_frozen_standby(view: View) -> Decision | Unmet:
@@ -49,7 +58,8 @@ def declare_unprotected(view: View) -> Decision | Unmet:
     """Let writes go on without the standby, and write that down first.
 
     When: `data_durability` is `preferred`, an open reign that claims protection has had no named standby for
-        `standby_grace_s`, and its row is not catching up (then a name is near).
+        `standby_grace_s` (none is given if it is about to be stopped), and its row is not catching up (then a name
+        is near), or MAIN is in a mode that replicates nothing.
     Then: write `unprotected` and the next row number; the row, stale now, is dropped by H10.
     Protects: UNPROTECTED_IS_RECORDED (before the first write that only MAIN has).
     After: U10, F10.
@@ -61,12 +71,15 @@ def declare_unprotected(view: View) -> Decision | Unmet:
     since_s = view.observed.unnamed_since_s
     if since_s is None or not record.opened or record.unprotected or record.standby is not None:
         return Unmet("an open reign claims protection without a standby")
-    if view.now_s - since_s < view.policy.standby_grace_s:
+    other = view.partner
+    leaving = other is not None and view.stopping(other.member.name)
+    if view.now_s - since_s < view.policy.standby_grace_s and not leaving:
         return Unmet("the grace is over", f"{view.now_s - since_s:.1f} s")
     if view.main_role is None or view.main_rows is None:
         return Unmet("MAIN's rows are known")
-    row = view.standby_row
-    if row is not None and (row.status is RowStatus.RECOVERY or row.takes_commits):
+    row, idle = view.standby_row, leaving or view.unreplicated_mode is not None
+    idle = idle or (other is not None and other.member.name in record.rebuild)
+    if row is not None and not idle and (row.status is RowStatus.RECOVERY or row.takes_commits):
         return Unmet("the standby's row takes no commits", row.status.value)
     return Decision(
         reason=f"no standby for {view.now_s - since_s:.1f} s: reign {record.generation} goes on unprotected",
@@ -96,6 +109,31 @@ def renumber_blocking_row(view: View) -> Decision | Unmet:
     return Decision(
         reason=f"row {row.name} has been {row.status.value} for {view.now_s - since_s:.1f} s and blocks every write",
         commands=(view.rewrite(evolve(record, row_seq=record.row_seq + 1)),),
+        wake_at_s=view.now_s + SHORT_S,
+    )
+
+
+def renumber_rebuilt_row(view: View) -> Decision | Unmet:
+    """Give up the row of a standby that is going to be rebuilt.
+
+    When: nobody is named, and MAIN has the numbered STRICT_SYNC row of an instance in `rebuild` that may be rebuilt.
+    Then: write the next row number, and `unprotected` if `data_durability` is `preferred`; the row, stale now, is
+        dropped by H10, and E20 can empty the instance.
+    Protects: ROW_NUMBERS, UNPROTECTED_IS_RECORDED.
+    After: U10.  Before: H10, E20.
+    Source: design 4 (`row_seq`), 6 (Rebuild).
+    """
+    record, other, row = view.record, view.partner, view.standby_row
+    if record is None or record.standby is not None or other is None or row is None:
+        return Unmet("MAIN has the row of an unnamed standby")
+    name = other.member.name
+    if name not in record.rebuild or why_not_rebuilt(view, record, name) is not None:
+        return Unmet("the standby is going to be rebuilt", sorted(record.rebuild))
+    preferred = view.policy.data_durability is DataDurability.PREFERRED
+    changed = evolve(record, row_seq=record.row_seq + 1, unprotected=record.unprotected or preferred)
+    return Decision(
+        reason=f"{name} is going to be rebuilt: its row {row.name} is given up",
+        commands=(view.rewrite(changed),),
         wake_at_s=view.now_s + SHORT_S,
     )
 
@@ -136,7 +174,7 @@ def drop_stale_row(view: View) -> Decision | Unmet:
     record, role = view.record, view.main_role
     if record is None or role is None or view.main_rows is None:
         return Unmet("MAIN's rows are known")
-    stale = _stale_rows(view, record)
+    stale = stale_rows(view, record)
     if not stale:
         return Unmet("a row of ours is stale", "none is")
     safe = [row for row in stale if row.droppable]
@@ -162,26 +200,85 @@ def drop_stale_row(view: View) -> Decision | Unmet:
     )
 
 
-def _stale_rows(view: View, record: Record) -> list[Row]:
-    """Rows to our own addresses that must go, and rows under our names to addresses of nobody."""
-    stale: list[Row] = []
-    kept: set[InstanceName] = set()
-    owners = {member.replication: member.name for member in view.members}
-    ours = {view.row_name(member.name) for member in view.members}
-    for row in view.main_rows or ():
-        owner = owners.get(row.address)
-        if owner is None:
-            if row.name in ours or row.name.rpartition("_")[0] in ours:
-                stale.append(row)
+def drop_in_quiet(view: View) -> Decision | Unmet:
+    """Drop a stale row that can be dropped only while no commit runs.
+
+    When: MAIN serves, a stale ASYNC row is not in recovery, and the last quiet moment is half a minute ago, or is on.
+    Then: hold new transactions, wait until MAIN has none (what is open after `quiesce_max_s` is ended), drop it.
+    Protects: MAIN's life: dropping an ASYNC row while commits run killed or hung it in 35 of 40 tries, and in a quiet
+        moment in none of 20.
+    After: H10.  Before: A10, A30, which register it anew.
+    Source: design 5 (quiet moment); transcripts Q5, Q7.
+    """
+    record, role, names = view.record, view.main_role, quiet_rows(view)
+    if record is None or role is None or not names:
+        return Unmet("a stale row needs a quiet moment", "none does")
+    if wants_quiet(view) is None:
+        return Unmet("a quiet moment may be made now", "clients had one a moment ago, or MAIN does not serve")
+    soon_s = view.now_s + SHORT_S / 10
+    if view.observed.quiet_since_s is None:
+        waiting = "new transactions are held for a moment, to drop a row"
+        return Decision(hold=Hold.STALE_ROW, reason=f"{waiting}: {names[0]}", wake_at_s=soon_s)
+    if not is_quiet(view):
+        if not view.may_try(Quiesce, record.main):
+            return Unmet("the pause after the last try is over", view.last_outcome(Quiesce, record.main))
+        quiesce = Quiesce(
+            instance=record.main,
+            run=role.run,
+            generation=record.generation,
+            patience_s=view.policy.quiesce_max_s,
+        )
+        reason = f"wait until {record.main} has no transaction, to drop row {names[0]}"
+        return Decision(reason=reason, commands=(quiesce,), wake_at_s=soon_s)
+    row = next(row for row in view.main_rows or () if row.name == names[0])
+    if not view.may_try(DropReplica, record.main):
+        return Unmet("the pause after the last drop is over", view.last_outcome(DropReplica, record.main))
+    command = DropReplica(
+        instance=record.main,
+        run=role.run,
+        generation=record.generation,
+        row=row.name,
+        address=row.address,
+        statuses=frozenset(RowStatus) - {RowStatus.RECOVERY, RowStatus.UNKNOWN},
+    )
+    reason = f"drop row {row.name} to {row.address} ({row.status.value}) in a quiet moment"
+    return Decision(reason=reason, commands=(command,), wake_at_s=soon_s)
+
+
+def restart_deaf_replica(view: View) -> Decision | Unmet:
+    """Restart a replica that answers but does not listen for replication.
+
+    When: MAIN serves, a replica answers as REPLICA for `DEAF_S`, its replication port refuses connections, and MAIN
+        could not register it for that.
+    Then: stop its process; the platform starts it again.
+    Protects: liveness: nothing else opens that port again.
+    After: U10 (never a named standby).
+    Source: design 6 (`Error: 5` for ever); transcripts Summary; scenarios F6.
+    """
+    record = view.record
+    if record is None or view.unserved is not None:
+        return Unmet("MAIN serves", view.unserved)
+    for seen in view.observed.seen:
+        name, incarnation = seen.member.name, seen.member.incarnation
+        if name == record.main or incarnation is None or not _is_deaf(view, seen):
             continue
-        if owner == record.main or not _is_wanted(view, record, owner, row) or owner in kept:
-            stale.append(row)
-        else:
-            kept.add(owner)
-    return stale
+        if record.standby is not None and record.standby.instance == name:
+            continue
+        return Decision(
+            reason=f"restart {name}: it answers as REPLICA but does not listen at {seen.member.replication}",
+            commands=(StopInstance(instance=name, incarnation=incarnation, generation=record.generation),),
+            wake_at_s=view.now_s + SHORT_S,
+        )
+    return Unmet("a replica does not listen for replication", "none that was given time")
 
 
-def _is_wanted(view: View, record: Record, owner: InstanceName, row: Row) -> bool:
-    if owner in view.pair:
-        return row.mode is Mode.STRICT_SYNC and row.name == record.standby_row(owner)
-    return row.mode is Mode.ASYNC and row.status is not RowStatus.HALF
+def _is_deaf(view: View, seen: Seen) -> bool:
+    port, role, tried = seen.port, seen.role, view.attempt(RegisterReplica, seen.member.name)
+    if port is None or port.open or role is None or role.role is not Role.REPLICA:
+        return False
+    if not view.answered_within(seen, 1.0) or view.now_s - port.asked_at_s > PORT_FRESH_S:
+        return False
+    refused = tried is not None and tried.error is ErrorClass.NOT_ACCEPTING and tried.replica_run == role.run
+    attached = any(row.takes_commits for row in view.rows_of(seen.member))
+    old = view.now_s - seen.born_s >= DEAF_S
+    return old and not attached and (refused or tried is None) and view.may_try(StopInstance, seen.member.name)

@@ -40,13 +40,18 @@ def authenticate(instance: Instance, scheme: str, principal: str, credentials: s
     if not instance.users:
         return
     name = principal if scheme == "basic" else ""
-    user = instance.users.get(name)
+    user = instance.users.get(_key(name))
     if user is None:
         instance.log_line("warning", f"Couldn't authenticate user '{name}' because the user doesn't exist.")
         raise MemgraphError.unauthenticated()
     if not (yield from _matches(user, credentials)):
         instance.log_line("warning", f"Couldn't authenticate user '{name}' because the password is not correct.")
         raise MemgraphError.unauthenticated()
+
+
+def _key(name: str) -> str:
+    """Return how a user is stored and listed: in lower case (auth.cpp; semantics 9.2 says nothing of it)."""
+    return name.lower()
 
 
 def _matches(user: JsonMap, password: str) -> Procedure[bool]:
@@ -72,7 +77,7 @@ def create_initial_user(instance: Instance) -> Procedure[None]:
     """Create the user of `MEMGRAPH_USER` at every start, whatever the role (transcripts Q2)."""
     if instance.settings.initial_user is None:
         return
-    name, password = instance.settings.initial_user
+    name, password = _key(instance.settings.initial_user[0]), instance.settings.initial_user[1]
     if name not in instance.users:
         instance.users[name] = yield from _hashed(instance, password)
         yield Persist((instance.users_record(),))
@@ -85,12 +90,12 @@ def create_user(instance: Instance, name: str, password: str | None, *, if_not_e
         MemgraphError: On a REPLICA, or the user exists.
     """
     _require_main(instance)
-    if name in instance.users:
+    if _key(name) in instance.users:
         if if_not_exists:
             return
         raise MemgraphError.client(f"User '{name}' already exists.")
     user = yield from _hashed(instance, password)
-    instance.users[name] = user
+    instance.users[_key(name)] = user
     yield Persist((instance.users_record(),))
 
 
@@ -101,10 +106,10 @@ def set_password(instance: Instance, name: str, password: str | None) -> Procedu
         MemgraphError: On a REPLICA, or no such user.
     """
     _require_main(instance)
-    if name not in instance.users:
+    if _key(name) not in instance.users:
         raise MemgraphError.client(f"User '{name}' doesn't exist.")
     user = yield from _hashed(instance, password)
-    instance.users[name] = user
+    instance.users[_key(name)] = user
     yield Persist((instance.users_record(),))
 
 
@@ -115,9 +120,9 @@ def drop_user(instance: Instance, name: str) -> Procedure[None]:
         MemgraphError: On a REPLICA, or no such user.
     """
     _require_main(instance)
-    if name not in instance.users:
+    if _key(name) not in instance.users:
         raise MemgraphError.client(f"User '{name}' doesn't exist.")
-    del instance.users[name]
+    del instance.users[_key(name)]
     yield Persist((instance.users_record(),))
 
 

@@ -87,6 +87,17 @@ def _subject(statement: Statement) -> str:
     return "This query is"
 
 
+def needs_transaction(statement: Statement) -> bool:
+    """Return whether a statement opens a storage transaction, as all that concern triggers do.
+
+    So SHOW TRIGGERS takes a timestamp and waits behind a stalled commit, unlike SHOW REPLICAS (semantics 1;
+    QueryTransactionRequirements in Memgraph's interpreter).
+    """
+    if isinstance(statement, Show):
+        return statement.topic is Topic.TRIGGERS
+    return isinstance(statement, CreateTrigger | DropTrigger)
+
+
 def columns_of(statement: Statement) -> tuple[str, ...]:
     """Return the columns that the SUCCESS of RUN names, before the answer is known."""
     match statement:
@@ -216,14 +227,14 @@ def _create_trigger(instance: Instance, name: str, text: str) -> Procedure[None]
     """Triggers are kept where they were made; never replicated (transcripts Q21)."""
     triggers.parse(text)  # what could not be fired is refused now
     if name in instance.triggers:
-        raise MemgraphError.client(f"Trigger with the same name already exists: '{name}'")
+        raise MemgraphError.transient(texts.TRIGGER_EXISTS)
     instance.triggers[name] = text
     yield Persist((Put("triggers", dict(instance.triggers)),))
 
 
 def _drop_trigger(instance: Instance, name: str) -> Procedure[None]:
     if name not in instance.triggers:
-        raise MemgraphError.client(f"Trigger with name '{name}' doesn't exist")
+        raise MemgraphError.transient(texts.no_trigger(name))
     del instance.triggers[name]
     yield Persist((Put("triggers", dict(instance.triggers)),))
 

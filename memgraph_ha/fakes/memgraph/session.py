@@ -22,12 +22,12 @@ from .show import Table
 from .statements import EXPRESS, Show, Statement
 from .workers import Workers, enter
 
-# A client whose transaction was terminated got an answer to its next query 13 times of 20 (Q22).
 # Rows fetched between two chances for others to run.
 SLICE_ROWS: Final = 500
 # Nodes and edges from which looking through them is worth a thread.
 MANY_OBJECTS: Final = 5000
 _UNWIND: Final = re.compile(r"\bUNWIND\b", re.IGNORECASE)
+# A client whose transaction was terminated got an answer to its next query 13 times of 20 (Q22).
 ANSWERED_AFTER_TERMINATION: Final = 13 / 20
 
 
@@ -105,7 +105,7 @@ class Session:
             patience_s = self.instance.settings.timings.system_lock
             if not (yield from acquire(self.instance.system_lock, timeout_s=patience_s)):
                 raise MemgraphError.client(texts.SYSTEM_QUERY_BUSY)
-        listed = self._list(None)
+        listed = (yield from self._begin()) if admin.needs_transaction(statement) else self._list(None)
         listed.queries.append(text)
         return StatementAnswer(self, listed, admin.columns_of(statement), express, statement, system)
 
@@ -162,7 +162,8 @@ class Session:
 
     def _list(self, writes: GraphTransaction | None) -> Open:
         listed = Open(self.instance.next_transaction_id(), self.user, writes)
-        self.instance.transactions[listed.id] = listed
+        if self.fires:  # triggers behind a commit have no session, so nobody sees them (interpreter.cpp)
+            self.instance.transactions[listed.id] = listed
         return listed
 
     def commit(self) -> Procedure[None]:
@@ -183,7 +184,9 @@ class Session:
             self.workers.give_back(seat)
 
     def finish(self, listed: Open) -> Procedure[None]:
-        """Commit a transaction and take it off the list.
+        """Commit a transaction and take it off the list, which shows none that has begun to commit.
+
+        SHOW and TERMINATE TRANSACTIONS leave those alone (interpreter_context.cpp of 3.6: only ACTIVE ones).
 
         Raises:
             MemgraphError: It was terminated, or as `commit.commit` says.
@@ -192,6 +195,7 @@ class Session:
         try:
             if listed.terminated:
                 raise MemgraphError.transient(texts.TERMINATED_AT_COMMIT)
+            self.instance.transactions.pop(listed.id, None)
             if listed.writes is not None:
                 yield from self._commit(listed.writes)
         finally:
@@ -221,11 +225,11 @@ class Session:
             self.instance.log_line("warning", f"Trigger failed with exception: {error.message}")
 
     def end(self, listed: Open) -> None:
-        """Take a transaction off the list; what it wrote and did not commit is gone."""
-        if self.instance.transactions.pop(listed.id, None) is None:
-            return
-        if listed.writes is not None:
-            self.instance.abort_writes(listed.writes)
+        """Take a transaction off the list; what it wrote and did not commit is gone. A second time does nothing."""
+        self.instance.transactions.pop(listed.id, None)
+        writes, listed.writes = listed.writes, None
+        if writes is not None:
+            self.instance.abort_writes(writes)
             self.instance.storage_lock.release(exclusive=False)
 
     def abort(self) -> None:

@@ -57,7 +57,7 @@ class Timings:
 
     @property
     def ping(self) -> float:
-        """FrequentHeartbeat, and the wait for the RPC lock before it."""
+        """FrequentHeartbeat."""
         return 5.0 * self.scale
 
     @property

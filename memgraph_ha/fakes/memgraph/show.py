@@ -249,14 +249,16 @@ def _users(instance: Instance) -> Rows:
 
 
 def _triggers(instance: Instance) -> Rows:
+    """Those before the commit first, each phase by name (trigger.cpp: two skip lists)."""
     rows: list[list[Any]] = []
-    for name, text in instance.triggers.items():
+    for name, text in sorted(instance.triggers.items()):
         trigger = triggers.parse(text)
         rows.append([name, trigger.statement, trigger.event, f"{trigger.phase} COMMIT", None])
-    return rows
+    return sorted(rows, key=lambda row: row[3] != f"{triggers.BEFORE} COMMIT")
 
 
 def _transactions(instance: Instance) -> Rows:
+    """Neither those that were terminated (transcripts Q22) nor those that commit (see `Session.finish`)."""
     listed = [open_ for open_ in instance.transactions.values() if not open_.terminated]
     return [[each.user, str(each.id), list(each.queries), {}] for each in listed]
 

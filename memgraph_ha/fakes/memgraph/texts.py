@@ -70,6 +70,7 @@ TERMINATED_AT_COMMIT: Final = (
     "Aborting transaction commit because the transaction was requested to stop from other session. "
 )
 TERMINATED: Final = "Transaction was asked to abort by another user."
+TRIGGER_EXISTS: Final = "Trigger with the same name already exists."  # trigger.cpp: a BasicException, so Transient
 DIVERGED_LOG: Final = (
     "You cannot register Replica {0} to this Main because at one point Replica {0} acted as the Main"
     " instance. Both the Main and Replica {0} now hold unique data. Please resolve data conflicts and start"
@@ -95,6 +96,11 @@ def enterprise(feature: str) -> str:
 def register_failed(name: str, number: int) -> str:
     """Return the refusal of REGISTER REPLICA (numbers: `registration.Refusal`)."""
     return f"Couldn't register replica {name}. Error: {number}"
+
+
+def no_trigger(name: str) -> str:
+    """Return the refusal of DROP TRIGGER for a name that is not there (trigger.cpp)."""
+    return f"Trigger with name '{name}' doesn't exist"
 
 
 def drop_failed(name: str) -> str:

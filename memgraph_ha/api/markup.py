@@ -1,0 +1,49 @@
+"""Writing HTML and SVG so that nothing from outside can break out: every text and attribute is escaped."""
+
+from html import escape
+from typing import Final
+
+_VOID: Final = frozenset({"meta", "link", "br", "hr", "line", "rect", "circle", "path"})
+
+
+class Markup(str):
+    """Text that is markup already; only `h`, `join` and `trusted` make it."""
+
+    __slots__ = ()
+
+
+def trusted(text: str) -> Markup:
+    """Take our own constant text as markup; never what came from outside."""
+    return Markup(text)
+
+
+def h(name: str, /, *children: "Markup | str | None", **attributes: object) -> Markup:
+    """Write one element.
+
+    Args:
+        name: Its name.
+        children: What is in it; a plain text is escaped, None is left out.
+        attributes: Its attributes: ``class_`` is ``class``, ``a_b`` is ``a-b``; True is a bare one, None and False
+            leave it out.
+    """
+    shown = "".join(_attribute(key, value) for key, value in attributes.items())
+    inner = join(*children)
+    if name in _VOID and not inner:
+        return Markup(f"<{name}{shown}/>")
+    return Markup(f"<{name}{shown}>{inner}</{name}>")
+
+
+def join(*children: "Markup | str | None") -> Markup:
+    """Write several things one after the other."""
+    return Markup("".join(_child(child) for child in children if child is not None))
+
+
+def _child(child: "Markup | str") -> str:
+    return str(child) if isinstance(child, Markup) else escape(child)
+
+
+def _attribute(key: str, value: object) -> str:
+    if value is None or value is False:
+        return ""
+    name = key.removesuffix("_").replace("_", "-")
+    return f" {name}" if value is True else f' {name}="{escape(f"{value}")}"'

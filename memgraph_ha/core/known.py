@@ -1,0 +1,170 @@
+"""What is known: the facts, the policy and the time, with the questions that need no verdict about MAIN."""
+
+from functools import cached_property
+
+from attrs import frozen
+
+from memgraph_ha.core.commands import Command, WriteRecord
+from memgraph_ha.core.facts import LeaseSeen, Outcome
+from memgraph_ha.core.messages import ErrorClass
+from memgraph_ha.core.names import InstanceName, RowName, Token
+from memgraph_ha.core.observed import Attempt, Observed, Seen
+from memgraph_ha.core.policy import Policy
+from memgraph_ha.core.record import Record
+from memgraph_ha.core.requests import Ask
+from memgraph_ha.core.topology import Member, Role, StorageMode
+
+BACKOFF_FIRST_S = 0.1
+BACKOFF_LONGEST_S = 5.0
+DIVERGED_PAUSE_S = 60.0
+STOP_MEMORY_S = 120.0
+"""How long an announced stop that did not happen is believed."""
+
+PORT_FRESH_S = 3.0
+"""How old the last look at a replication port may be; it is looked at about once a second."""
+
+
+@frozen(kw_only=True)
+class Known:
+    """What one decision is made from: nothing else may enter. `View` adds the questions about MAIN.
+
+    Attributes:
+        observed: Every filed fact.
+        policy: The operator's choices.
+        now_s: The caller's monotonic clock, seconds.
+        wall_s: Wall clock, seconds since 1970: only for history and its windows.
+    """
+
+    observed: Observed
+    policy: Policy
+    now_s: float
+    wall_s: float
+
+    # --- standing: may we act at all --------------------------------------------------------------
+
+    @cached_property
+    def lease(self) -> LeaseSeen | None:
+        """Our lease, if we hold it and it has not ended on our own clock."""
+        lease = self.observed.lease
+        return lease if lease is not None and lease.leading and lease.until_s > self.now_s else None
+
+    @property
+    def lease_left_s(self) -> float:
+        """What is left of our lease; 0 if we do not lead."""
+        return 0.0 if self.lease is None else self.lease.until_s - self.now_s
+
+    @cached_property
+    def record(self) -> Record | None:
+        """The record, if there is one and it can be used."""
+        return None if self.observed.record is None else self.observed.record.record
+
+    @property
+    def token(self) -> Token | None:
+        """The record's version for compare-and-set."""
+        return None if self.observed.record is None else self.observed.record.token
+
+    # --- instances --------------------------------------------------------------------------------
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The platform's list, in ordinal order."""
+        return () if self.observed.members is None else self.observed.members.members
+
+    @cached_property
+    def pair(self) -> tuple[InstanceName, ...]:
+        """The instances that may be MAIN."""
+        return self.policy.eligible or tuple(member.name for member in self.members[:2])
+
+    @cached_property
+    def main(self) -> Seen | None:
+        """The recorded MAIN, if it is a member."""
+        return None if self.record is None else self.observed.of(self.record.main)
+
+    @cached_property
+    def partner(self) -> Seen | None:
+        """The pair's other member: the standby-to-be."""
+        if self.record is None:
+            return None
+        return next((seen for name in self.pair if name != self.record.main if (seen := self.observed.of(name))), None)
+
+    @cached_property
+    def asyncs(self) -> tuple[Seen, ...]:
+        """The members that may never be MAIN, and that the record relies on for nothing."""
+        record, known = self.record, set(self.pair)
+        if record is not None:
+            known.add(record.main)
+            known.update(holder.instance for holder in (record.standby, record.fallback) if holder is not None)
+        return tuple(seen for seen in self.observed.seen if seen.member.name not in known)
+
+    def stopping(self, name: InstanceName) -> bool:
+        """Whether somebody has announced that its present process will be stopped, and may still mean it."""
+        seen = self.observed.of(name)
+        if seen is None or seen.stop_asked_s is None:
+            return False
+        asked = any(r.instance == name and r.ask in (Ask.STOP, Ask.RESTART) for r in self.observed.requests)
+        return asked or self.now_s - seen.stop_asked_s < STOP_MEMORY_S
+
+    def answered_within(self, seen: Seen, age_s: float) -> bool:
+        """Whether its last answer is that young, and no probe has failed since."""
+        if seen.member.incarnation is None or seen.role is None or seen.role.asked_at_s < self.now_s - age_s:
+            return False
+        return seen.miss is None or seen.miss.asked_at_s <= seen.role.asked_at_s
+
+    def attachable(self, seen: Seen) -> str | None:
+        """Why a replica cannot be registered now; None if it can (design 4, "fence the ASYNC replicas")."""
+        record, storage = self.record, seen.storage
+        if self.stopping(seen.member.name):
+            return "it is about to be stopped"
+        if record is None or not self.answered_within(seen, 1.0) or seen.role is None:
+            return "it does not answer"
+        if seen.role.role is not Role.REPLICA:
+            return "it is not a REPLICA"
+        if seen.port is None or not seen.port.open or seen.port.asked_at_s < self.now_s - PORT_FRESH_S:
+            return "its replication port is not known to be open"
+        if storage is None or storage.run != seen.role.run:
+            return "its data set is not known yet"
+        if storage.uuid != record.database_uuid and not storage.empty:
+            return f"it holds another data set ({storage.uuid})"
+        if storage.mode is not StorageMode.TRANSACTIONAL:
+            return f"its storage mode is {storage.mode.value}"
+        return None
+
+    # --- tries ------------------------------------------------------------------------------------
+
+    def attempt(self, kind: type[Command], subject: InstanceName) -> Attempt | None:
+        """The last try of that kind of command on that subject."""
+        return next((a for a in self.observed.attempts if a.kind is kind and a.subject == subject), None)
+
+    def retry_at_s(self, kind: type[Command], subject: InstanceName) -> float:
+        """When it may be tried again: doubling pauses of 0.1 to 5 s after failures in a row.
+
+        A replica that MAIN called diverged is asked again only after a minute, or at once in another run:
+        nothing but a rebuild can change the answer (transcripts, "Rejoin of an old main").
+        """
+        attempt = self.attempt(kind, subject)
+        if attempt is None or attempt.failures == 0:
+            return self.now_s
+        if attempt.error is ErrorClass.DIVERGED:
+            seen = self.observed.of(subject)
+            same = seen is not None and seen.role is not None and seen.role.run == attempt.replica_run
+            return attempt.at_s + DIVERGED_PAUSE_S if same else self.now_s
+        return attempt.at_s + min(BACKOFF_LONGEST_S, BACKOFF_FIRST_S * 2.0 ** min(attempt.failures - 1, 10))
+
+    def may_try(self, kind: type[Command], subject: InstanceName) -> bool:
+        """Whether its back-off is over."""
+        return self.retry_at_s(kind, subject) <= self.now_s
+
+    def rewrite(self, record: Record) -> WriteRecord:
+        """The command that puts this record in the place of the one that was read."""
+        return WriteRecord(expected=self.token, record=record)
+
+    def last_outcome(self, kind: type[Command], subject: InstanceName) -> str:
+        """How the last try ended, in words for a reason."""
+        attempt = self.attempt(kind, subject)
+        if attempt is None or attempt.outcome is Outcome.DONE:
+            return ""
+        return f"; last try: {attempt.outcome.value}{f' ({attempt.detail})' if attempt.detail else ''}"
+
+    def row_name(self, name: InstanceName) -> RowName:
+        """Under which name an ASYNC replica is registered."""
+        return RowName(str(name))

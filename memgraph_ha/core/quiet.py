@@ -1,0 +1,126 @@
+"""Quiet moments and switchovers: when new transactions are held, whether MAIN is quiet, and when to give up."""
+
+from typing import Final
+
+from memgraph_ha.core.commands import Quiesce, RegisterReplica
+from memgraph_ha.core.names import InstanceName
+from memgraph_ha.core.record import Record
+from memgraph_ha.core.rowcare import stale_rows
+from memgraph_ha.core.topology import Mode, RowStatus
+from memgraph_ha.core.view import LossKind, View
+
+QUIET_LIMIT_S: Final = 3.0
+"""How long, beyond ``quiesce_max_s``, new transactions may be held for a repair."""
+
+QUIET_PAUSE_S: Final = 30.0
+"""Least time between two quiet moments for repairs: clients feel each."""
+
+SWITCH_LIMIT_S: Final = 6.0
+"""How long, beyond ``drain_s``, a switchover may take before it is given up."""
+
+RETRY_S: Final = 5.0
+"""How long after a switchover that was given up an announced stop begins another."""
+
+
+def lacks_as_target(view: View, name: InstanceName) -> str | None:
+    """Say why a switchover to that instance cannot begin now; None if it can."""
+    record = view.record
+    if record is None or view.main_role is None or view.unserved is not None:
+        return f"MAIN does not serve: {view.unserved or 'it has not answered yet'}"
+    if name == record.main:
+        return f"{name} is MAIN already"
+    if view.observed.of(name) is None:
+        return f"{name} is no member of the cluster"
+    if name not in view.pair:
+        return f"{name} may not be MAIN (policy eligible lists {' and '.join(view.pair)})"
+    if record.standby is None or record.standby.instance != name:
+        return f"{name} is not the proven standby"
+    seen = view.observed.of(name)
+    if seen is None or not view.answered_within(seen, 2.0):
+        return f"{name} does not answer"
+    return f"{name} is about to be stopped itself" if view.stopping(name) else None
+
+
+def wanted_switchover(view: View) -> InstanceName | None:
+    """To whom MAIN's announced stop should move the reign; None if it must not or cannot."""
+    record = view.record
+    if record is None or record.standby is None or not view.stopping(record.main):
+        return None
+    ended_s = view.observed.given_up_s
+    if ended_s is not None and view.now_s - ended_s < RETRY_S:
+        return None
+    target = record.standby.instance
+    return target if lacks_as_target(view, target) is None else None
+
+
+def given_up(view: View) -> str | None:
+    """Why the switchover that the record orders cannot go on; None if it can, or none is ordered."""
+    record, since_s = view.record, view.observed.switchover_since_s
+    if record is None or record.switchover is None:
+        return None
+    target = record.switchover.target
+    if view.loss is not None and view.loss.kind is not LossKind.NOT_MAIN:
+        return f"MAIN {record.main} is lost: {view.loss.evidence}"
+    if record.standby is None or record.standby.instance != target:
+        return f"{target} is not the proven standby any more"
+    limit_s = view.policy.drain_s + SWITCH_LIMIT_S
+    if since_s is not None and view.now_s - since_s > limit_s:
+        return f"it was not done within {limit_s:g} s{view.last_outcome(Quiesce, record.main)}"
+    return None
+
+
+def is_quiet(view: View) -> bool:
+    """Whether MAIN was found without transactions while our gateway let no new one pass, as it still does."""
+    quiet, since_s, role = view.observed.quiet, view.observed.quiet_since_s, view.main_role
+    if quiet is None or since_s is None or role is None or view.record is None:
+        return False
+    return quiet.at_s >= since_s and quiet.run == role.run and quiet.generation == view.record.generation
+
+
+def wants_quiet(view: View) -> str | None:
+    """Why new transactions are held now, though MAIN serves; None if they are not."""
+    record = view.record
+    if record is None or view.unserved is not None:
+        return None
+    if record.switchover is not None and given_up(view) is None:
+        return f"switchover to {record.switchover.target}"
+    return _repair(view, record)
+
+
+def _repair(view: View, record: Record) -> str | None:
+    """A row that can be dropped only while no commit runs, or a standby that follows it at once."""
+    since_s = view.observed.quiet_since_s
+    if since_s is not None and view.now_s - since_s > view.policy.quiesce_max_s + QUIET_LIMIT_S:
+        return None
+    if since_s is None and not _rested(view, record):
+        return None
+    rows = quiet_rows(view)
+    if rows:
+        return f"row {rows[0]} is dropped"
+    return "the standby is attached" if since_s is not None and _attaching(view, record) else None
+
+
+def quiet_rows(view: View) -> tuple[str, ...]:
+    """Stale rows that may be dropped in a quiet moment only: ASYNC ones that are not in recovery (transcripts Q7)."""
+    if view.record is None or view.main_rows is None or view.record.paused is not None:
+        return ()
+    stale = stale_rows(view, view.record)
+    waiting = [row for row in stale if not row.droppable and row.status is not RowStatus.RECOVERY]
+    return tuple(row.name for row in waiting)
+
+
+def _rested(view: View, record: Record) -> bool:
+    tried, quiet = view.attempt(Quiesce, record.main), view.observed.quiet
+    last_s = max((seen.at_s for seen in (tried, quiet) if seen is not None), default=None)
+    return last_s is None or view.now_s - last_s >= QUIET_PAUSE_S
+
+
+def _attaching(view: View, record: Record) -> bool:
+    """Whether the standby that just lost its ASYNC row is being attached as STRICT_SYNC: its row is not ready yet."""
+    other = view.partner
+    if other is None or record.standby is not None or not is_quiet(view):
+        return False
+    rows = view.rows_of(other.member)
+    if not rows:
+        return view.attachable(other) is None and view.may_try(RegisterReplica, other.member.name)
+    return any(row.mode is Mode.STRICT_SYNC and row.status is RowStatus.RECOVERY for row in rows)

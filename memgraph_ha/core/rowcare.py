@@ -1,0 +1,123 @@
+"""Which of MAIN's rows are ours and must go, which are nobody's, and what a rebuild may rely on."""
+
+from typing import Final
+
+from memgraph_ha.core.names import InstanceName
+from memgraph_ha.core.observed import Seen
+from memgraph_ha.core.policy import AutoReinit
+from memgraph_ha.core.record import ChangeKind, Record
+from memgraph_ha.core.topology import Mode, Row, RowStatus
+from memgraph_ha.core.view import View
+
+SETTLED_S: Final = 10.0
+"""An ASYNC row that stays ``invalid`` so long while its replica answers does not heal itself any more: the replica was
+wiped or promoted meanwhile (a restarted one is taken back within about 3 s, transcripts "Event")."""
+
+LEVEL_BEHIND: Final = 1000
+"""A replica that lags less, in Memgraph timestamps, is level enough to become the standby at once."""
+
+OBJECTS_PER_S: Final = 50_000.0
+"""Vertices and edges that a replica which begins with nothing takes a second, carefully estimated (transcripts Q13)."""
+
+
+def stale_rows(view: View, record: Record) -> list[Row]:
+    """Rows to our own addresses that must go, and rows under our names to addresses of nobody."""
+    stale: list[Row] = []
+    kept: set[InstanceName] = set()
+    owners = {member.replication: member.name for member in view.members}
+    for row in view.main_rows or ():
+        owner = owners.get(row.address)
+        if owner is None:
+            if _named_by_us(view, record, row):
+                stale.append(row)
+            continue
+        if owner == record.main or not _is_wanted(view, record, owner, row) or owner in kept:
+            stale.append(row)
+        else:
+            kept.add(owner)
+    return stale
+
+
+def foreign_rows(view: View) -> list[Row]:
+    """Rows to addresses of nobody under names that are not ours: left alone, and reported."""
+    record, addresses = view.record, {member.replication for member in view.members}
+    if record is None:
+        return []
+    rows = view.main_rows or ()
+    return [row for row in rows if row.address not in addresses and not _named_by_us(view, record, row)]
+
+
+def _named_by_us(view: View, record: Record, row: Row) -> bool:
+    """Whether it bears the name of a member, or of one that the record knows from earlier."""
+    ours = {str(member.name) for member in view.members} | {str(name) for name, _level in record.level}
+    return row.name in ours or row.name.rpartition("_")[0] in ours
+
+
+def _is_wanted(view: View, record: Record, owner: InstanceName, row: Row) -> bool:
+    named = record.standby is not None and record.standby.instance == owner
+    if owner in record.rebuild and not named and why_not_rebuilt(view, record, owner) is None:
+        return False
+    if owner in view.pair:
+        if row.mode is Mode.ASYNC:
+            return _may_catch_up(record, row)
+        return row.mode is Mode.STRICT_SYNC and row.name == record.standby_row(owner)
+    if row.mode is not Mode.ASYNC or row.status in (RowStatus.HALF, RowStatus.DIVERGED):
+        return False
+    return not _stuck(view, owner, row)
+
+
+def _may_catch_up(record: Record, row: Row) -> bool:
+    """Whether a standby that is far behind still has to catch up as ASYNC, before it is made STRICT_SYNC."""
+    if not record.unprotected or record.standby is not None:
+        return False
+    if row.status in (RowStatus.RECOVERY, RowStatus.INVALID):
+        return True
+    return row.takes_commits and row.behind is not None and -row.behind > LEVEL_BEHIND
+
+
+def _stuck(view: View, owner: InstanceName, row: Row) -> bool:
+    """Whether it will not heal itself: ``invalid`` for long, though its replica could be registered anew."""
+    seen, main = view.observed.of(owner), view.main
+    if row.status is not RowStatus.INVALID or seen is None or main is None or view.attachable(seen) is not None:
+        return False
+    since_s = main.bad_since_s(row.name)
+    alive_s = seen.role.asked_at_s if seen.role is not None else 0.0
+    lived_s = max(seen.born_s, since_s or alive_s)
+    return since_s is not None and view.now_s - lived_s >= SETTLED_S
+
+
+def far_behind(view: View, seen: Seen) -> bool:
+    """Whether attaching it as STRICT_SYNC would hold MAIN's writes for longer than ``catch_up_max_s``."""
+    main, other = view.main, seen.storage
+    if main is None or main.storage is None or other is None:
+        return False
+    same = view.record is not None and other.uuid == view.record.database_uuid
+    missing = abs(main.storage.objects - other.objects) if same else main.storage.objects
+    return missing / OBJECTS_PER_S > view.policy.catch_up_max_s
+
+
+def why_not_rebuilt(view: View, record: Record, name: InstanceName) -> str | None:
+    """Say why an instance may not be rebuilt without a human; None if it may."""
+    if name in record.reinit:
+        return None
+    if view.policy.auto_reinit is AutoReinit.NEVER:
+        return "policy auto_reinit is never"
+    return _unproven(record, name)
+
+
+def _unproven(record: Record, name: InstanceName) -> str | None:
+    """Why history does not prove that MAIN has every acknowledged write that instance holds; None if it does.
+
+    It does if an unbroken chain of unforced reigns leads from the instance's level to the present one (design 6).
+    """
+    level = dict(record.level).get(name)
+    if level is None:
+        return f"{name} was never seen level in a recorded reign"
+    kinds = {change.generation: change.kind for change in record.history}
+    for generation in range(level + 1, record.generation + 1):
+        kind = kinds.get(generation)
+        if kind is None:
+            return f"history does not go back to reign {generation}"
+        if kind in (ChangeKind.FORCED, ChangeKind.ADOPT):
+            return f"reign {generation} was {kind.value}: what it left behind may exist nowhere else"
+    return None

@@ -1,0 +1,169 @@
+"""Rules M: the planned move of MAIN, by order or because its process is about to be stopped."""
+
+from attrs import evolve
+
+from memgraph_ha.core.asks import refusal
+from memgraph_ha.core.candidate import Candidate, named_standby
+from memgraph_ha.core.commands import CommitNoop, Demote, Quiesce
+from memgraph_ha.core.decision import Decision, Unmet
+from memgraph_ha.core.holds import Hold
+from memgraph_ha.core.names import RunId
+from memgraph_ha.core.quiet import given_up, is_quiet, wanted_switchover
+from memgraph_ha.core.record import Change, ChangeKind, Fallback, Record, Switchover
+from memgraph_ha.core.requests import Ask
+from memgraph_ha.core.rules.standing import SHORT_S
+from memgraph_ha.core.view import View
+
+MOMENT_S = SHORT_S / 10
+"""How soon to look again while clients wait."""
+
+
+def note_switchover(view: View) -> Decision | Unmet:
+    """Write down that the reign is to move, so that a new leader knows it too.
+
+    When: no switchover is under way, and one is asked for that is not refused, or MAIN's process is about to be
+        stopped and the standby is proven.
+    Then: write `switchover`; from the next look on, the gateways hold new transactions.
+    Protects: nothing yet.
+    After: U10.  Before: M30.
+    Source: design 4 (`switchover`), 6; scenarios C2, C3.
+    """
+    record = view.record
+    if record is None or record.switchover is not None:
+        return Unmet("no switchover is under way")
+    request = view.observed.asked(Ask.SWITCHOVER)
+    refused = None if request is None else refusal(view, Ask.SWITCHOVER, request.instance)
+    if request is not None and request.instance is not None and refused is None:
+        move = Switchover(target=request.instance, by=request.by, reason=request.reason)
+    else:
+        target = wanted_switchover(view)
+        if target is None:
+            return Unmet("somebody asks for one, or MAIN is about to be stopped", refused)
+        move = Switchover(target=target, by="stop request", reason=f"{record.main} is about to be stopped")
+    return Decision(
+        reason=f"switchover to {move.target}, asked for by {move.by}{f': {move.reason}' if move.reason else ''}",
+        commands=(view.rewrite(evolve(record, switchover=move)),),
+        wake_at_s=view.now_s + SHORT_S,
+    )
+
+
+def give_up_switchover(view: View) -> Decision | Unmet:
+    """Let MAIN go on, because the switchover cannot be done.
+
+    When: one is under way, and its target is not the proven standby any more, or it took too long, or MAIN is lost.
+    Then: clear `switchover`; what was held passes again. A MAIN that is lost is L's matter.
+    Protects: liveness (clients wait for a bounded time).
+    After: M10.  Before: M30.
+    Source: design 6 (Switchover).
+    """
+    record, why = view.record, given_up(view)
+    if record is None or why is None:
+        return Unmet("a switchover cannot go on")
+    return Decision(
+        reason=f"give the switchover up: {why}",
+        commands=(view.rewrite(evolve(record, switchover=None)),),
+        wake_at_s=view.now_s + SHORT_S,
+    )
+
+
+def switch_over(view: View) -> Decision | Unmet:
+    """Move the reign to the proven standby without losing or failing a transaction that can still end.
+
+    When: a switchover is under way and can go on.
+    Then: one step after the other: wait until our gateway lets no new transaction pass; wait until MAIN has none
+        (what is open after `drain_s` is ended); prove the standby once more; demote MAIN, which refuses late commits,
+        and begin the target's reign, with MAIN as `fallback`. Each prefix of that is safe.
+    Protects: NO_ACKED_LOSS (demote first, always: 0 lost in 20), SINGLE_WRITER.
+    After: M20.  Before: L10 (a demoted MAIN would be re-promoted).
+    Source: design 5 (quiet moment), 6 (Switchover); transcripts Q7a, Q22; scenarios C2.
+    """
+    record = view.record
+    if record is None or record.switchover is None or record.standby is None:
+        return Unmet("a switchover is under way")
+    if view.loss is not None:
+        return _begin_after_demotion(view, record)
+    if view.main_role is None:
+        return Unmet("MAIN answers")
+    return _next_step(view, record, view.main_role.run)
+
+
+def _next_step(view: View, record: Record, run: RunId) -> Decision | Unmet:
+    name, standby, quiet = record.main, record.standby, view.observed.quiet
+    if view.observed.quiet_since_s is None:
+        return _wait(view, record, "until our gateway lets no new transaction pass")
+    if not is_quiet(view):
+        if not view.may_try(Quiesce, name):
+            return _wait(view, record, f"to ask again{view.last_outcome(Quiesce, name)}")
+        patience_s = view.policy.drain_s
+        quiesce = Quiesce(instance=name, run=run, generation=record.generation, patience_s=patience_s)
+        reason = f"wait until {name} has no transaction; what is open after {patience_s:g} s is ended"
+        return Decision(reason=reason, commands=(quiesce,), wake_at_s=view.now_s + MOMENT_S)
+    proof = view.proof
+    if quiet is None or standby is None or proof is None or proof.asked_at_s < quiet.at_s:
+        return _prove(view, record, run)
+    if view.unproven not in (None, "the proof is old") or proof.witness != standby:
+        return _wait(view, record, f"for the proof: {view.unproven}")
+    main = view.main
+    port = 0 if main is None else int(main.member.replication.rpartition(":")[2])
+    demote = Demote(instance=name, run=run, generation=record.generation, port=port)
+    begun = _begun(view, record)
+    return Decision(
+        reason=f"demote {name}, then begin reign {begun.generation} of {begun.main} (switchover)",
+        commands=(demote, view.rewrite(begun)),
+        wake_at_s=view.now_s + MOMENT_S,
+    )
+
+
+def _prove(view: View, record: Record, run: RunId) -> Decision | Unmet:
+    standby = record.standby
+    if not view.may_try(CommitNoop, record.main) or standby is None:
+        return _wait(view, record, f"to prove the standby again{view.last_outcome(CommitNoop, record.main)}")
+    command = CommitNoop(
+        instance=record.main,
+        run=run,
+        generation=record.generation,
+        standby=standby.instance,
+        row=standby.row,
+        database_uuid=record.database_uuid,
+    )
+    reason = f"prove {standby.instance} once more, now that nothing else commits"
+    return Decision(reason=reason, commands=(command,), wake_at_s=view.now_s + MOMENT_S)
+
+
+def _begin_after_demotion(view: View, record: Record) -> Decision | Unmet:
+    """MAIN was demoted, but the record could not be written in the same breath."""
+    found = named_standby(view, record)
+    if not isinstance(found, Candidate):
+        return Unmet("the target can begin its reign", str(found))
+    begun = _begun(view, record)
+    return Decision(
+        reason=f"{record.main} is demoted; begin reign {begun.generation} of {begun.main} (switchover)",
+        commands=(view.rewrite(begun),),
+        wake_at_s=view.now_s + MOMENT_S,
+    )
+
+
+def _begun(view: View, record: Record) -> Record:
+    move, standby = record.switchover, record.standby
+    if move is None or standby is None:  # pragma: no cover - checked by the callers
+        raise ValueError("no switchover is under way")
+    change = Change(
+        generation=record.generation + 1,
+        main=standby.instance,
+        previous=record.main,
+        kind=ChangeKind.SWITCHOVER,
+        standby=standby.instance,
+        rule="M30",
+        reason=move.reason or "asked for",
+        at=view.wall_s,
+        by=move.by,
+    )
+    return record.begun(change, main_run=standby.run, fallback=Fallback(instance=record.main, run=None))
+
+
+def _wait(view: View, record: Record, what: str) -> Decision:
+    move = record.switchover
+    target = "" if move is None else f" to {move.target}"
+    return Decision(
+        hold=Hold.SWITCHING_OVER, reason=f"switchover{target}: waiting {what}", wake_at_s=view.now_s + MOMENT_S
+    )
