@@ -14,6 +14,7 @@ Community knows users but neither roles nor privileges (semantics 2.0): a name a
     password = "..."
 """
 
+import os
 import stat
 import tomllib
 from collections.abc import Mapping
@@ -87,7 +88,7 @@ def load_accounts(path: Path) -> Accounts:
     """
     try:
         with path.open("rb") as file:
-            mode = stat.S_IMODE(path.stat().st_mode)
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             if mode & _OTHERS_MAY:
                 raise AccountsError(
                     f"accounts file {path} has mode {mode:03o}: others could read the passwords; run 'chmod 600 {path}'"

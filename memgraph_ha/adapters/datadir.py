@@ -14,6 +14,7 @@ All of it is private to the user (mode 0700).
 """
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -33,6 +34,7 @@ from memgraph_ha.adapters.files_atomic import (
     ForeignFileError,
     NothingChangedError,
     free_name,
+    sync_directory,
     token_of,
     utc_stamp,
 )
@@ -130,16 +132,32 @@ class DataDir:
         except (OSError, FieldError):
             return None
 
-    def write_run(self, name: InstanceName, note: RunNote) -> None:
-        """Keep what was started. Not synced: after a power cut no process lives that it could name.
+    def write_run(self, name: InstanceName, note: RunNote, *, durable: bool = False) -> None:
+        """Keep what was started.
+
+        Args:
+            name: In whose place.
+            note: What.
+            durable: Also after a power cut; then no process lives that it could name, but whose data that is.
 
         Raises:
             OSError: It cannot be written.
         """
         path = self._run_file(name)
         fresh = path.with_name("run.json.new")
-        fresh.write_text(json.dumps({**note.process.to_json(), "argv": list(note.argv)}, indent=1), encoding="utf-8")
+        with fresh.open("w", encoding="utf-8") as file:
+            file.write(json.dumps({**note.process.to_json(), "argv": list(note.argv)}, indent=1))
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         fresh.replace(path)
+        if durable and not sync_directory(path.parent):
+            raise OSError(errno.EIO, "could not be synced", str(path.parent))
+
+    def forget_run(self, name: InstanceName) -> None:
+        """Keep no longer what was started before, as far as the disk lets us."""
+        with contextlib.suppress(OSError):
+            self._run_file(name).unlink()
 
     @contextlib.contextmanager
     def enlisted(self) -> Iterator[None]:
@@ -206,7 +224,7 @@ class DataDir:
         members = {each.name for each in self.config.instances}
         try:
             return tuple(sorted(place for place in self._places().iterdir() if place.name not in members))
-        except FileNotFoundError:
+        except OSError:  # there is none yet, or it is for a start to complain of
             return ()
 
     def put_away(self, place: Path) -> Path:

@@ -89,6 +89,7 @@ class ProcessPlatform:
                 was started here is left running.
             DataDirError: A place cannot be prepared.
         """
+        await self._end(await self._reread(), _LEAVE_WITHIN_S)
         started: list[Instance] = []
         problems: dict[Path, str] = {}
         good = False
@@ -103,7 +104,8 @@ class ProcessPlatform:
                 with trio.CancelScope(shield=True):
                     await self._end(started, grace_s=0)
         if problems:
-            raise StartError("; ".join(problems.values()), tuple(problems))
+            logs = tuple(sorted(problems))
+            raise StartError("; ".join(problems[log] for log in logs), logs)
 
     async def _start_missing(self, started: list[Instance]) -> None:
         for each in self._instances.values():

@@ -1,75 +1,24 @@
-"""One instance of `memgraph-ha local`: found or started, watched, buried, and started again."""
+"""One instance of `memgraph-ha local`: watched, buried, and started again."""
 
 import contextlib
-import functools
-import os
 import signal
-import subprocess
 from collections.abc import Callable
 from typing import Final
 
 import trio
-from attrs import frozen
 
-from memgraph_ha.adapters.datadir import DataDir, DataDirError, RunNote
-from memgraph_ha.adapters.files_atomic import Clock, NothingChangedError, locked
-from memgraph_ha.adapters.process_argv import InstanceSpec, instance_argv
-from memgraph_ha.adapters.process_events import (
-    EventKind,
-    InstanceEvent,
-    Notice,
-    RestartPolicy,
-    describe_exit,
-    last_lines,
-)
-from memgraph_ha.adapters.process_os import (
-    ProcessHandle,
-    ProcessIdentity,
-    command_line,
-    find_by_argument,
-    incarnation_of,
-)
-from memgraph_ha.adapters.process_rebuild import Kept, Rebuild
+from memgraph_ha.adapters.datadir import DataDir, DataDirError
+from memgraph_ha.adapters.files_atomic import Clock, NothingChangedError
+from memgraph_ha.adapters.process_argv import InstanceSpec
+from memgraph_ha.adapters.process_events import EventKind, InstanceEvent, Notice, RestartPolicy, describe_exit
+from memgraph_ha.adapters.process_os import ProcessHandle, ProcessIdentity, incarnation_of
+from memgraph_ha.adapters.process_place import Life, Place, Rebuilt
+from memgraph_ha.adapters.process_rebuild import Kept
 from memgraph_ha.core.facts import Outcome
 from memgraph_ha.core.names import Incarnation
 
-_START_LOCK_S: Final = 2.0
-"""Another controller on this data directory holds the lock while it starts a process: milliseconds."""
-
-_EXEC_LOOK_S: Final = 0.001
-
-_DYING_S: Final = 0.5
-"""Whose rebuild was begun by a controller that is gone may have been killed a moment ago."""
-
 _EARLY_S: Final = 10.0
 """Who ended sooner never worked: its last words are shown."""
-
-_MOST_LOG_BYTES: Final = 16 * 1024 * 1024
-"""A longer log is put aside (one is kept) when the instance is started again."""
-
-
-@frozen(kw_only=True)
-class _Life:
-    """A running process: our child, or one that an earlier controller started."""
-
-    handle: ProcessHandle
-    child: "subprocess.Popen[bytes] | None"
-    began_s: float
-    rebuilt: str = ""
-
-
-@frozen(kw_only=True)
-class Rebuilt:
-    """How an attempt to rebuild an instance ended.
-
-    Attributes:
-        outcome: ``DONE``: its data is aside. ``REFUSED``: nothing was touched. ``UNKNOWN``: it is begun, and finished
-            before the next start.
-        detail: A sentence.
-    """
-
-    outcome: Outcome
-    detail: str
 
 
 class Instance:
@@ -101,17 +50,16 @@ class Instance:
         notice: Notice,
     ) -> None:
         self.spec = spec
-        self._datadir = datadir
         self._clock = clock
         self._restart = restart
         self._changed = changed
         self._notice = notice
-        self._life: _Life | None = None
+        self._life: Life | None = None
         self._starting = trio.Lock()
-        self._asked_to_end: ProcessIdentity | None = None
+        self._asked_to_end: Incarnation | None = None
         self._retired = False
-        self._log_from = 0
-        self._rebuild = Rebuild(spec, clock)
+        self._hurry = trio.Event()
+        self._place = Place(datadir, spec, clock)
 
     @property
     def process(self) -> ProcessIdentity | None:
@@ -136,7 +84,7 @@ class Instance:
             if self._life is not None or self._retired:
                 return False
             # Not abandoned when cancelled: a process that was started unseen would be nobody's.
-            life = await trio.to_thread.run_sync(self._find_or_start, start)
+            life = await trio.to_thread.run_sync(self._place.find_or_start, start)
             if life is None:
                 return False
             self._life = life
@@ -163,7 +111,9 @@ class Instance:
                     await life.handle.wait_ended()
                     ends = self._count(life, ends)
                     self._bury(life, f"next start in {self._restart.delay_s(ends):g} s")
-            await trio.sleep(self._restart.delay_s(ends))
+            with trio.move_on_after(self._restart.delay_s(ends)):
+                await self._hurry.wait()
+                ends, self._hurry = 0, trio.Event()
 
     async def kill(self, incarnation: Incarnation, *, within_s: float) -> bool:
         """End that incarnation, and whatever it started, by SIGKILL.
@@ -177,7 +127,7 @@ class Instance:
         life = self._life
         if life is None or incarnation_of(life.handle.identity) != incarnation:
             return True
-        self._asked_to_end = life.handle.identity
+        self._asked_to_end = incarnation
         # A hold of its own: the supervisor lets go of the life's as soon as it has ended.
         handle = ProcessHandle.open(life.handle.identity)
         gone: list[bool] = []
@@ -211,16 +161,20 @@ class Instance:
         async with self._starting:
             if self._retired:
                 return Rebuilt(outcome=Outcome.REFUSED, detail=f"{self.spec.name} is not started any more")
-            work = functools.partial(self._put_aside, incarnation, generation, within_s)
+            asked_before, self._asked_to_end = self._asked_to_end, incarnation
             # Not abandoned when cancelled: what is begun is finished, and no start may come in between.
-            ended = await trio.to_thread.run_sync(work)
+            ended = await trio.to_thread.run_sync(self._place.put_aside, incarnation, generation, within_s)
+        if ended.outcome is Outcome.REFUSED:
+            self._asked_to_end = asked_before
         if ended.outcome is Outcome.DONE:
             self._tell(EventKind.REBUILT, ended.detail)
+            self._hurry.set()  # what made it end again and again is put aside
         return ended
 
     async def retire(self) -> None:
         """Start nothing here any more; what lives stays."""
         self._retired = True
+        self._hurry.set()
         async with self._starting:
             return
 
@@ -231,150 +185,25 @@ class Instance:
 
     def kept(self) -> Kept:
         """Measure what rebuilds put aside; blocks."""
-        return self._rebuild.kept()
+        return self._place.kept()
 
     def last_words(self) -> str:
         """Give the last lines that the present or last process wrote; empty if none."""
-        return last_lines(self.spec.log, self._log_from)
+        return self._place.last_words()
 
-    def _find_or_start(self, start: bool) -> _Life | None:
-        began_s = self._clock()
-        if start and not self._datadir.is_member(self.spec.name):
-            # Another controller removed it while this one stood still: what it left must not come back to life.
-            raise DataDirError(f"{self.spec.name} is no member of {self._datadir.path} any more")
-        self._datadir.prepare(self.spec)
-        with self._start_lock(began_s):
-            handle = self._find()
-            if handle is not None and self._rebuild.is_ordered() and handle.ended_within(_DYING_S):
-                handle.close()
-                handle = self._find()
-            if handle is not None:
-                # It lives, so nothing was moved: whoever ordered that orders it again, on evidence of today.
-                self._rebuild.withdraw()
-                return _Life(handle=handle, child=None, began_s=began_s)
-            if not start:
-                return None
-            last = self._datadir.read_run(self.spec.name)
-            rebuilt = self._rebuild.finish(None if last is None else incarnation_of(last.process))
-            return self._start(began_s, rebuilt)
-
-    def _start_lock(self, began_s: float) -> "contextlib.AbstractContextManager[int]":
-        return locked(self.spec.place / "start.lock", clock=self._clock, until_s=began_s + _START_LOCK_S)
-
-    def _put_aside(self, incarnation: Incarnation, generation: int, within_s: float) -> Rebuilt:
-        """Do `rebuild` under the start lock; blocks."""
-        begun = False
-        try:
-            with self._start_lock(self._clock()), contextlib.ExitStack() as stack:
-                living = self._find()
-                if living is not None:
-                    stack.callback(living.close)
-                last = self._last_process(living)
-                if last is None or incarnation_of(last) != incarnation:
-                    return self._refuse_other(incarnation, last)
-                self._rebuild.order(incarnation, generation)
-                begun = True
-                self._asked_to_end = last
-                if not self._is_ended(living, within_s):
-                    why = f"{self.spec.name} (pid {last.pid}) is still there after {within_s:g} s"
-                    return Rebuilt(outcome=Outcome.UNKNOWN, detail=f"{why}; its data is put aside when it has ended")
-                return Rebuilt(outcome=Outcome.DONE, detail=self._rebuild.finish(incarnation))
-        except (OSError, DataDirError, NothingChangedError) as error:
-            then = "it is finished before the next start" if begun else "nothing was touched"
-            outcome = Outcome.UNKNOWN if begun else Outcome.REFUSED
-            return Rebuilt(outcome=outcome, detail=f"{self.spec.name} in {self.spec.place}: {error}; {then}")
-
-    def _is_ended(self, living: ProcessHandle | None, within_s: float) -> bool:
-        """End who lives here; False if it, or anybody else on its data, is still there after so long.
-
-        Raises:
-            PermissionError: It runs as somebody else. The order is withdrawn: it may go on for long.
-        """
-        try:
-            gone = living is None or living.kill_and_wait(within_s)
-        except PermissionError:
-            self._rebuild.withdraw()
-            raise
-        return gone and self._rebuild.is_free()
-
-    def _last_process(self, living: ProcessHandle | None) -> ProcessIdentity | None:
-        """Give the process that lives here or ended here last, and have it written down.
-
-        Raises:
-            OSError: It lives and cannot be written down: nobody could tell later whose data it was.
-        """
-        note = self._datadir.read_run(self.spec.name)
-        noted = None if note is None else note.process
-        if living is None or living.identity == noted:
-            return noted
-        argv = command_line(living.identity.pid)
-        self._datadir.write_run(self.spec.name, RunNote(process=living.identity, argv=argv))
-        return living.identity
-
-    def _refuse_other(self, incarnation: Incarnation, last: ProcessIdentity | None) -> Rebuilt:
-        if self._rebuild.was_done(incarnation):
-            return Rebuilt(outcome=Outcome.DONE, detail="it was done before")
-        who = "nobody" if last is None else incarnation_of(last)
-        return Rebuilt(outcome=Outcome.REFUSED, detail=f"{self.spec.name} is {who} by now, not {incarnation}")
-
-    def _find(self) -> ProcessHandle | None:
-        note = self._datadir.read_run(self.spec.name)
-        if note is not None:
-            handle = ProcessHandle.open(note.process)
-            if handle is not None and self.spec.data_argument in command_line(note.process.pid):
-                return handle
-            if handle is not None:
-                handle.close()
-        # A controller that was killed between starting a process and writing down which leaves it unnamed.
-        for identity in find_by_argument(self.spec.data_argument):
-            handle = ProcessHandle.open(identity)
-            if handle is not None:
-                self._write_down(identity, command_line(identity.pid))
-                return handle
-        return None
-
-    def _start(self, began_s: float, rebuilt: str) -> _Life:
-        argv = instance_argv(self._datadir.config.binary, self.spec)
-        log = self.spec.log
-        if log.exists() and log.stat().st_size > _MOST_LOG_BYTES:
-            log.replace(log.with_name(log.name + ".1"))
-        with log.open("ab") as output:
-            self._log_from = os.fstat(output.fileno()).st_size
-            child = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=self.spec.place,
-                start_new_session=True,  # it outlives this controller, and ctrl-c is not for it
-            )
-        try:
-            handle = ProcessHandle.of_child(child.pid)
-        except OSError:
-            child.kill()
-            child.wait()
-            raise
-        # For a moment after exec a process shows no arguments; under the lock nobody can miss it by that.
-        while not command_line(child.pid) and not handle.ended_within(_EXEC_LOOK_S):
-            continue
-        self._write_down(handle.identity, tuple(argv))
-        return _Life(handle=handle, child=child, began_s=began_s, rebuilt=rebuilt)
-
-    def _write_down(self, identity: ProcessIdentity, argv: tuple[str, ...]) -> None:
-        # A full disk is no reason not to run: the process is found again by its arguments.
-        with contextlib.suppress(OSError):
-            self._datadir.write_run(self.spec.name, RunNote(process=identity, argv=argv))
-
-    def _count(self, life: _Life, ends: int) -> int:
-        if life.handle.identity == self._asked_to_end:
+    def _count(self, life: Life, ends: int) -> int:
+        if self._was_asked_to_end(life):
             return 0
         return 1 if self._clock() - life.began_s >= self._restart.reset_after_s else ends + 1
 
-    def _bury(self, life: _Life, then: str) -> None:
+    def _was_asked_to_end(self, life: Life) -> bool:
+        return incarnation_of(life.handle.identity) == self._asked_to_end
+
+    def _bury(self, life: Life, then: str) -> None:
         if self._life is not life:
             return
         words = self.last_words() if self._clock() - life.began_s < _EARLY_S else ""
-        asked = " as asked" if life.handle.identity == self._asked_to_end else ""
+        asked = " as asked" if self._was_asked_to_end(life) else ""
         self._life = None
         self._changed()
         life.handle.close()

@@ -156,16 +156,15 @@ class Rebuild:
 
         Raises:
             OSError: It cannot be taken back.
-            DataDirError: It makes no sense.
         """
         if not self.is_ordered():
             return
         _log.warning("rebuild.withdrawn", instance=self._spec.name, hint="it is ordered again if it is still right")
-        order = self._read()
-        self._file.path.unlink()
-        if order is not None:
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, DataDirError):
+            order = self._read()
+            if order is not None:
                 (self._aside / order.into).rmdir()  # only if it is empty
+        self._file.path.unlink()
 
     def was_done(self, incarnation: Incarnation) -> bool:
         """Whether the data of this incarnation was put aside."""

@@ -1,7 +1,7 @@
 """The ASGI application: bounded bodies, one table of endpoints, errors as JSON, and nothing that outlives a client."""
 
 import http
-from collections.abc import Callable
+import traceback
 from typing import Final
 
 import structlog
@@ -12,7 +12,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from memgraph_ha.api.control import Control
-from memgraph_ha.api.endpoints import Access, Call, Endpoint, Refused
+from memgraph_ha.api.endpoints import Access, Auth, Call, Endpoint, Refused
 from memgraph_ha.api.metric import registry_of
 from memgraph_ha.api.metrics import METRICS
 from memgraph_ha.api.reading import admit, parse_object
@@ -23,6 +23,9 @@ LARGEST_BODY: Final = 64 * 1024
 
 BODY_S: Final = 10.0
 """A body must have come within so many seconds."""
+
+SEND_S: Final = 60.0
+"""An answer must have been taken within so many seconds, also by a client that takes a little now and then."""
 
 _DRAIN_S: Final = 2.0
 """For so long a body that is too large is thrown away, so that its sender can read why."""
@@ -62,6 +65,7 @@ class Application:
         self._control, self._access = control, access
         self._registry = registry_of(control, METRICS)
         self._ending = trio.Event()
+        self._desk = trio.CapacityLimiter(1)
         self._log = structlog.get_logger("memgraph_ha.api")
         self._router = Router(
             routes=[Route(path, endpoint=self._at(path), methods=None) for path in _paths()],
@@ -141,7 +145,21 @@ class Application:
             nursery.start_soon(end)
             found.append(await self._answer(endpoint, scope, receive))
             nursery.cancel_scope.cancel()
+        if endpoint.auth is not Auth.NONE:
+            self._note(endpoint, scope, found[0].status_code if found else None)
         return found[0] if found else None
+
+    def _note(self, endpoint: Endpoint, scope: Scope, status: int | None) -> None:
+        """Leave a trail of everything that may change something: from where it was asked, and how it ended."""
+        source = scope["client"][0] if scope.get("client") else "unknown"
+        ended = "left" if status is None else status
+        self._log.info(
+            "asked by HTTP",
+            method=endpoint.method,
+            path=scope["raw_path"].decode("ascii")[:200],
+            source=source,
+            ended=ended,
+        )
 
     async def _answer(self, endpoint: Endpoint, scope: Scope, receive: Receive) -> Response:
         request = Request(scope, receive)
@@ -149,20 +167,27 @@ class Application:
             admit(request, endpoint.auth, self._access)
             known = {} if endpoint.body is None else endpoint.body["properties"]
             body = {} if endpoint.body is None else parse_object(scope["body"], frozenset(known))  # type: ignore[call-overload]  # properties are a dict
-            return await endpoint.handler(
-                Call(control=self._control, request=request, body=body, registry=self._registry)
-            )
+            call = Call(control=self._control, request=request, body=body, registry=self._registry)
+            if not endpoint.drawn:
+                return await endpoint.handler(call)
+            async with self._desk:  # it is handed on in another turn of trio: the loop of the controller comes between
+                return await endpoint.handler(call)
         except Refused as refused:
             return refused.response()
-        except Exception:
-            self._log.exception("an HTTP request failed", method=endpoint.method, path=endpoint.path)
+        except Exception as error:  # noqa: BLE001 - whatever a handler does, one request must not end the controller
+            # Written out here: renderers of exceptions may show local variables, and those hold the token.
+            where = "".join(traceback.format_tb(error.__traceback__)[-4:])
+            self._log.error(
+                "an HTTP request failed", method=endpoint.method, path=endpoint.path, error=repr(error), where=where
+            )
             return Refused(http.HTTPStatus.INTERNAL_SERVER_ERROR, "a fault of ours; the log says which").response()
 
     async def _finish(self, scope: Scope, receive: Receive, send: Send, response: Response, path: str) -> None:
         methods = {endpoint.method for endpoint in ENDPOINTS} | {"HEAD", "OPTIONS"}
         method = scope["method"] if scope["method"] in methods else _OTHER
         self._control.accounting.note_request(method, path, response.status_code)
-        await response(scope, receive, _with_headers(send))
+        with trio.move_on_after(SEND_S):
+            await response(scope, receive, _with_headers(send))
 
 
 class _Endpoint:

@@ -25,7 +25,7 @@ class Gate(enum.Enum):
 class GatewayCounters(Protocol):
     """What one gateway counts; `memgraph_ha.proxy.counters.Counters` is one.
 
-    Everything but the three ``..._now`` only grows while the process lives.
+    Everything but the ``..._now`` only grows while the process lives.
     """
 
     @property
@@ -57,6 +57,14 @@ class GatewayCounters(Protocol):
         """Relayed connections that the gateway reset."""
 
     @property
+    def cut_open(self) -> int:
+        """Of these, in a quiet moment because their transaction was ended by force, or may have been."""
+
+    @property
+    def idled(self) -> int:
+        """Relayed connections that were reset because nothing passed on them for too long."""
+
+    @property
     def dial_failures(self) -> int:
         """Attempts to connect to an instance for a client that failed."""
 
@@ -85,8 +93,28 @@ class GatewayCounters(Protocol):
         """Clients being dialled."""
 
     @property
+    def received_now(self) -> int:
+        """Clients in their PROXY header or TLS handshake."""
+
+    @property
     def active_now(self) -> int:
         """Connections being relayed."""
+
+    @property
+    def relayed_to_now(self) -> Mapping[InstanceName, int]:
+        """Of these, how many to each instance."""
+
+    @property
+    def inside_now(self) -> int:
+        """Of these, inside a transaction, as far as their messages tell."""
+
+    @property
+    def unknown_now(self) -> int:
+        """Of these, not readable (TLS that passes through, or not Bolt): they may be inside one too."""
+
+    @property
+    def holding_now(self) -> int:
+        """Of these, kept from sending by a quiet moment."""
 
 
 @frozen(kw_only=True)

@@ -90,7 +90,7 @@ def _configured(name: InstanceName, server: ServerSeen) -> Iterator[Check]:
         "the write-ahead log is on"
         if server.wal
         else "it runs without a write-ahead log: nothing is replicated, and a restart loses what no snapshot has",
-        "start it with --storage-wal-enabled=true (and --storage-snapshot-interval-sec above 0)",
+        "start it with `--storage-wal-enabled=true`",
     )
     every = server.flush_every
     yield _check(
@@ -101,7 +101,7 @@ def _configured(name: InstanceName, server: ServerSeen) -> Iterator[Check]:
         "each commit is flushed to disk"
         if every == 1
         else f"it flushes every {every} commits: acknowledged writes survive a killed process, not a power cut",
-        "start it with --storage-wal-file-flush-every-n-tx=1",
+        "start it with `--storage-wal-file-flush-every-n-tx=1`",
     )
     yield _check(
         "init file",
@@ -111,7 +111,7 @@ def _configured(name: InstanceName, server: ServerSeen) -> Iterator[Check]:
         f"it boots with {server.init_file}"
         if server.init_file
         else "it has no init file: an old MAIN that restarts is writable before anybody can demote it",
-        "start it with --init-file=FILE that holds SET REPLICATION ROLE TO REPLICA WITH PORT 10000;",
+        "start it with `--init-file=FILE`, which holds `SET REPLICATION ROLE TO REPLICA WITH PORT 10000;`",
     )
 
 
@@ -135,7 +135,7 @@ def _storage_mode(name: InstanceName, storage: StorageSeen) -> Check:
     says = f"storage mode {storage.mode.value}"
     if not good:
         says += ": nothing that is written in it reaches a replica"
-    fix = "run STORAGE MODE IN_MEMORY_TRANSACTIONAL; on MAIN every replica is rebuilt afterwards"
+    fix = "run `STORAGE MODE IN_MEMORY_TRANSACTIONAL`; on MAIN every replica is rebuilt afterwards"
     return _check("storage mode", name, good, Level.ERROR, says, fix)
 
 
@@ -302,7 +302,7 @@ def _data_set(view: View, name: InstanceName, storage: StorageSeen) -> Iterator[
     says = (
         "it holds the cluster's data set" if same else f"it holds data set {storage.uuid}, not {record.database_uuid}"
     )
-    yield _check("data set", name, same or storage.empty, Level.ERROR, says, f"memgraph-ha reinit {name}")
+    yield _check("data set", name, same or storage.empty, Level.ERROR, says, f"`memgraph-ha reinit {name}`")
 
 
 def _replication(view: View, seen: Seen, role: RoleSeen) -> Iterator[Check]:
@@ -310,12 +310,12 @@ def _replication(view: View, seen: Seen, role: RoleSeen) -> Iterator[Check]:
     if role.role is Role.REPLICA:
         port, level = seen.port, Level.ERROR
         says = f"replication port {seen.member.replication} " + ("is open" if port and port.open else "is not open")
-        fix = "let MAIN reach it: network policy, firewall, and --init-file with that port"
+        fix = "let MAIN reach it: network policy, firewall, and `--init-file` with that port"
         yield _check("replication port", name, None if port is None else port.open, level, says, fix)
     if record is None or record.main == name or view.main_rows is None:
         return
     if name in record.rebuild:
-        yield _check("row", name, False, Level.ERROR, "its data must be rebuilt", f"memgraph-ha reinit {name}")
+        yield _check("row", name, False, Level.ERROR, "its data must be rebuilt", f"`memgraph-ha reinit {name}`")
         return
     row = next(iter(view.rows_of(seen.member)), None)
     if row is None:

@@ -133,9 +133,10 @@ def report_document(control: Control) -> Json:
 
 def tallies(counters: GatewayCounters) -> Json:
     """Write a gateway's counters as numbers by name, refusals by reason."""
-    names = [name for name in vars(GatewayCounters) if not name.startswith("_") and name != "refused"]
+    names = [name for name in vars(GatewayCounters) if not name.startswith("_")]
     refused = {reason.name.lower(): count for reason, count in counters.refused.items()}
-    return {**{name: getattr(counters, name) for name in names}, "refused": refused}
+    shown = {name: getattr(counters, name) for name in names}
+    return {**shown, "refused": refused, "relayed_to_now": dict(counters.relayed_to_now)}
 
 
 def _totals(accounting: Accounting) -> Json:

@@ -76,6 +76,8 @@ class Endpoint:
         answers: Status to (what it means, schema of the JSON body; None: no JSON).
         media: The media type of the answer, if it is not JSON.
         since: The version that had it first; ``predecessor`` for what the Go controller had.
+        drawn: Its answer takes a millisecond or more to make, at one go: such are made one after the other, so that
+            many at once do not keep the controller's loop from turning.
     """
 
     method: str
@@ -89,6 +91,7 @@ class Endpoint:
     answers: Mapping[int, tuple[str, Schema | None]] = field(factory=dict, hash=False)
     media: str = "application/json"
     since: str = "0.1.0"
+    drawn: bool = False
 
 
 class Refused(Exception):  # noqa: N818 - the answer to a request, not a fault of ours

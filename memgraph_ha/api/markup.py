@@ -38,6 +38,14 @@ def join(*children: "Markup | str | None") -> Markup:
     return Markup("".join(_child(child) for child in children if child is not None))
 
 
+def prose(text: str) -> Markup:
+    """Write a sentence in which what stands between backticks is code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return join(text)  # one of them has no partner: take it as it is
+    return join(*(h("code", part) if index % 2 else part for index, part in enumerate(parts)))
+
+
 def _child(child: "Markup | str") -> str:
     return str(child) if isinstance(child, Markup) else escape(child)
 

@@ -49,14 +49,14 @@ PREDECESSOR_METRICS: Final[tuple[Metric, ...]] = (
     Metric(
         name="memgraph_controller_reconciliations_successful_total",
         kind=COUNTER,
-        help="Turns since whose predecessor every command that ended was done.",
+        help="Turns without a failed command since the turn before.",
         values=one(lambda found: found.accounting.good_turns),
         since=_OLD,
     ),
     Metric(
         name="memgraph_controller_reconciliations_failed_total",
         kind=COUNTER,
-        help="Turns since whose predecessor a command ended refused, unknown or not sent.",
+        help="Turns with a command that ended refused, unknown or not sent since the turn before.",
         values=one(lambda found: found.accounting.failed_turns),
         since=_OLD,
     ),

@@ -6,7 +6,7 @@ from prometheus_client.exposition import choose_encoder
 from starlette.responses import Response
 
 from memgraph_ha.api import hook, reads, verbs
-from memgraph_ha.api.endpoints import Auth, Call, Endpoint, answer
+from memgraph_ha.api.endpoints import Auth, Call, Endpoint, Handler, answer
 from memgraph_ha.api.openapi import openapi_document
 from memgraph_ha.api.page import page_response, wants_page
 from memgraph_ha.api.predecessor import root_document
@@ -25,7 +25,8 @@ async def _root(call: Call) -> Response:
     """Show the status page to a browser, and what there is to everybody else."""
     if wants_page(call.request):
         return page_response(call.control)
-    return answer(root_document(call.control.now(), [e.path for e in ENDPOINTS if e.method == "GET"]))
+    paths = [endpoint.path for endpoint in ENDPOINTS if endpoint.method == "GET"]
+    return answer(root_document(call.control.now(), paths), headers={"Vary": "Accept"})
 
 
 async def _openapi(_call: Call) -> Response:
@@ -40,15 +41,16 @@ async def _metrics(call: Call) -> Response:
 # --- helpers of the table -----------------------------------------------------------------------------
 
 
-def _read(path: str, schema: str, handler: reads.Handler, summary: str, doc: str = "", since: str = "0.1.0") -> Endpoint:
+def _read(path: str, schema: str, handler: Handler, summary: str, *, doc: str = "", since: str = "0.1.0") -> Endpoint:
     return Endpoint(
         method="GET",
         path=path,
         handler=handler,
         summary=summary,
         doc=doc,
-        answers={200: ("it", named(schema))},
+        answers={200: ("the document", named(schema))},
         since=since,
+        drawn=True,
     )
 
 
@@ -102,9 +104,10 @@ _READS: Final = (
         summary="The status page for browsers, what there is for everybody else.",
         doc="A browser is who accepts `text/html`. Any other unknown path is 404 (the predecessor answered 200).",
         answers={200: ("what there is", named("Root"))},
+        drawn=True,
         since=_OLD,
     ),
-    _read("/health", "Health", reads.health, "The process answers.", "Always 200.", _OLD),
+    _read("/health", "Health", reads.health, "The process answers.", doc="Always 200.", since=_OLD),
     Endpoint(
         method="GET",
         path="/livez",
@@ -135,6 +138,7 @@ _READS: Final = (
         summary="Prometheus metrics.",
         doc="Computed when they are scraped; docs/reference/metrics.md lists them.",
         answers={200: ("the exposition, OpenMetrics if it is accepted", None)},
+        drawn=True,
         media="text/plain",
         since=_OLD,
     ),
@@ -146,13 +150,14 @@ _READS: Final = (
     _read("/api/v1/rules", "Rules", reads.rules, "Every rule in words."),
     _read("/api/v1/policy", "Policy", reads.policy, "The operator's choices in force."),
     _read("/api/v1/doctor", "Doctor", reads.doctor, "What to look at before trusting the cluster with data."),
-    _read("/api/v1/report", "Report", reads.report, "A bundle for a bug report.", "Nothing secret is in it."),
+    _read("/api/v1/report", "Report", reads.report, "A bundle for a bug report.", doc="Nothing secret is in it."),
     Endpoint(
         method="GET",
         path="/api/v1/openapi.json",
         handler=_openapi,
         summary="This description, as OpenAPI 3.1.",
         answers={200: ("the document", {"type": "object"})},
+        drawn=True,
     ),
     Endpoint(
         method="GET",

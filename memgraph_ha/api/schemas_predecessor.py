@@ -10,8 +10,8 @@ _MOMENT: Final = text("when it was asked, RFC 3339 in UTC")
 _RECONCILIATION: Final = fields(
     "The control loop; a turn is one look: observe, decide, act.",
     total_reconciliations=whole("turns since the process started"),
-    successful_reconciliations=whole("turns since whose predecessor every command that ended was done"),
-    failed_reconciliations=whole("turns since whose predecessor a command ended refused, unknown or not sent"),
+    successful_reconciliations=whole("turns without a failed command since the turn before"),
+    failed_reconciliations=whole("turns with a command that ended refused, unknown or not sent since the turn before"),
     average_reconciliation_time=whole("mean time of a turn, nanoseconds"),
     last_reconciliation_time=text("when the last turn was, RFC 3339"),
     last_reconciliation_reason=text("its rule and what that says"),

@@ -5,6 +5,9 @@ controller from ending, and with it the lease. Therefore connections are accepte
 `TCPServer` through a stream that gives up a stalled write and can be torn down.
 """
 
+import contextlib
+import socket
+import struct
 from collections import Counter
 from typing import Final
 
@@ -87,8 +90,18 @@ class _Stream:
         await self._inner.aclose()
 
     def abort(self) -> None:
-        """Close it at once, from any task: whoever waits for it is woken."""
+        """Reset it at once, from any task: whoever waits for it is woken, and nothing stays in the kernel's buffers."""
+        with contextlib.suppress(OSError):
+            self._inner.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._inner.socket.close()
+
+
+class _Connection(TCPServer):
+    """hypercorn's connection, but for one that its client closed: that is over at once, not only when idle too long."""
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        await self.idle_task.stop()
 
 
 class _Server:
@@ -100,7 +113,7 @@ class _Server:
 
     def __init__(self, application: Application) -> None:
         self._application = application
-        self._app = ASGIWrapper(application)
+        self._app = ASGIWrapper(application)  # type: ignore[arg-type]  # the same ASGI in Starlette's looser types
         self._config = _config()
         self._context = WorkerContext(None)
         self._streams: set[_Stream] = set()
@@ -121,10 +134,10 @@ class _Server:
             self._streams.add(stream)
             self._sources[source] += 1
             try:
-                await TCPServer(self._app, self._config, self._context, ConnectionState({}), stream).run()  # type: ignore[arg-type]  # it uses the five methods that _Stream has
+                await _Connection(self._app, self._config, self._context, ConnectionState({}), stream).run()  # type: ignore[arg-type]  # it uses the five methods that _Stream has
             except* OSError:
                 pass
-            except* Exception as group:
+            except* Exception as group:  # noqa: BLE001 - whatever a client does, it must not end the controller
                 self._log.info("an HTTP connection was dropped", error=repr(group.exceptions[0])[:200])
             finally:
                 self._streams.discard(stream)

@@ -9,7 +9,7 @@ from memgraph_ha.core.candidate import Candidate, Why, choose
 from memgraph_ha.core.facts import Miss
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.record import Record
-from memgraph_ha.core.topology import Role, Row
+from memgraph_ha.core.topology import Role, Row, RowStatus
 from memgraph_ha.core.view import View
 
 _FRESH_S: Final = 2.0
@@ -22,7 +22,10 @@ class State(enum.Enum):
     MAIN = "main"
     STANDBY = "standby"
     REPLICA = "replica"
+    CATCHING_UP = "catching up"
+    DIVERGED = "diverged"
     NOT_ATTACHED = "not attached"
+    NOT_MAIN_YET = "not main yet"
     STRAY_MAIN = "stray main"
     NEEDS_REBUILD = "needs rebuild"
     UNAUTHORISED = "unauthorised"
@@ -36,7 +39,10 @@ STATES: Final[dict[State, str]] = {
     State.MAIN: "the recorded MAIN, answering as MAIN in the recorded run",
     State.STANDBY: "the named standby: it certainly has every acknowledged write",
     State.REPLICA: "a REPLICA whose row on MAIN takes commits",
-    State.NOT_ATTACHED: "a REPLICA without a row on MAIN that takes commits",
+    State.CATCHING_UP: "a REPLICA that MAIN sends what it lacks; its row takes no commits yet",
+    State.DIVERGED: "a REPLICA that holds what MAIN's history does not cover",
+    State.NOT_ATTACHED: "a REPLICA without a row on MAIN, or with one that takes no commits",
+    State.NOT_MAIN_YET: "the recorded MAIN, answering as REPLICA: it is promoted next, or it restarted",
     State.STRAY_MAIN: "it answers as MAIN, but the record says otherwise; it is demoted",
     State.NEEDS_REBUILD: "the record says that its data must be rebuilt",
     State.UNAUTHORISED: "it refuses our user or password",
@@ -93,10 +99,15 @@ def _state(view: View, seen: Seen, row: Row | None) -> State:
         return State.STARTING
     if role.role is Role.MAIN:
         return State.MAIN if record is not None and record.main == name and view.loss is None else State.STRAY_MAIN
+    if record is not None and record.main == name:
+        return State.NOT_MAIN_YET
     if record is not None and name in record.rebuild:
         return State.NEEDS_REBUILD
+    if view.diverged(seen):
+        return State.DIVERGED
     if row is None or not row.takes_commits:
-        return State.NOT_ATTACHED
+        recovers = row is not None and row.status is RowStatus.RECOVERY
+        return State.CATCHING_UP if recovers else State.NOT_ATTACHED
     named = record is not None and record.standby is not None and record.standby.instance == name
     return State.STANDBY if named else State.REPLICA
 

@@ -21,6 +21,8 @@ _TONES: Final = {
     "standby": "ok",
     "replica": "info",
     "not attached": "warn",
+    "catching up": "warn",
+    "not main yet": "warn",
     "starting": "warn",
     "needs rebuild": "warn",
 }
@@ -85,9 +87,9 @@ def _instance(seen: Picture) -> Box:
     row = seen["row"]
     if row is not None:
         said = " · ".join(part for part in (row["mode"] or "?", row["status"], lag_of(row)) if part)
-    elif seen["is_main"] and seen["state"] == "main":
-        objects = seen["objects"]
-        said = "relays to clients" if objects is None else f"{objects:,} objects"
+    elif seen["is_main"]:
+        objects, healthy = seen["objects"], seen["state"] == "main"
+        said = f"{objects:,} objects" if healthy and objects is not None else "the recorded MAIN"
     else:
         said = "no row on MAIN"
     return Box(title=seen["name"], badge=seen["state"], tone=tone_of(seen["state"]), lines=(said, seen["bolt"]))
@@ -131,6 +133,8 @@ def _row_edge(seen: Picture) -> str:
     row = seen["row"]
     if row is None:
         return "soft"
+    if tone_of(seen["state"]) == "bad":
+        return "bad"  # MAIN may call a dead replica ready for seconds (transcripts, "Status words")
     if row["status"] not in _FLOWS:
         return "warn"
     return "ok strong" if row["mode"] == "STRICT_SYNC" else "ok"

@@ -21,6 +21,7 @@ from memgraph_ha.api.reading import (
     text_of,
     whole_of,
 )
+from memgraph_ha.api.stakes import stake_of
 from memgraph_ha.core.errors import PolicyError
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.policy import parse_policy
@@ -88,7 +89,10 @@ class Verb:
             raise elsewhere(error) from None
         text = f"{self.ask.value} would be taken up now" if refusal is None else f"it would be refused now: {refusal}"
         if self.lossy and instance is not None:
-            text = f"{text}; at stake: {call.control.at_stake(instance)}"
+            stake = call.control.at_stake(instance)
+        else:
+            stake = stake_of(call.control.now().view, self.ask, instance)
+        text = f"{text}; at stake: {stake}" if stake else text
         return answer({"ok": refusal is None, "text": text})
 
 

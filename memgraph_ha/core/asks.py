@@ -5,6 +5,7 @@ from typing import Final
 
 from memgraph_ha.core.candidate import Why, fit_to_be_forced
 from memgraph_ha.core.names import InstanceName
+from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability
 from memgraph_ha.core.quiet import given_up, lacks_as_target
 from memgraph_ha.core.record import ChangeKind, Record
@@ -133,9 +134,9 @@ def not_yet(view: View, name: InstanceName) -> str | None:
     record, seen = view.record, view.observed.of(name)
     if record is None or seen is None:
         return None
-    if name == record.main and view.main_role is not None:
+    if name == record.main and seen.member.incarnation is not None:
         other = view.partner
-        if other is None or other.member.incarnation is None:
+        if other is None or view.stopping(other.member.name):
             return None
         return f"{name} is MAIN, and {other.member.name} is to take over first"
     if record.standby is not None and record.standby.instance == name:
@@ -177,10 +178,10 @@ def _ended(view: View, request: Request) -> tuple[bool, str] | None:
                 ended = _reign_ended(view, record, request, name)
                 if ended is not None or record.main == name or record.switchover is not None:
                     return ended
-            case Ask.RESTART | Ask.STOP | Ask.REINIT if name is not None:
-                ended = _instance_ended(view, record, request, name)
-                if ended is not None:
-                    return ended
+            case Ask.REINIT if name is not None and name in record.reinit:
+                return True, f"{name} is being rebuilt; `memgraph-ha status` shows when it is done"
+            case Ask.RESTART | Ask.STOP if name is not None and (seen := view.observed.of(name)) is not None:
+                return _process_ended(view, request, seen)
             case _:
                 pass
     refused = refusal(view, request.ask, name)
@@ -204,17 +205,13 @@ def _reign_ended(view: View, record: Record, request: Request, name: InstanceNam
     return None
 
 
-def _instance_ended(view: View, record: Record, request: Request, name: InstanceName) -> tuple[bool, str] | None:
-    seen = view.observed.of(name)
-    if request.ask is Ask.REINIT:
-        done = name in record.reinit
-        return (True, f"{name} is being rebuilt; `memgraph-ha status` shows when it is done") if done else None
-    if seen is None:
-        return None
+def _process_ended(view: View, request: Request, seen: Seen) -> tuple[bool, str] | None:
+    name = seen.member.name
     if seen.born_s > request.asked_s:
         if request.ask is Ask.STOP or seen.role is not None:
             return True, f"{name} is another process since"
         return None
-    if request.ask is Ask.STOP and seen.stop_asked_s is not None and not_yet(view, name) is None:
-        return True, f"{name} may stop"
-    return None
+    if seen.member.incarnation is None:
+        return request.ask is Ask.STOP, f"{name} has no process"
+    may_stop = seen.stop_asked_s is not None and not_yet(view, name) is None
+    return (True, f"{name} may stop") if request.ask is Ask.STOP and may_stop else None

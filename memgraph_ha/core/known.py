@@ -104,11 +104,15 @@ class Known:
         asked = any(r.instance == name and r.ask in (Ask.STOP, Ask.RESTART) for r in self.observed.requests)
         return asked or self.now_s - seen.stop_asked_s < STOP_MEMORY_S
 
+    def silent(self, seen: Seen) -> bool:
+        """Whether it has no process, or a probe has failed since its last answer."""
+        if seen.member.incarnation is None or seen.role is None:
+            return True
+        return seen.miss is not None and seen.miss.asked_at_s > seen.role.asked_at_s
+
     def answered_within(self, seen: Seen, age_s: float) -> bool:
         """Whether its last answer is that young, and no probe has failed since."""
-        if seen.member.incarnation is None or seen.role is None or seen.role.asked_at_s < self.now_s - age_s:
-            return False
-        return seen.miss is None or seen.miss.asked_at_s <= seen.role.asked_at_s
+        return not self.silent(seen) and seen.role is not None and seen.role.asked_at_s >= self.now_s - age_s
 
     def attachable(self, seen: Seen) -> str | None:
         """Why a replica cannot be registered now; None if it can (design 4, "fence the ASYNC replicas")."""

@@ -1,4 +1,4 @@
-"""The gateway of a `memgraph-ha local`: its port belongs to whoever leads, so it is bound in each term anew."""
+"""The gateways of a `memgraph-ha local`: their ports belong to whoever leads, so they are bound in each term anew."""
 
 import itertools
 from collections.abc import Awaitable, Callable
@@ -11,6 +11,7 @@ from memgraph_ha.adapters.ports import Report
 from memgraph_ha.core.permit import Route
 from memgraph_ha.local.leading import Leading
 from memgraph_ha.proxy.gateway import RwGateway
+from memgraph_ha.proxy.read_gateway import Gateways
 
 _BIND_WITHIN_S: Final = 10.0
 """The leader before us needs milliseconds to give the port up; who still has it then is a stranger."""
@@ -24,17 +25,19 @@ _log = structlog.get_logger()
 
 
 class LeaderGateway:
-    """Implements `Gateway`: serves while this controller leads, and has no port otherwise.
+    """Implements `Gateway`: serves while this controller leads, and has no ports otherwise.
 
     Args:
-        make: Makes a gateway that is not bound yet.
+        make: Makes gateways that are not bound yet.
         leading: Whether we lead.
         evict: Ends the controller that led before us, if it keeps the port.
     """
 
-    def __init__(self, make: Callable[[], RwGateway], leading: Leading, evict: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, make: Callable[[], RwGateway | Gateways], leading: Leading, evict: Callable[[], Awaitable[None]]
+    ) -> None:
         self._make, self._leading, self._evict = make, leading, evict
-        self._gateway: RwGateway | None = None
+        self._gateway: RwGateway | Gateways | None = None
         self._route: Route | None = None
 
     async def serve(self, report: Report, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -47,9 +50,18 @@ class LeaderGateway:
         await self._leading.run_while(lambda: self._serve_term(report))
 
     def cut_open(self) -> None:
-        """Cut every connection that may be inside a transaction: for now, all."""
+        """In a quiet moment, cut who is inside a transaction that only its client can end, or may be."""
         if self._gateway is not None:
             self._gateway.cut_open()
+
+    async def drain(self, patience_s: float) -> None:
+        """Go out of service gently, if we serve: accept nobody, and let open transactions end.
+
+        Args:
+            patience_s: Longest wait, seconds, >= 0.
+        """
+        if self._gateway is not None:
+            await self._gateway.drain(patience_s)
 
     def apply(self, route: Route) -> None:
         """Hand the route to the gateway of this term, now or as soon as it is bound."""
@@ -60,22 +72,24 @@ class LeaderGateway:
     async def _serve_term(self, report: Report) -> None:
         gateway = self._make()
         await self._bind(gateway)
+        if (route := self._route) is not None:
+            gateway.apply(route)  # so that the first client is already held, or served
         async with trio.open_nursery() as nursery:
             await nursery.start(gateway.serve, report)
             self._gateway = gateway
             try:
-                if self._route is not None:
+                if self._route is not None and self._route is not route:
                     gateway.apply(self._route)
                 await trio.sleep_forever()
             finally:
                 self._gateway = None
                 gateway.apply(Route(permit=None, hold=False, why="this controller does not lead any more"))
 
-    async def _bind(self, gateway: RwGateway) -> None:
-        """Take the port; who led before us has it for some milliseconds more, or for good if it stands still.
+    async def _bind(self, gateway: RwGateway | Gateways) -> None:
+        """Take the ports; who led before us has them for some milliseconds more, or for good if it stands still.
 
         Raises:
-            OSError: Somebody kept it.
+            OSError: Somebody kept one.
         """
         began_s, evicted = trio.current_time(), False
         for tries in itertools.count():

@@ -209,10 +209,11 @@ async def _start(parts: Parts, console: Console, instances: int | None, *, fresh
         pids = ", ".join(str(other.pid) for other in others)
         count = len(datadir.config.instances)
         if instances not in (None, count):
+            api = f"PUT http://{LOOPBACK}:{datadir.config.http_port}/api/v1/instances"
+            there = f"have it changed there ({api}), or " if datadir.config.http_port else ""
             raise UsageError(
                 f"--instances {instances}: the controller with pid {pids} runs this cluster with {count}; "
-                f"have it changed there (PUT http://{LOOPBACK}:{datadir.config.http_port}/api/v1/instances), "
-                "or end that first"
+                f"{there}end that first"
             )
         console.print(f"another controller (pid {pids}) runs on {datadir.path}; this one takes over when it ends")
         return
@@ -221,7 +222,10 @@ async def _start(parts: Parts, console: Console, instances: int | None, *, fresh
         if instances is not None:
             await parts.platform.change_members(instances)
         await parts.platform.start_all()
-    except (StartError, MembersError, DataDirError, UsageError) as error:
+    except MembersError as error:
+        way_out = "leave the option out, or give another --data directory"
+        raise UsageError(f"--instances {instances}: {error}; {way_out}") from None
+    except (StartError, DataDirError, UsageError) as error:
         # Whoever came at the same time may be at home there by now, and a reign may hold acknowledged writes.
         if fresh and not _others(datadir) and not datadir.record.exists():
             shutil.rmtree(datadir.path, ignore_errors=True)

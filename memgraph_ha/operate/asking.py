@@ -157,8 +157,8 @@ class _Progress:
         self._what = what
         self._asked_s = asked_s
         self._told_s = TOLD_AFTER_S
-        alive = session.output.side.is_terminal and not session.output.as_json
-        self._status = Status(self._line(None), console=session.output.side) if alive else None
+        console = session.output.side
+        self._status = Status(self._line(None), console=console) if session.output.side_redraws else None
 
     def __enter__(self) -> None:
         """Begin to show it."""

@@ -1,6 +1,7 @@
 """Asking a controller over HTTP: every way to fail becomes one sentence with the way out and an exit code."""
 
 import json
+import os
 import ssl
 from collections.abc import Mapping
 from types import TracebackType
@@ -187,8 +188,9 @@ def _said(error: BaseException) -> str:
         cause = causes.pop(0)
         if isinstance(cause, ssl.SSLError):
             return f"TLS: {cause.reason or cause}"
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror.lower()
+        if isinstance(cause, OSError) and cause.errno is not None:
+            known = cause.errno > 0  # a name that cannot be resolved has a number of its own kind
+            return (os.strerror(cause.errno) if known else str(cause.strerror)).lower()
         inner = cause.exceptions if isinstance(cause, BaseExceptionGroup) else ()
         causes += [*inner, *filter(None, (cause.__cause__ or cause.__context__,))]
     return str(error) or type(error).__name__

@@ -15,6 +15,7 @@ _VARIABLE = "_MEMGRAPH_HA_COMPLETE"
 
 @click.command(
     cls=OperatorCommand,
+    answers="",
     short_help="Print the script that makes your shell complete.",
     examples=(
         'eval "$(memgraph-ha completion bash)"',

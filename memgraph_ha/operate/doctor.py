@@ -14,7 +14,7 @@ from memgraph_ha.adapters.memgraph.reading import read_role, read_server, read_s
 from memgraph_ha.api.doctor import checks_of_server
 from memgraph_ha.core.facts import Miss
 from memgraph_ha.core.names import Address, InstanceName
-from memgraph_ha.operate.documents import Check, Doctor, structured
+from memgraph_ha.operate.documents import Check, Doctor, clean, structured
 from memgraph_ha.operate.exits import Exit, OperateError
 from memgraph_ha.operate.helping import OperatorCommand
 from memgraph_ha.operate.paint import BAD, FAIR, QUIET, table
@@ -28,6 +28,7 @@ _UNDELIVERED_S = 5.0
 
 @click.command(
     cls=OperatorCommand,
+    answers="Doctor",
     short_help="Look whether a cluster, or a bare server, can be trusted with data.",
     examples=(
         "memgraph-ha doctor",
@@ -118,7 +119,7 @@ async def look_at_server(address: Address, login: tuple[str, str] | None) -> dic
     except ConnectionLostError as error:
         raise _lost(address, error, login) from None
     except QueryRefusedError as error:
-        raise OperateError(Exit.UNWELL, f"{address} refuses the question: {error.message}") from None
+        raise OperateError(Exit.UNWELL, f"{address} refuses the question: {clean(error.message)}") from None
     finally:
         connection.close()
     checks = [{**asdict(check), "level": check.level.value} for check in checks_of_server(server, storage, role)]

@@ -96,6 +96,7 @@ class Instance:
         role: ``MAIN`` or ``REPLICA`` as it says itself; None if it said nothing yet.
         run: The life of its process.
         bolt: Its own address.
+        in_pair: Whether it may be MAIN.
         is_main: Whether it is the recorded MAIN.
         row: Its registration on MAIN; None if it has none.
         objects: Vertices and edges; None if unknown.
@@ -111,6 +112,7 @@ class Instance:
     role: str | None = None
     run: str | None = None
     bolt: str = ""
+    in_pair: bool = False
     is_main: bool = False
     row: Row | None = None
     objects: int | None = None
@@ -182,6 +184,11 @@ class Cluster:
         """Whether clients can write and nothing waits: what the exit code of ``status`` says."""
         held = self.holds or self.paused is not None or (self.decision is not None and self.decision.hold is not None)
         return self.leading and self.rw.open and not held and not self.unprotected
+
+    @property
+    def led_elsewhere(self) -> bool:
+        """Whether another controller leads: then only that one knows whether clients can write."""
+        return not self.leading and self.leader is not None
 
 
 @frozen(kw_only=True)

@@ -10,7 +10,7 @@ from memgraph_ha.operate.paint import BAD, FAIR, GOOD, NOTHING, QUIET, held, mom
 _SILENT_S = 2.0
 """An instance that has answered nothing for so long is shown as silent."""
 
-_ON_ITS_WAY = ("starting", "not attached")
+_ON_ITS_WAY = ("starting", "not attached", "catching up")
 """States of the API that usually mend themselves within seconds."""
 
 _GAP = 3
@@ -27,7 +27,7 @@ def status_picture(cluster: Cluster, *, width: int, pages: str) -> list[Renderab
     """
     parts: list[RenderableType] = [pairs(*_headlines(cluster)), Text()]
     parts.append(_instances(cluster.instances, width) if cluster.instances else Text("no instance is known", FAIR))
-    lacking = [each for each in cluster.instances if each.lacks]
+    lacking = [each for each in cluster.instances if each.lacks and (each.in_pair or not cluster.rw.open)]
     if lacking and not cluster.healthy:
         parts += [Text(), Text("What they lack to take over", QUIET)]
         parts.append(pairs(*((each.name, Text(each.lacks or "")) for each in lacking), indent=2))
@@ -84,7 +84,7 @@ def _headlines(cluster: Cluster) -> list[tuple[str, RenderableType]]:
         last = Text(f"{cluster.decision.rule} {cluster.decision.name}".strip())
         lines.append(("decided", last.append(f"  {cluster.decision.reason}", QUIET)))
     if not cluster.leading:
-        who = f"; {cluster.leader} leads" if cluster.leader else ""
+        who = f"; {cluster.leader} does" if cluster.leader else ", and nobody is known to"
         lines.append(("controller", Text(f"the one that answered does not lead{who}", FAIR)))
     if cluster.observe_only:
         lines.append(("controller", Text("--observe-only: it sends no commands, and says what it would do", FAIR)))
@@ -94,6 +94,8 @@ def _headlines(cluster: Cluster) -> list[tuple[str, RenderableType]]:
 def _state(cluster: Cluster) -> Text:
     if cluster.healthy:
         return Text("healthy", GOOD)
+    if cluster.led_elsewhere:
+        return Text(f"not known here: {cluster.leader} leads; ask that one, with --server URL", FAIR)
     holds = present_holds(cluster)
     names = ", ".join(hold.name for hold in holds)
     if not cluster.rw.open:
@@ -102,7 +104,7 @@ def _state(cluster: Cluster) -> Text:
         return Text(f"writes are open; held: {names}", FAIR)
     if cluster.paused is not None:
         return Text("writes are open; paused", FAIR)
-    return Text("writes are open, without a standby" if cluster.unprotected else "seen from another controller", FAIR)
+    return Text("writes are open, without a standby", FAIR)
 
 
 def _paused(cluster: Cluster) -> Text:

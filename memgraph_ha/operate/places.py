@@ -81,15 +81,13 @@ class Whereabouts:
             raise OperateError(Exit.USAGE, f"--data {self.data}: {file}: {error.strerror}") from None
         except FieldError as error:
             raise OperateError(Exit.USAGE, f"--data {self.data}: {error}") from None
-        if "http_port" not in fields.raw:
-            raise OperateError(
-                Exit.UNREACHABLE,
-                f"{file} names no http_port: a version without an HTTP API made it; start it again with `{start}`",
-            )
         try:
-            port = fields.integer("http_port", 1, _MOST_PORT)
+            port = fields.integer("http_port", 0, _MOST_PORT) if "http_port" in fields.raw else None
         except FieldError as error:
             raise OperateError(Exit.USAGE, f"--data {self.data}: {error}") from None
+        if not port:
+            why = f"a version without one made it: start it again with `{start}`" if port is None else "http_port is 0"
+            raise OperateError(Exit.UNREACHABLE, f"the cluster in {self.data} serves no HTTP API: {why}")
         token = self._given_token()
         return Place(
             url=f"http://127.0.0.1:{port}",

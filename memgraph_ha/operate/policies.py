@@ -27,6 +27,7 @@ def policy() -> None:
 
 @policy.command(
     cls=OperatorCommand,
+    answers="Policy",
     short_help="Show the policy in force.",
     examples=("memgraph-ha policy show", "memgraph-ha policy show --json | jq -r '.fields[] | [.name, .value] | @tsv'"),
 )
@@ -43,7 +44,7 @@ async def show(session: Session) -> Exit:
             Text(each.name, "bold" if other else ""),
             Text(plain(each.value), FAIR if other else ""),
             Text(plain(each.default), QUIET),
-            Text(each.allowed, QUIET),
+            Text(each.allowed.removeprefix("allowed is "), QUIET),
             each.doc,
         )
     session.output.show(drawn)
@@ -74,6 +75,7 @@ def check(*, file: Path, as_json: bool) -> Exit:
 
 @policy.command(
     cls=OperatorCommand,
+    answers="PolicyAnswer",
     short_help="Change the policy in force, after showing the difference.",
     examples=("memgraph-ha policy apply policy.toml --dry-run", "memgraph-ha policy apply policy.toml --yes"),
 )
@@ -97,7 +99,7 @@ async def apply(session: Session, *, file: Path, dry_run: bool, sure: bool) -> E
             session.output.show(*_difference(plan.changed))
             return Exit.OK
         session.output.aside(*_difference(plan.changed))
-        session.output.confirm(f"Change {_fields(len(plan.changed))}?", sure=sure)
+        await session.output.confirm(f"Change {_fields(len(plan.changed))}?", sure=sure)
         raw = await client.change("PUT", "policy", {"fields": given}, wait_s=_APPLY_S)
     done = structured(PolicyChange, raw)
     if not done.ok:

@@ -19,6 +19,7 @@ _STYLES = {"failover": FAIR, "repromote": FAIR, "fallback": FAIR, "forced": "bol
 
 @click.command(
     cls=OperatorCommand,
+    answers="History",
     short_help="Show every change of MAIN, who asked, and why.",
     examples=("memgraph-ha history", "memgraph-ha history --json | jq '.changes[-1]'"),
 )
@@ -49,6 +50,7 @@ async def history(session: Session) -> Exit:
 
 @click.command(
     cls=OperatorCommand,
+    answers="Explain",
     short_help="Say of every rule why it fired, or what it lacked.",
     examples=("memgraph-ha explain", "memgraph-ha explain --json | jq '.rules[] | select(.matched)'"),
 )
@@ -83,6 +85,7 @@ def _said(line: Explained) -> str:
 
 @click.command(
     cls=OperatorCommand,
+    answers="Rules",
     short_help="Show the rules by which everything is decided.",
     examples=("memgraph-ha rules", "memgraph-ha rules P20"),
 )

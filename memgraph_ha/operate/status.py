@@ -8,6 +8,7 @@ import click
 import trio
 from rich.console import Group, RenderableType
 from rich.live import Live
+from rich.styled import Styled
 from rich.text import Text
 
 from memgraph_ha.operate.documents import Cluster, structured
@@ -23,6 +24,7 @@ REDRAW_S: Final = 0.5
 
 @click.command(
     cls=OperatorCommand,
+    answers="Cluster",
     short_help="Show who is MAIN, what waits, and why.",
     examples=(
         "memgraph-ha status",
@@ -49,7 +51,9 @@ async def status(session: Session, *, watch: bool) -> Exit:
 
 
 def code_of(cluster: Cluster) -> Exit:
-    """Say how ``status`` ends."""
+    """Say how ``status`` ends: a controller that does not lead cannot know whether clients can write."""
+    if cluster.led_elsewhere:
+        return Exit.UNREACHABLE
     return Exit.OK if cluster.healthy else Exit.UNWELL
 
 
@@ -58,10 +62,9 @@ async def _watch(session: Session) -> Exit:
     watcher = _Watcher(session)
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(watcher.run)
+            nursery.start_soon(watcher.run, nursery.cancel_scope)
             async for _ in signals:
                 nursery.cancel_scope.cancel()
-                break
     return watcher.finish()
 
 
@@ -78,19 +81,20 @@ class _Watcher:
         self._last: Cluster | None = None
         self._answered_s = time.monotonic()
         self._trouble: OperateError | None = None
-        self._told = ""
-        live = self._output.console.is_terminal and not self._output.as_json
-        self._live = Live(console=self._output.console, screen=True, auto_refresh=False) if live else None
+        self._told = self._pages = ""
+        console = self._output.console
+        self._live = Live(console=console, screen=True, auto_refresh=False) if self._output.redraws else None
 
-    async def run(self) -> None:
-        """Look and draw until cancelled."""
+    async def run(self, scope: trio.CancelScope) -> None:
+        """Look and draw until cancelled; cancel the scope when nobody reads any more."""
         if self._live is not None:
             self._live.start()
         try:
-            while True:
+            while self._output.read:
                 await self._look()
                 self._draw()
                 await trio.sleep(REDRAW_S)
+            scope.cancel()
         finally:
             if self._live is not None:
                 self._live.stop()
@@ -107,7 +111,7 @@ class _Watcher:
         try:
             async with self._session.client() as client:  # found anew: it may have come back at another port
                 raw = await client.read("cluster")
-            self._last = structured(Cluster, raw)
+            self._last, self._pages = structured(Cluster, raw), self._session.pages
         except OperateError as error:
             if error.code is Exit.USAGE:
                 raise
@@ -134,4 +138,5 @@ class _Watcher:
             head = Text(f"No answer for {span(silent_s)}: {self._trouble}", BAD)
         if self._last is None:
             return [head]
-        return [head, Text(), *status_picture(self._last, width=self._output.console.width, pages=self._session.pages)]
+        drawn = status_picture(self._last, width=self._output.console.width, pages=self._pages)
+        return [head, Text(), *(drawn if self._trouble is None else (Styled(part, QUIET) for part in drawn))]

@@ -3,6 +3,7 @@
 from typing import Final
 
 import click
+from attrs import evolve
 from rich.text import Text
 
 from memgraph_ha.operate.asking import Wish, ask, look, rehearse, rehearse_only, show_main
@@ -133,7 +134,7 @@ async def _confirm(session: Session, wish: Wish, question: str, *, sure: bool, t
     if not outcome.ok:
         raise OperateError(Exit.UNWELL, outcome.text, raw)
     session.output.aside(Text.assemble(("Before you agree: ", BAD), outcome.text))
-    session.output.confirm(question, sure=sure, typed=typed)
+    await session.output.confirm(question, sure=sure, typed=typed)
 
 
 @click.command(
@@ -213,8 +214,9 @@ async def adopt(
 
     For AmbiguousBootstrap, DataSetReplaced and RecordRegressed: `memgraph-ha status` says which, and what each holds.
     """
-    check_name(instance, (await look(session)).names)
-    wish = _of_one("adopt", instance, wait_s, by, reason)
+    before = await look(session)
+    check_name(instance, before.names)
+    wish = evolve(_of_one("adopt", instance, wait_s, by, reason), done=lambda now: _switched(before, now, instance))
     if dry_run:
         return await rehearse_only(session, wish)
     await _confirm(session, wish, f"Adopt {instance}, giving up what only the others hold?", sure=sure, typed=instance)
@@ -291,7 +293,7 @@ async def instances(session: Session, *, count: int, sure: bool, wait_s: float) 
     now = await look(session)
     leaving = now.names[count:]
     if leaving:
-        session.output.confirm(f"Remove {', '.join(leaving)}?", sure=sure)
+        await session.output.confirm(f"Remove {', '.join(leaving)}?", sure=sure)
     async with session.client() as client:
         raw = await client.change("PUT", "instances", {"count": count}, wait_s=wait_s)
     outcome = structured(Outcome, raw)

@@ -15,40 +15,40 @@ RECORD: Final = 0x71
 SUCCESS: Final = 0x70
 FAILURE: Final = 0x7F
 IGNORED: Final = 0x7E
-MARKER: Final = 0xB0
-"""High half of a message's first byte; the low half counts its fields."""
 SUMMARIES: Final = frozenset({SUCCESS, FAILURE, IGNORED})
 MORE: Final = b"\x88has_more\xc3"
-"""``has_more: true`` in PackStream: the result was not fetched to its end."""
+NO_MORE: Final = b"\x88has_more\xc2"
+"""``has_more: true`` and ``false`` in PackStream; one of them is in every answer to a PULL or DISCARD."""
+FIELDS: Final = b"\x86fields"
+"""In every answer to a RUN."""
 
 # What a request does to a transaction; those from RUN on begin one if none is open.
-UNHEARD_OF: Final = 0
-FETCH: Final = 1
+CLEAR: Final = 1
 NOTHING: Final = 2
-CLEAR: Final = 3
+FETCH: Final = 3
 END: Final = 4
-LEAVE: Final = 5
-RUN: Final = 6
-BEGIN: Final = 7
-KINDS: Final = bytes(
-    {
-        0x01: CLEAR,  # HELLO, or INIT
-        0x02: LEAVE,  # GOODBYE: the only one without an answer
-        0x0E: CLEAR,  # ACK_FAILURE of Bolt 1
-        0x0F: CLEAR,  # RESET
-        0x10: RUN,
-        0x11: BEGIN,
-        0x12: END,  # COMMIT
-        0x13: END,  # ROLLBACK
-        0x2F: FETCH,  # DISCARD
-        0x3F: FETCH,  # PULL
-        0x54: NOTHING,  # TELEMETRY
-        0x66: NOTHING,  # ROUTE
-        0x6A: NOTHING,  # LOGON
-        0x6B: CLEAR,  # LOGOFF
-    }.get(signature, UNHEARD_OF)
-    for signature in range(256)
-)
+RUN: Final = 5
+BEGIN: Final = 6
+_SIGNATURES: Final = {
+    0x01: CLEAR,  # HELLO, or INIT
+    0x02: CLEAR,  # GOODBYE
+    0x0E: CLEAR,  # ACK_FAILURE of Bolt 1
+    0x0F: CLEAR,  # RESET
+    0x10: RUN,
+    0x11: BEGIN,
+    0x12: END,  # COMMIT
+    0x13: END,  # ROLLBACK
+    0x2F: FETCH,  # DISCARD
+    0x3F: FETCH,  # PULL
+    0x54: NOTHING,  # TELEMETRY
+    0x66: NOTHING,  # ROUTE
+    0x6A: NOTHING,  # LOGON
+    0x6B: CLEAR,  # LOGOFF
+}
+KINDS: Final = {
+    (0xB0 | fields) << 8 | signature: kind for fields in range(16) for signature, kind in _SIGNATURES.items()
+}
+"""By a message's first two bytes: a marker that counts its fields, and its signature."""
 
 
 def final_summary(tail: bytes) -> int:
@@ -63,14 +63,21 @@ def final_summary(tail: bytes) -> int:
     return -1
 
 
-_TINY_TEXT: Final = 0x80
-_TEXT_SIZES: Final = {0xD0: 1, 0xD1: 2, 0xD2: 4}
 _BLANKS: Final = b" \t\n\v\f\r"
 _BEGIN: Final = b"BEGIN"
 _ENDS: Final = (b"COMMIT", b"ROLLBACK")
 _WORDS: Final = (_BEGIN, *_ENDS)
-_MAYBE: Final = frozenset(text for word in _WORDS for text in (word[0], word[0] | 0x20)) | frozenset(_BLANKS)
-"""What a text that is one of the words begins with."""
+_TINY_TEXT: Final = 0x80
+UPPER: Final = 0xDFDF
+"""Makes two letters large."""
+TEXT_AFTER: Final = bytes(
+    1 if marker & 0xF0 == _TINY_TEXT else {0xD0: 2, 0xD1: 3, 0xD2: 5}.get(marker, 0) for marker in range(256)
+)
+"""By a PackStream string's marker: how far behind it the text is. 0: it is not a string."""
+MAYBE: Final = frozenset(word[0] << 8 | word[1] for word in _WORDS) | frozenset(
+    (blank << 8 | second) & UPPER for blank in _BLANKS for second in range(256)
+)
+"""Of a text that is one of the words, the first two letters, made large."""
 
 
 class Keyword(enum.Enum):
@@ -79,7 +86,7 @@ class Keyword(enum.Enum):
     NONE = "a query"
     BEGIN = "BEGIN"
     END = "COMMIT or ROLLBACK"
-    UNCLEAR = "not a string, or nothing but blanks as far as it can be seen"
+    UNCLEAR = "perhaps one of these: it has not been seen far enough"
 
 
 def keyword_of(data: bytearray, at: int, end: int) -> Keyword:
@@ -90,20 +97,11 @@ def keyword_of(data: bytearray, at: int, end: int) -> Keyword:
         at: Where the text's PackStream marker is.
         end: Up to where there are bytes to look at.
     """
-    if at + 1 >= end:
-        return Keyword.UNCLEAR
-    marker = data[at]
-    if marker & 0xF0 == _TINY_TEXT:
-        length, start = marker & 0x0F, at + 1
-    else:
-        size = _TEXT_SIZES.get(marker)
-        if size is None or at + 1 + size >= end:
-            return Keyword.UNCLEAR
-        length, start = 0, at + 1 + size
-        for byte in data[at + 1 : start]:
-            length = length << 8 | byte
-    if data[start] not in _MAYBE:
-        return Keyword.NONE
+    ahead = TEXT_AFTER[data[at]] if at < end else 0
+    start = at + ahead
+    if not ahead or start >= end:
+        return Keyword.NONE  # nor a query: Memgraph refuses it
+    length = data[at] & 0x0F if ahead == 1 else int.from_bytes(data[at + 1 : start], "big")
     word = bytes(data[start : min(start + length, end)]).strip(_BLANKS).upper()
     if start + length > end and any(known.startswith(word) for known in _WORDS):
         return Keyword.UNCLEAR

@@ -74,14 +74,14 @@ class Certificate:
         try:
             # Loading the pair does not tell which file was wrong; a context that only reads certificates does.
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(self._cert)
-        except ssl.SSLError as error:
+        except OSError as error:
             raise ValueError(
                 f"tls_cert: {self._cert} holds no certificate ({_reason(error)}):"
                 " give a PEM file with the server's certificate, then those that sign it"
             ) from error
         try:
             context.load_cert_chain(self._cert, self._key, _no_password)
-        except ssl.SSLError as error:
+        except OSError as error:
             raise ValueError(
                 f"tls_key: {self._key} does not hold the key of {self._cert} ({_reason(error)}):"
                 " give a PEM file with its private key, not encrypted"
@@ -102,12 +102,13 @@ def _no_password() -> str:
     return ""
 
 
-def _reason(error: ssl.SSLError) -> str:
-    return (error.reason or str(error)).lower().replace("_", " ")
+def _reason(error: OSError) -> str:
+    found = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+    return (found or str(error)).lower().replace("_", " ")
 
 
 async def follow(certificate: Certificate) -> None:
-    """Look at the files every `FOLLOW_S`, on a thread of its own, until cancelled."""
+    """Look at the files every `FOLLOW_S`, on a thread, until cancelled; a file system that hangs delays nothing."""
     while True:
         await trio.sleep(FOLLOW_S)
-        await trio.to_thread.run_sync(certificate.refresh)
+        await trio.to_thread.run_sync(certificate.refresh, abandon_on_cancel=True)

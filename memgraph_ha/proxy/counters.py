@@ -4,9 +4,11 @@ import enum
 
 from attrs import field, frozen
 
+from memgraph_ha.core.names import InstanceName
+
 
 class Refusal(enum.Enum):
-    """Why a client's connection was reset before it ever reached MAIN."""
+    """Why a client's connection was reset before it ever reached MAIN, or a replica."""
 
     SHUT = "no permit, and the route does not hold"
     HOLD_FULL = "hold_max_connections clients were held already"
@@ -17,13 +19,17 @@ class Refusal(enum.Enum):
     NOT_TLS = "it spoke something else on a port that terminates TLS"
     TLS_FAILED = "the TLS handshake failed"
     GREETING_EXPIRED = "its PROXY header and TLS handshake took longer than greeting_timeout_s"
+    UNREACHABLE = "every replica that may be read was tried in vain"
 
 
 @frozen(kw_only=True)
 class Counters:
-    """A snapshot of what the gateway did and has; everything but the ``..._now`` only grows.
+    """A snapshot of what a gateway did and has; everything but the ``..._now`` only grows.
+
+    MAIN stands for the replicas, too, where it is the read-only gateway that counted.
 
     Attributes:
+        name: Which gateway: ``rw`` or ``ro``.
         accepted: Connections taken from the listening socket, refused ones included.
         refused: Of these, reset before they reached MAIN, by reason; every reason is present.
         held: Clients that had to wait, for a permit or for a free place to dial.
@@ -43,11 +49,13 @@ class Counters:
         held_now: Clients waiting.
         dialling_now: Clients being dialled.
         active_now: Connections being relayed.
+        relayed_to_now: Of these, how many to each instance.
         inside_now: Of these, inside a transaction, as far as their messages tell (decision 0005).
         unknown_now: Of these, not readable: TLS that passes through, or not Bolt. They may be inside one too.
         holding_now: Of these, kept from sending by a quiet moment.
     """
 
+    name: str
     accepted: int
     refused: dict[Refusal, int] = field(hash=False)
     held: int
@@ -66,6 +74,7 @@ class Counters:
     held_now: int
     dialling_now: int
     active_now: int
+    relayed_to_now: dict[InstanceName, int] = field(hash=False)
     inside_now: int
     unknown_now: int
     holding_now: int

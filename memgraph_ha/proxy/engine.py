@@ -151,31 +151,8 @@ class Engine(Loop):
     def counters(self) -> Counters:
         """A consistent snapshot."""
         with self._turnstile, self._lock:
-            tally = self._tally
-            standings = [link.standing for link in self._links]
-            return Counters(
-                accepted=tally.accepted,
-                refused=dict(tally.refused),
-                held=tally.held,
-                hung_up=tally.hung_up,
-                released=tally.released,
-                relayed=tally.relayed,
-                cut=tally.cut,
-                cut_open=tally.cut_open,
-                dial_failures=tally.dial_failures,
-                sentinel_breaks=tally.sentinel_breaks,
-                accept_pauses=tally.accept_pauses,
-                idled=tally.idled,
-                bytes_to_main=tally.bytes_to_main + sum(link.main.written for link in self._links),
-                bytes_to_clients=tally.bytes_to_clients + sum(link.client.written for link in self._links),
-                received_now=self._reception.callers,
-                held_now=self._lobby.waiting,
-                dialling_now=self._lobby.dialling,
-                active_now=len(self._links),
-                inside_now=len(standings) - standings.count(Standing.BETWEEN) - standings.count(Standing.UNKNOWN),
-                unknown_now=standings.count(Standing.UNKNOWN),
-                holding_now=sum(link.holds for link in self._links),
-            )
+            to = {self._permit.instance: len(self._links)} if self._permit is not None else {}
+            return self._snapshot("rw", self._links, to, held=self._lobby.waiting, dialling=self._lobby.dialling)
 
     def stop(self) -> None:
         """Make `run` end soon; nothing passes from now on."""

@@ -7,28 +7,17 @@ import trio
 
 from memgraph_ha.core.facts import GateSeen, SentinelBroke
 from memgraph_ha.core.permit import Permit, Route
-from memgraph_ha.proxy.certificate import follow
-from memgraph_ha.proxy.counters import Counters
 from memgraph_ha.proxy.engine import Engine
+from memgraph_ha.proxy.listening import Listening, Report, require_above
 from memgraph_ha.proxy.lobby import Limits
 from memgraph_ha.proxy.options import PLAIN, Options
-from memgraph_ha.proxy.resolver import Resolver
-from memgraph_ha.proxy.sockets import Target, listen
-
-Report = Callable[[GateSeen | SentinelBroke], None]
-"""Where facts go; returns at once."""
+from memgraph_ha.proxy.sockets import Target
 
 
-class RwGateway:
+class RwGateway(Listening[Engine]):
     """Relays clients to MAIN while, and only while, a permit says so (design 7, 8).
 
     The bytes are moved by a thread (`Engine`); this class feeds it routes and turns what it finds into facts.
-
-    **Resource handling.** `serve` owns the listening socket and every connection; cancelling it resets and closes
-    them all. A gateway serves once.
-
-    **Error handling.** What clients or MAIN do wrong is counted, never raised. `bind` raises OSError. A defect in
-    the engine closes everything, then propagates from `serve`.
 
     Args:
         listen: Host and port; port 0 lets the kernel choose.
@@ -55,92 +44,27 @@ class RwGateway:
         clock: Callable[[], float],
         options: Options = PLAIN,
     ) -> None:
-        for name, value, ok in (
-            ("hold_max_s", hold_max_s, hold_max_s > 0),
-            ("hold_max_connections", hold_max_connections, hold_max_connections >= 0),
-            ("max_connections", max_connections, max_connections > 0),
-            ("connect_timeout_s", connect_timeout_s, connect_timeout_s > 0),
-        ):
-            if not ok:
-                raise ValueError(f"{name}: {value} is too small: give a positive number")
-        self._listen = listen
+        require_above(0, hold_max_s=hold_max_s, max_connections=max_connections, connect_timeout_s=connect_timeout_s)
+        require_above(-1, hold_max_connections=hold_max_connections)
+        super().__init__(listen, options, clock)
         self._limits = Limits(
             hold_max_s=hold_max_s,
             hold_max_connections=hold_max_connections,
             max_connections=max_connections,
             connect_timeout_s=connect_timeout_s,
         )
-        self._options = options
-        self._clock = clock
-        self._engine: Engine | None = None
         self._route: Route | None = None
-        self._resolver = Resolver(self._push)
-        self._report: Report | None = None
         self._told: tuple[Permit | None, bool] = (None, False)
         self._settled = trio.Event()
-        self._token: trio.lowlevel.TrioToken | None = None
 
-    def bind(self) -> tuple[str, int]:
-        """Take the port, so that a busy one is known before anything else starts; `serve` does it otherwise.
+    def _make(self, listener: socket.socket) -> Engine:
+        return Engine(listener, self._limits, self._clock, self._notified, self._options)
 
-        Clients may connect from now on and wait in the kernel's backlog.
+    def _began(self, report: Report) -> None:
+        report(GateSeen(at_s=self._clock(), permit=None))
 
-        Returns:
-            Host and port as bound.
-
-        Raises:
-            OSError: The address is busy (``EADDRINUSE``), not ours, or may not be used.
-        """
-        self._bound()
-        return self._listen
-
-    def close(self) -> None:
-        """Give the port back if `serve` was never called; harmless otherwise."""
-        if self._engine is not None:
-            self._engine.close()
-
-    def counters(self) -> Counters:
-        """What was done so far.
-
-        Raises:
-            RuntimeError: Before `bind`.
-        """
-        if self._engine is None:
-            raise RuntimeError("counters: the gateway is not bound yet: call bind() or serve() first")
-        return self._engine.counters()
-
-    async def serve(self, report: Report, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Accept and relay until cancelled.
-
-        Args:
-            report: Called on the trio thread with `GateSeen` at the start and whenever what may pass has changed,
-                and with `SentinelBroke` before the `GateSeen` that follows from it.
-            task_status: Started once clients are accepted.
-
-        Raises:
-            OSError: As `bind`.
-        """
-        engine = self._bound()
-        self._report = report
-        self._token = trio.lowlevel.current_trio_token()
-        try:
-            async with trio.open_nursery() as nursery:
-                self._resolver.nursery = nursery
-                nursery.start_soon(_run, engine)
-                if self._options.tls is not None:
-                    nursery.start_soon(follow, self._options.tls)
-                try:
-                    report(GateSeen(at_s=self._clock(), permit=None))
-                    self._push()
-                    task_status.started()
-                    await trio.sleep_forever()
-                finally:
-                    self._resolver.nursery = None
-                    engine.stop()
-        finally:
-            engine.close()
-            self._tell_gate()
-            self._report = None
+    def _ended(self) -> None:
+        self._tell_gate()
 
     def apply(self, route: Route) -> None:
         """Take over a route.
@@ -165,8 +89,8 @@ class RwGateway:
         the end of its connection (transcripts Q22). Connections between transactions stay, and so do those that
         wait for an answer of MAIN.
         """
-        if self._engine is not None:
-            self._engine.cut_open()
+        if self._loop is not None:
+            self._loop.cut_open()
 
     async def drain(self, patience_s: float) -> None:
         """Go out of service gently: accept nobody, begin no transaction, and wait for those that are open.
@@ -177,7 +101,7 @@ class RwGateway:
             patience_s: Longest wait, seconds, >= 0. Connections that cannot be read (TLS that passes through) are
                 waited for as long, for they may have answers due.
         """
-        engine = self._engine
+        engine = self._loop
         if engine is None:
             return
         engine.drain()
@@ -186,16 +110,9 @@ class RwGateway:
             while engine.quiet and not engine.settled:
                 await self._settled.wait()
 
-    def _bound(self) -> Engine:
-        if self._engine is None:
-            listener = listen(*self._listen)
-            self._listen = _name_of(listener)
-            self._engine = Engine(listener, self._limits, self._clock, self._notified, self._options)
-        return self._engine
-
     def _push(self) -> None:
         """Bring the engine in step with the route."""
-        engine, route = self._engine, self._route
+        engine, route = self._loop, self._route
         if engine is None or route is None or self._report is None:
             return
         permit = route.permit
@@ -223,20 +140,10 @@ class RwGateway:
 
     def _tell_gate(self) -> None:
         """Report what may pass, as it is now: what the engine's thread said may be old by the time it is heard."""
-        engine = self._engine
+        engine = self._loop
         gate = (None, False) if engine is None else (engine.permit, engine.quiet)
         if gate != self._told and self._report is not None:
             self._told = gate
             self._report(GateSeen(at_s=self._clock(), permit=gate[0], quiet=gate[1]))
         self._settled.set()
         self._settled = trio.Event()
-
-
-async def _run(engine: Engine) -> None:
-    """Run the engine on a thread of its own until it is stopped; no cancellation leaves it running."""
-    await trio.to_thread.run_sync(engine.run, abandon_on_cancel=False, limiter=trio.CapacityLimiter(1))
-
-
-def _name_of(listener: socket.socket) -> tuple[str, int]:
-    host, port = listener.getsockname()[:2]
-    return str(host), int(port)

@@ -80,11 +80,6 @@ class Link:
         if source is self.client and self._dialogue is not None:
             self._fresh_debt = self._dialogue.fresh > sent
 
-    def overlook(self) -> None:
-        """MAIN's bytes went by unseen."""
-        if self.main.follow is not None and self._dialogue is not None:
-            self._dialogue.overlook()
-
     def _follow_no_more(self) -> None:
         self.client.follow = self.main.follow = None
         self.client.bulk_after = BULK_AFTER

@@ -10,10 +10,13 @@ import os
 import socket
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
-from memgraph_ha.proxy.counters import Refusal, Tally
+from memgraph_ha.core.names import InstanceName
+from memgraph_ha.proxy.counters import Counters, Refusal, Tally
+from memgraph_ha.proxy.dialogue import Standing
+from memgraph_ha.proxy.link import Link
 from memgraph_ha.proxy.lobby import Limits, turn_away
 from memgraph_ha.proxy.options import Options
 from memgraph_ha.proxy.poller import IN, Poller
@@ -87,6 +90,43 @@ class Loop(ABC):
     @abstractmethod
     def _end(self) -> None:
         """Reset every connection and give everything back; the last call."""
+
+    @abstractmethod
+    def counters(self) -> Counters:
+        """A consistent snapshot, on any thread."""
+
+    def _snapshot(
+        self, name: str, links: Collection[Link], relayed_to: dict[InstanceName, int], *, held: int, dialling: int
+    ) -> Counters:
+        """What an heir returns from `counters`, under the lock."""
+        tally = self._tally
+        standings = [link.standing for link in links]
+        unknown = standings.count(Standing.UNKNOWN)
+        return Counters(
+            name=name,
+            accepted=tally.accepted,
+            refused=dict(tally.refused),
+            held=tally.held,
+            hung_up=tally.hung_up,
+            released=tally.released,
+            relayed=tally.relayed,
+            cut=tally.cut,
+            cut_open=tally.cut_open,
+            dial_failures=tally.dial_failures,
+            sentinel_breaks=tally.sentinel_breaks,
+            accept_pauses=tally.accept_pauses,
+            idled=tally.idled,
+            bytes_to_main=tally.bytes_to_main + sum(link.main.written for link in links),
+            bytes_to_clients=tally.bytes_to_clients + sum(link.client.written for link in links),
+            received_now=self._reception.callers,
+            held_now=held,
+            dialling_now=dialling,
+            active_now=len(links),
+            relayed_to_now=relayed_to,
+            inside_now=len(links) - standings.count(Standing.BETWEEN) - unknown,
+            unknown_now=unknown,
+            holding_now=sum(link.holds for link in links),
+        )
 
     # -- called from any thread ------------------------------------------------------------------------------
 

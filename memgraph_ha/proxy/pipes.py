@@ -42,16 +42,26 @@ class Pipe:
         self.left = os.splice(fd, self._write, PIPE_SIZE, flags=SPLICE)
         return self.left
 
-    def drain(self, fd: int) -> int:
+    def drain(self, fd: int, most: int) -> int:
         """Move as much as a socket takes at once out of the pipe, and return how much that was.
+
+        Args:
+            fd: The socket.
+            most: Not more than so many bytes.
 
         Raises:
             BlockingIOError: It takes nothing now.
             OSError: The connection is broken.
         """
-        count = os.splice(self._read, fd, self.left, flags=SPLICE)
+        count = os.splice(self._read, fd, most, flags=SPLICE)
         self.left -= count
         return count
+
+    def read(self) -> bytes:
+        """Take out all that is in the pipe."""
+        data = os.read(self._read, self.left) if self.left else b""
+        self.left -= len(data)
+        return data
 
     def close(self) -> None:
         """Close it, with whatever is in it."""

@@ -78,6 +78,7 @@ class Reception:
         self._clock = clock
         self._admit = admit
         self._stir = stir
+        self._plain = not (options.source_rate_per_s or options.tls or options.accept_proxy or options.send_proxy)
         rate = options.source_rate_per_s
         self._limit = SourceLimit(rate, options.source_burst) if rate else None
         self._callers: OrderedDict[int, Caller] = OrderedDict()
@@ -103,6 +104,9 @@ class Reception:
             host: Where it comes from, numeric.
             now: The time.
         """
+        if self._plain:
+            self._admit(sock, b"", now)
+            return
         caller = Caller(sock, host, now)
         if self._options.accept_proxy:
             self._callers[caller.fd] = caller
@@ -173,7 +177,7 @@ class Reception:
             done = tls.handshake()
         except NotTlsError as error:
             self._refuse(caller, Refusal.NOT_TLS, error)
-        except EOFError:
+        except (EOFError, ConnectionError):
             self._left(caller)
         except OSError as error:
             self._refuse(caller, Refusal.TLS_FAILED, error)

@@ -13,7 +13,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from memgraph_ha.proxy.dialogue import Quiet
+from memgraph_ha.proxy.dialogue import TAIL, Quiet
 from memgraph_ha.proxy.pipes import Pipe, Pipes
 from memgraph_ha.proxy.poller import ERROR, IN, OUT, Poller
 
@@ -197,7 +197,6 @@ class End:
             return True
         if count < SMALL_SPLICE:
             self._streak = 0
-        self._link.overlook()
         if self._clock() >= self._gate.until:
             pipes.give_back(pipe)
             self._gate.lapse()
@@ -206,19 +205,44 @@ class End:
             pipes.give_back(pipe)
             self._end_of_stream()
             return True
-        peer = self.peer
         try:
-            while pipe.left:
-                peer.written += pipe.drain(peer.sock.fileno())
-        except BlockingIOError:
-            self._owe(pipe)
-            return True
+            debt = self.peer._take(pipe)  # noqa: SLF001 - its own class
         except OSError:
-            pipes.give_back(pipe)
             self._peer_lost()
             return True
-        pipes.give_back(pipe)
+        if debt is not None:
+            self._owe(debt)
         return True
+
+    def _take(self, pipe: Pipe) -> memoryview | Pipe | None:
+        """Write what is in a pipe, and give the pipe back; what cannot be written now is returned.
+
+        The last bytes are not spliced if the sender has a follower, who gets to see them.
+
+        Raises:
+            OSError: The connection is broken.
+        """
+        pipes, follow = self._link.shared.pipes, self.peer.follow
+        keep = TAIL if follow is not None else 0
+        try:
+            while pipe.left > keep:
+                self.written += pipe.drain(self._fd, pipe.left - keep)
+        except BlockingIOError:
+            return pipe
+        except OSError:
+            pipes.give_back(pipe)
+            raise
+        rest = bytearray(pipe.read())
+        pipes.give_back(pipe)
+        if follow is None or not rest:
+            return None
+        follow(rest, len(rest))
+        try:
+            sent = self.send(rest)
+        except BlockingIOError:
+            sent = 0
+        self.written += sent
+        return memoryview(rest)[sent:] if sent != len(rest) else None
 
     def _hold(self, begin: int, end: int) -> None:
         """Keep a part of the buffer, and read no more, until the quiet moment ends."""
@@ -270,9 +294,10 @@ class End:
         owed = self.owed
         try:
             if isinstance(owed, Pipe):
-                while owed.left:
-                    self.written += owed.drain(self._fd)
-                self._link.shared.pipes.give_back(owed)
+                self.owed = None
+                self.owed = self._take(owed)
+                if self.owed is not None:
+                    return
             elif owed is not None:
                 sent = self.send(owed)
                 self.written += sent

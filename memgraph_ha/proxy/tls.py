@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MAX_HELLO: Final = 1 << 16
 """Bytes a client may say before the handshake is done. With post-quantum key shares they are about 2 KiB."""
 MAX_UNASKED: Final = 1 << 14
-"""Bytes of OpenSSL's own answers (to attempts to renegotiate) that may wait for something to be sent to the client."""
+"""Bytes of OpenSSL's own answers (that it does not renegotiate) that a client may leave unread."""
 
 _RECORDS_AT_ONCE: Final = 8
 _RECORD_HEADER: Final = 5
@@ -56,7 +56,7 @@ class TlsSocket(socket.socket):
         self._said = 0
         self._unsent = memoryview(b"")
         self._ahead = 0
-        self._verdict: OSError | None = None
+        self._verdict: OSError | EOFError | None = None
 
     @property
     def flushed(self) -> bool:
@@ -131,7 +131,8 @@ class TlsSocket(socket.socket):
         """Read, decrypt all of it, and return how many bytes that made; 0 at the end.
 
         Args:
-            buffer: At least 64 KiB; also the place for the encrypted bytes, of which at most half of it is read.
+            buffer: At least 64 KiB; also the place for the encrypted bytes, of which at most half of it is read. So
+                it is never filled, and the relay, which splices what fills it, always copies.
             nbytes: Must be 0.
             flags: Must be 0.
 
@@ -151,8 +152,8 @@ class TlsSocket(socket.socket):
             return 0
         self._incoming.write(view[:count])
         got = self._decrypt(view)
-        if self._outgoing.pending > MAX_UNASKED:
-            self._verdict = OSError(errno.ENOBUFS, "the client makes TLS answer and does not read it")
+        if self._outgoing.pending:
+            self._answer()
         if self._verdict is None:
             if not got:
                 raise BlockingIOError
@@ -169,18 +170,32 @@ class TlsSocket(socket.socket):
         # What is left over of earlier reads is less than a record (16 KiB and a little), so there is always room.
         while self._incoming.pending or self._tls.pending():
             try:
-                got += self._tls.read(len(view) - got, view[got:])  # type: ignore[operator]  # typed as if it returned bytes
+                count: int = self._tls.read(len(view) - got, view[got:])  # type: ignore[assignment]  # typed as bytes
             except ssl.SSLWantReadError:
                 break
+            except ssl.SSLZeroReturnError:
+                count = 0
             except ssl.SSLError as error:
                 self._verdict = error
                 break
+            if not count:
+                self._verdict = EOFError()
+                break
+            got += count
         return got
 
+    def _answer(self) -> None:
+        """Send what OpenSSL has to say to the client itself, that it does not renegotiate, say: nothing of MAIN's."""
+        if not self._unsent:
+            self._collect()
+            self._flush()
+        if self._outgoing.pending > MAX_UNASKED:
+            self._verdict = OSError(errno.ENOBUFS, "the client makes TLS answer and does not read it")
+
     def _end(self) -> int:
-        if self._verdict is None or isinstance(self._verdict, ssl.SSLZeroReturnError):
-            return 0
-        raise self._verdict
+        if isinstance(self._verdict, OSError):
+            raise self._verdict
+        return 0
 
     def send(self, data: "ReadableBuffer", flags: int = 0, /) -> int:
         """Encrypt bytes and offer them to the kernel.

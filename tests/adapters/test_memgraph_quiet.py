@@ -122,6 +122,18 @@ async def test_what_cannot_be_ended_is_counted_in_the_refusal() -> None:
     assert not sink.of(QuietSeen)
 
 
+async def test_a_refused_termination_is_in_the_refusal() -> None:
+    """Nothing was ended, and the server's text says why."""
+    script = main_script()
+    script.answers["SHOW TRANSACTIONS"] = listing((WRITER,))
+    [statement] = killing(WRITER[0])
+    script.answers[statement] = MemgraphError.client("not for you")
+    async with two(script, deadline_s=0.6) as execute:
+        ended, _ = await execute(QUIESCE_A)
+    assert ended.outcome is Outcome.REFUSED
+    assert ended.detail == ("not quiet: 1 transaction is still open (the server said 'not for you'); ended by force: 0")
+
+
 async def test_a_storage_that_somebody_has_alone_is_not_quiet() -> None:
     """The server's text says why."""
     script = main_script()

@@ -127,14 +127,14 @@ async def test_another_incarnation_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.trio
 async def test_a_process_that_ended_is_rebuilt_too(tmp_path: Path) -> None:
-    """While its place is empty after that very incarnation, its data is still that incarnation's."""
+    """While nobody came after that incarnation, the data is still its own; the next start is not delayed."""
     datadir = rig.make_cluster(tmp_path, rig.stand_in(tmp_path), count=1)
     spec = datadir.specs()[0]
-    async with rig.running(datadir, RestartPolicy(first_s=1.0)) as one:
+    async with rig.running(datadir, RestartPolicy(first_s=300)) as one:
         fill(spec.data)
         before = one.incarnation(M0)
         os.kill(one.pid(M0), signal.SIGKILL)
-        await one.until(lambda: one.incarnation(M0) is None)
+        await one.until(lambda: one.of_kind(EventKind.ENDED))
         assert (await one.platform.rebuild(command(before))).outcome is Outcome.DONE
         await one.replaced(M0, before)
         assert names(spec.data) == set(STAYS)
@@ -194,6 +194,7 @@ async def test_a_controller_may_be_killed_between_any_two_steps(tmp_path: Path) 
     """Whatever step is the last, the next controller starts on all of the data or on none of it, and loses nothing."""
     binary = rig.stand_in(tmp_path)
     outcomes: list[bool] = []
+    answered: list[str] = []
     for steps in range(200):
         place = tmp_path / str(steps)
         place.mkdir()
@@ -201,8 +202,7 @@ async def test_a_controller_may_be_killed_between_any_two_steps(tmp_path: Path) 
         spec = datadir.specs()[0]
         before, *answered = rebuild_and_die(datadir, steps)
         async with rig.running(datadir) as second:
-            await second.until(lambda one=second: one.incarnation(M0) is not None)
-            rebuilt = second.incarnation(M0) != before
+            rebuilt = await second.replaced(M0, None) != before
             assert not (spec.place / "rebuild.json").exists()
             assert (names(spec.data) & set(STORED)) == (set() if rebuilt else set(STORED))
             if rebuilt:
@@ -302,6 +302,17 @@ async def test_an_order_that_makes_no_sense_keeps_the_instance_down(tmp_path: Pa
 
 
 @pytest.mark.trio
+async def test_an_order_that_makes_no_sense_does_not_hinder_who_lives(tmp_path: Path) -> None:
+    """Where a process lives there is nothing to finish: it is adopted, and the order is gone."""
+    datadir = rig.make_cluster(tmp_path, rig.stand_in(tmp_path), count=1)
+    async with rig.running(datadir) as one:
+        (datadir.specs()[0].place / "rebuild.json").write_text("garbage")
+        async with rig.running(datadir, stop=False) as two:
+            assert two.incarnation(M0) == one.incarnation(M0)
+        assert not (datadir.specs()[0].place / "rebuild.json").exists()
+
+
+@pytest.mark.trio
 async def test_an_order_for_an_earlier_process_is_withdrawn(tmp_path: Path) -> None:
     """When another process ran since (by an older version, say), its data is not touched."""
     datadir = rig.make_cluster(tmp_path, rig.stand_in(tmp_path), count=1)
@@ -317,3 +328,48 @@ async def test_an_order_for_an_earlier_process_is_withdrawn(tmp_path: Path) -> N
         assert names(spec.data) == {*STORED, *STAYS}
         assert not (spec.place / "rebuild.json").exists()
         assert asides(datadir) == []
+
+
+@pytest.mark.trio
+async def test_who_was_not_written_down_is_nobodys_successor(tmp_path: Path) -> None:
+    """On a full disk the process before is forgotten, so that a late rebuild of it touches nobody else's data."""
+    datadir = rig.make_cluster(tmp_path, rig.stand_in(tmp_path), count=1)
+    spec = datadir.specs()[0]
+    async with rig.running(datadir, RestartPolicy(first_s=300)) as one:
+        first = one.incarnation(M0)
+    (spec.place / "run.json.new").mkdir()  # nothing can be written there, as on a full disk
+    async with rig.running(datadir, RestartPolicy(first_s=300)) as two:
+        fill(spec.data)
+        second = two.incarnation(M0)
+        assert not (spec.place / "run.json").exists()
+        refused = await two.platform.rebuild(command(second))
+        assert refused.outcome is Outcome.REFUSED
+        assert "run.json.new" in refused.detail
+        assert two.incarnation(M0) == second
+        os.kill(two.pid(M0), signal.SIGKILL)
+        await two.until(lambda: two.of_kind(EventKind.ENDED))
+        for incarnation in (first, second):
+            assert (await two.platform.rebuild(command(incarnation))).outcome is Outcome.REFUSED
+        assert names(spec.data) == {*STORED, *STAYS}
+
+
+@pytest.mark.trio
+async def test_what_cannot_be_finished_is_not_started(tmp_path: Path) -> None:
+    """While a begun rebuild cannot be finished, the path is told and nothing runs; then it is finished and starts."""
+    datadir = rig.make_cluster(tmp_path, rig.stand_in(tmp_path), count=1)
+    spec = datadir.specs()[0]
+    async with rig.running(datadir) as one:
+        ended = one.incarnation(M0)
+    fill(spec.data)
+    (spec.place / "aside").mkdir()
+    blocked = spec.place / "aside" / "there"
+    blocked.write_text("in the way")
+    (spec.place / "rebuild.json").write_text(json.dumps({"incarnation": ended, "generation": 1, "into": "there"}))
+    async with rig.running(datadir, RestartPolicy(step_s=0.02, most_s=0.02), start=False) as two:
+        await two.until(lambda: len(two.of_kind(EventKind.NOT_STARTED)) > 1)
+        assert str(blocked) in two.of_kind(EventKind.NOT_STARTED)[0].detail
+        assert names(spec.data) == {*STORED, *STAYS}
+        blocked.unlink()
+        await two.replaced(M0, None)
+        assert names(spec.data) == set(STAYS)
+        assert names(blocked) == {*STORED, "rebuild.json"}

@@ -47,6 +47,7 @@ IN_TRANSACTION: Final = (
     "knwon as an auto committing transaction, in order to execute this particular query."
 )
 SNAPSHOT_ON_REPLICA: Final = "Failed to create a snapshot. Replica instances are not allowed to create them."
+RECOVER_ON_REPLICA: Final = "Failed to recover a snapshot. Replica instances are not allowed to create them."
 DROP_GRAPH_MODE: Final = (
     "Drop graph can only be used in the analytical mode. Switch to analytical mode by executing "
     "'STORAGE MODE IN_MEMORY_ANALYTICAL'"
@@ -65,6 +66,7 @@ NO_COORDINATOR: Final = (
 NO_LICENCE: Final = (
     "Trying to use enterprise feature without a valid license. Check your license status by running SHOW LICENSE INFO."
 )
+NOT_IN_COMMUNITY: Final = "Query is part of the Enterprise feature. In order to run it, you need an Enterprise license."
 TERMINATED_AT_COMMIT: Final = (
     "Aborting transaction commit because the transaction was requested to stop from other session. "
 )

@@ -1,4 +1,4 @@
-"""Clients of a test: writers that do not pause, queries in the background, and a link that can be cut."""
+"""What goes on around a test: recoveries, writers that do not pause, queries that block, a link that can be cut."""
 
 from __future__ import annotations
 
@@ -15,7 +15,27 @@ import neo4j
 from attrs import define, field
 from neo4j.exceptions import DriverError, Neo4jError
 
-from tests.conformance.servers import HOST, PATIENCE_S, Refusal, Server
+from tests.conformance.servers import HOST, PATIENCE_S, Refusal, Server, Servers
+
+# A recovery of so many takes long enough to do something in the middle of it.
+MANY_NODES: Final = 60_000
+
+
+def recovering(servers: Servers, mode: str, *flags: str) -> tuple[Server, Server]:
+    """Return MAIN `a` with many nodes and an empty `b` whose recovery has just begun.
+
+    What a DROP at the wrong moment can do happens for sure on the fake.
+
+    Raises:
+        AssertionError: The recovery was over already.
+    """
+    flags = (*servers.hazards("always"), *flags)
+    main, replica = servers.two(*flags)
+    replica.demote()
+    main.ask(f"UNWIND range(1, {MANY_NODES}) AS i CREATE (:N {{i: i}})")
+    main.ask(main.registration(replica, mode))
+    assert main.status("b") == "recovery", "the recovery was over too soon to test anything: raise MANY_NODES"
+    return main, replica
 
 
 @contextlib.contextmanager
@@ -104,7 +124,14 @@ class Load:
 
     def missing(self, server: Server) -> set[int]:
         """Return the acknowledged ids that a server does not have."""
-        return self.acknowledged - {row[0] for row in server.rows("MATCH (n:W) RETURN n.id")}
+        return self.acknowledged - self._ids_of(server)
+
+    def unacknowledged(self, server: Server) -> set[int]:
+        """Return the ids that a server has although no client was told so."""
+        return self._ids_of(server) - self.acknowledged
+
+    def _ids_of(self, server: Server) -> set[int]:
+        return {row[0] for row in server.rows("MATCH (n:W) RETURN n.id")}
 
     def _write_for_ever(self) -> None:
         while not self._stop.is_set():

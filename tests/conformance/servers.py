@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -34,9 +34,10 @@ _Value = TypeVar("_Value")
 
 
 @functools.cache
-def _is_fake() -> bool:
+def _flags() -> str:
+    """Return what the binary says of its flags: they tell which build it is, and whether it is the fake."""
     told = subprocess.run([BINARY, "--help"], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
-    return "fake_hazards" in told.stdout
+    return told.stdout
 
 
 def free_port() -> int:
@@ -161,6 +162,12 @@ class Server:
         """Start the process and wait for its Bolt port; returns the seconds that took."""
         before = time.monotonic()
         self.launch(*flags)
+        self.until_open()
+        return time.monotonic() - before
+
+    def until_open(self) -> None:
+        """Wait for the Bolt port of a launched process."""
+        before = time.monotonic()
         while True:
             try:
                 socket.create_connection((HOST, self.bolt), timeout=1).close()
@@ -170,7 +177,7 @@ class Server:
                     raise AssertionError(f"{self.name} opened no Bolt port; exit code {code}") from None
                 time.sleep(0.005)
             else:
-                return time.monotonic() - before
+                return
 
     @property
     def running(self) -> subprocess.Popen[bytes]:
@@ -314,7 +321,7 @@ class Servers:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.fake: Final = _is_fake()
+        self.fake: Final = "fake_hazards" in _flags()
         self._folder = folder
         self._servers: list[Server] = []
 
@@ -343,15 +350,21 @@ class Servers:
         server.start()
         return server
 
-    def cluster(self, modes: Mapping[str, str], *flags: str) -> list[Server]:
-        """Return MAIN `a` and a `ready` replica for each name in `modes`."""
-        names: Iterable[str] = ("a", *modes)
-        servers = [self.new(name, *flags) for name in names]
+    def two(self, *flags: str, **environment: str) -> list[Server]:
+        """Return started instances `a` and `b`, strangers to each other."""
+        return self._started(["a", "b"], flags, environment)
+
+    def _started(self, names: list[str], flags: tuple[str, ...], environment: Mapping[str, str]) -> list[Server]:
+        servers = [self.new(name, *flags, **environment) for name in names]
         for server in servers:
             server.launch()
         for server in servers:
-            until(f"{server.name}'s Bolt", server.role, lambda role: role == "main")
-        main, *replicas = servers
+            server.until_open()
+        return servers
+
+    def cluster(self, modes: Mapping[str, str], *flags: str) -> list[Server]:
+        """Return MAIN `a` and a `ready` replica for each name in `modes`."""
+        main, *replicas = servers = self._started(["a", *modes], flags, {})
         for replica in replicas:
             replica.demote()
             main.register(replica, modes[replica.name])
@@ -374,15 +387,7 @@ class Servers:
         """
         if self.fake:
             return (f"--fake-edition={build}",)
-        if _build_of(self) != build:
+        # Raw recording a of both builds: the community build has no flags of coordinators.
+        if ("coordinator_port" in _flags()) != (build == "official"):
             pytest.skip(f"{BINARY} is not the {build} build")
         return ()
-
-
-@functools.cache
-def _build_of(servers: Servers) -> str:
-    """Return which build the real server is: only that of the official image knows of licences."""
-    probe = servers.start("edition-probe")
-    refusal = probe.refusal("SHOW DATABASE")
-    probe.kill()
-    return "official" if refusal == Refusal.client(expected.NO_LICENCE) else "community"

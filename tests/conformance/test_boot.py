@@ -98,6 +98,7 @@ def test_an_init_file_that_is_not_there_is_passed_over(servers: Servers) -> None
     assert server.role() == "main"
 
 
+@pytest.mark.slow
 @holds("Q1.dead")
 def test_dead_replicas_do_not_delay_the_start(servers: Servers) -> None:
     """Refused connections cost nothing: Bolt opens as fast as ever (0.1 s, 3 of 3)."""
@@ -152,7 +153,9 @@ def test_what_the_log_says_of_the_init_file(servers: Servers) -> None:
     server.demote()
     server.terminate()
     server.start(server.init_file("FREE MEMORY"))
-    lines = [line for line in server.log().splitlines() if "init-file" in line or "init file" in line or "line: " in line]
+    lines = [
+        line for line in server.log().splitlines() if "init-file" in line or "init file" in line or "line: " in line
+    ]
     seen = [line.partition("[memgraph_log] ")[2] for line in lines]
     assert seen == [
         "[info] Running init file...",
@@ -162,7 +165,8 @@ def test_what_the_log_says_of_the_init_file(servers: Servers) -> None:
     ]
 
 
-@pytest.mark.parametrize("mode", [pytest.param("SYNC", marks=pytest.mark.slow), "ASYNC"])
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["SYNC", "ASYNC"])
 @holds("Q1.behind", "Q20.push")
 def test_a_replica_that_is_behind_is_filled_by_the_booting_old_main(servers: Servers, mode: str) -> None:
     """The row that is restored for a moment begins the catch-up, and the demotion waits for it (43 of 44)."""

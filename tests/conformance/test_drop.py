@@ -1,4 +1,4 @@
-"""DROP REPLICA: when MAIN survives it, and when it does not (Q4, Q5, Q7)."""
+"""DROP REPLICA without load: when MAIN survives it, and when it does not (Q4, Q5)."""
 
 from __future__ import annotations
 
@@ -8,22 +8,9 @@ import time
 import pytest
 from neo4j.exceptions import DriverError, Neo4jError
 
-from tests.conformance.load import background, timed
+from tests.conformance.load import MANY_NODES, background, recovering, timed
 from tests.conformance.questions import holds
-from tests.conformance.servers import Server, Servers
-
-MANY = "UNWIND range(1, 60000) AS i CREATE (:N {i: i})"
-
-
-def _recovering(servers: Servers, mode: str, *flags: str) -> tuple[Server, Server]:
-    """Return MAIN `a` with 60,000 nodes and an empty `b` whose recovery has just begun."""
-    flags = (*servers.hazards("always"), *flags)
-    main, replica = servers.start("a", *flags), servers.start("b", *flags)
-    replica.demote()
-    main.ask(MANY)
-    main.ask(main.registration(replica, mode))
-    assert main.status("b") == "recovery", "the recovery was over too soon to test anything: give MANY more"
-    return main, replica
+from tests.conformance.servers import Servers
 
 
 @pytest.mark.parametrize(
@@ -39,12 +26,12 @@ def test_drop_during_recovery_kills_main_and_the_row_is_gone_afterwards(
     servers: Servers, build: str, mode: str
 ) -> None:
     """SIGSEGV, 81 of 81; MAIN comes back with its data and without the row, the replica keeps what it got."""
-    main, replica = _recovering(servers, mode, *servers.edition(build))
+    main, replica = recovering(servers, mode, *servers.edition(build))
     with pytest.raises((DriverError, Neo4jError)):
         main.ask("DROP REPLICA b")
     assert main.running.wait(30) == -signal.SIGSEGV
     main.start()
-    assert (main.role(), main.count(), main.rows("SHOW REPLICAS")) == ("main", 60_000, [])
+    assert (main.role(), main.count(), main.rows("SHOW REPLICAS")) == ("main", MANY_NODES, [])
     assert (replica.alive, replica.role()) == (True, "replica")
 
 
@@ -53,7 +40,7 @@ def test_drop_during_recovery_kills_main_and_the_row_is_gone_afterwards(
 @holds("Q5.killed")
 def test_drop_is_safe_once_the_killed_replica_is_invalid(servers: Servers, mode: str) -> None:
     """Killed in its recovery, the row is `invalid` after 0 to 0.4 s, and DROP takes milliseconds: 21 of 21."""
-    main, replica = _recovering(servers, mode)
+    main, replica = recovering(servers, mode)
     replica.kill()
     main.until_status("b", "invalid", 5)
     before = time.monotonic()
@@ -66,7 +53,7 @@ def test_drop_is_safe_once_the_killed_replica_is_invalid(servers: Servers, mode:
 @holds("Q5.frozen")
 def test_a_frozen_recovery_is_invalid_after_30_s_and_its_drop_takes_5_s(servers: Servers) -> None:
     """The row says `recovery` till then; DROP then waits for the ping: 10 of 10 safe."""
-    main, replica = _recovering(servers, "STRICT_SYNC")
+    main, replica = recovering(servers, "STRICT_SYNC")
     replica.freeze()
     before = time.monotonic()
     main.until_status("b", "invalid", 70)
@@ -106,7 +93,7 @@ def test_drop_is_safe_while_recoveries_of_an_impostor_fail(servers: Servers, mod
 def test_drop_is_safe_without_load(servers: Servers, state: str) -> None:
     """Of a `ready`, an `invalid` or not yet `invalid` dead and a half row; MAIN lives, the next write succeeds."""
     hazards = servers.hazards("always")
-    main, replica = servers.start("a", *hazards), servers.start("b")
+    main, replica = servers.two(*hazards)
     if state == "half":
         assert main.refusal(main.registration(replica, "STRICT_SYNC")) is not None
     else:
@@ -128,8 +115,8 @@ def test_drop_is_safe_without_load(servers: Servers, state: str) -> None:
 @holds("Q5.demotion")
 def test_a_demotion_during_recovery_waits_and_never_crashes(servers: Servers, mode: str) -> None:
     """41 of 41: the way to clear all rows without DROP."""
-    main, _ = _recovering(servers, mode)
+    main, _ = recovering(servers, mode)
     assert main.refusal(main.demotion) is None
     assert main.alive
     main.promote()
-    assert (main.rows("SHOW REPLICAS"), main.count()) == ([], 60_000)
+    assert (main.rows("SHOW REPLICAS"), main.count()) == ([], MANY_NODES)

@@ -153,7 +153,7 @@ def test_without_an_extra_commit_the_old_main_is_taken_back(servers: Servers, mo
 @holds("Q13.fresh", "Q13.stable", "Q13.wiped")
 def test_the_uuid_is_mains_after_registration_and_stays(servers: Servers) -> None:
     """Two fresh ones differ, SET ROLE keeps it, registration gives MAIN's, restarts and promotion keep that."""
-    main, replica = servers.start("a"), servers.start("b")
+    main, replica = servers.two()
 
     def uuid_of(server: Server) -> str:
         return str(server.storage()["database_uuid"])

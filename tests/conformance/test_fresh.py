@@ -21,7 +21,7 @@ def _replica(shared: Servers) -> Server:
     return replica
 
 
-@holds("R:a")
+@holds("R.a")
 def test_a_fresh_instance_is_a_main_without_rows(lone: Server) -> None:
     """Version, role and the columns of the SHOW queries."""
     assert lone.ask("SHOW VERSION").columns == ["version"]
@@ -33,7 +33,7 @@ def test_a_fresh_instance_is_a_main_without_rows(lone: Server) -> None:
     assert lone.ask("SHOW CONFIG").columns == ["name", "default_value", "current_value", "description"]
 
 
-@holds("R:a", "Q13")
+@holds("R.a")
 def test_storage_info_has_the_recorded_rows(lone: Server) -> None:
     """Sixteen names in their order, the uuid a uuid."""
     answer = lone.ask("SHOW STORAGE INFO")
@@ -69,7 +69,7 @@ def test_storage_info_has_the_recorded_rows(lone: Server) -> None:
         ),
     ],
 )
-@holds("R:a")
+@holds("R.a")
 def test_show_queries_answer_as_recorded(
     lone: Server, query: str, columns: list[str], rows: list[list[object]]
 ) -> None:
@@ -78,27 +78,32 @@ def test_show_queries_answer_as_recorded(
     assert (answer.columns, answer.rows) == (columns, rows)
 
 
-@pytest.mark.parametrize(
-    ("query", "text"),
-    [
-        ("SHOW INSTANCE", expected.NO_COORDINATOR),
-        ("SHOW INSTANCES", expected.NO_COORDINATOR),
-        ("SHOW DATABASES", expected.licence("multi-tenancy")),
-        ("SHOW DATABASE", expected.NO_LICENCE),
-        ("SHOW METRICS INFO", expected.licence("SHOW METRICS INFO")),
-    ],
-)
-@holds("R:a")
-def test_enterprise_queries_are_refused_as_recorded(lone: Server, query: str, text: str) -> None:
-    """The official build without a licence says why."""
-    assert lone.refusal(query) == Refusal.client(text)
+ENTERPRISE = {
+    "SHOW INSTANCE": expected.NO_COORDINATOR,
+    "SHOW INSTANCES": expected.NO_COORDINATOR,
+    "SHOW DATABASES": expected.licence("multi-tenancy"),
+    "SHOW DATABASE": expected.NO_LICENCE,
+    "SHOW METRICS INFO": expected.licence("SHOW METRICS INFO"),
+}
+
+
+@pytest.mark.parametrize("build", ["official", "community"])
+@holds("R.a", "R.a-community")
+def test_enterprise_queries_are_refused_as_recorded(servers: Servers, build: str) -> None:
+    """The official build without a licence says why, the other has one text, and fewer flags."""
+    server = servers.start("a", *servers.edition(build))
+    for query, text in ENTERPRISE.items():
+        wanted = text if build == "official" else expected.NOT_IN_COMMUNITY
+        assert server.refusal(query) == Refusal.client(wanted), query
+    flags = {row[0] for row in server.rows("SHOW CONFIG")}
+    assert ("coordinator_port" in flags, "management_port" in flags) == ((build == "official"),) * 2
 
 
 @pytest.mark.parametrize(
     "query",
     ["CREATE (:X)", "MATCH (n) SET n.a = 1", "MATCH (n) DETACH DELETE n", "CREATE INDEX ON :N(i)"],
 )
-@holds("R:g", "S:codes")
+@holds("R.g", "S.codes")
 def test_a_replica_refuses_writes(replica: Server, query: str) -> None:
     """Every kind of write gets the one text."""
     assert replica.refusal(query) == Refusal.client(expected.WRITE_ON_REPLICA)
@@ -115,13 +120,13 @@ def test_a_replica_refuses_writes(replica: Server, query: str) -> None:
         ("DROP REPLICA x", Refusal.client(expected.DROP_ON_REPLICA)),
     ],
 )
-@holds("R:g", "S:register", "S:drop", "S:status")
+@holds("R.g", "S.show-on-replica", "S.register-on-replica", "R.d")
 def test_a_replica_refuses_what_only_main_may(replica: Server, query: str, refusal: Refusal) -> None:
     """Each with its own text; two of them are TransientErrors."""
     assert replica.refusal(query) == refusal
 
 
-@holds("R:g")
+@holds("R.g")
 def test_a_replica_answers_what_changes_nothing(replica: Server) -> None:
     """Reads, SHOWs and FREE MEMORY work, and one's own query is the one transaction listed."""
     assert replica.count() == 3
@@ -132,7 +137,7 @@ def test_a_replica_answers_what_changes_nothing(replica: Server) -> None:
     assert [(row[0], row[2], row[3]) for row in transactions.rows] == [("", ["SHOW TRANSACTIONS"], {})]
 
 
-@holds("R:g")
+@holds("R.g")
 def test_drop_graph_needs_the_analytical_mode_on_a_main_too(lone: Server) -> None:
     """The same TransientError."""
     assert lone.refusal("DROP GRAPH") == Refusal.transient(expected.DROP_GRAPH_MODE)

@@ -173,7 +173,7 @@ def test_a_write_8_s_after_the_freeze_hangs_38_s_or_8_s(servers: Servers) -> Non
 @holds("R.e4")
 def test_register_of_a_frozen_replica_is_error_5_after_10_s(servers: Servers) -> None:
     """10,011 and 10,015 ms; the half row is listed, and writes go on without it."""
-    main, replica = servers.start("a"), servers.start("b")
+    main, replica = servers.two()
     replica.demote()
     replica.freeze()
     before = time.monotonic()

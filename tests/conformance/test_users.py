@@ -37,7 +37,7 @@ def _lets_in(server: Server, auth: Auth) -> bool:
 def _guarded_pair(servers: Servers, build: str) -> tuple[Server, Server]:
     """Return MAIN and a registered REPLICA, both started with the user `admin`."""
     flags = servers.edition(build)
-    main, replica = servers.start("a", *flags, **ADMIN), servers.start("b", *flags, **ADMIN)
+    main, replica = servers.two(*flags, **ADMIN)
     main.auth = replica.auth = RIGHT
     for server in (main, replica):
         assert [_lets_in(server, each) for each in STRANGERS] == [False, False, False]

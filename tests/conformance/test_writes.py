@@ -1,4 +1,4 @@
-"""Writes on MAIN while its replica is dead or frozen (raw recording f; Q4)."""
+"""Writes on MAIN while its replica is dead or frozen (raw recording f)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from neo4j.exceptions import ClientError
 
 from tests.conformance import expected
-from tests.conformance.load import background, timed
 from tests.conformance.questions import holds
 from tests.conformance.servers import Refusal, Servers, until
 
@@ -21,7 +20,7 @@ STRICT = Refusal.transient(expected.STRICT_ABORTED)
     ("mode", "refusal", "kept"),
     [("SYNC", SYNC, 2), ("STRICT_SYNC", STRICT, 0), pytest.param("ASYNC", None, 2, marks=pytest.mark.slow)],
 )
-@holds("S:writes", "S:codes", "S:staleness")
+@holds("S.dead-write", "S.codes", "S.stale-back", "R.f")
 def test_writes_with_a_dead_replica(servers: Servers, mode: str, refusal: Refusal | None, kept: int) -> None:
     """SYNC errs and commits, STRICT_SYNC errs and rolls back, ASYNC goes on; back again all is level."""
     main, replica = servers.pair(mode)
@@ -39,7 +38,7 @@ def test_writes_with_a_dead_replica(servers: Servers, mode: str, refusal: Refusa
     until("the replica", replica.count, lambda count: count == kept + 1)
 
 
-@holds("S:codes", "S:writes")
+@holds("S.client-error-at-commit", "R.f-explicit")
 def test_the_same_failure_is_a_client_error_at_commit(servers: Servers) -> None:
     """From COMMIT of an explicit transaction it is a ClientError, so `execute_write` tries once; it is applied once."""
     main, replica = servers.pair("SYNC")
@@ -66,7 +65,7 @@ def test_the_same_failure_is_a_client_error_at_commit(servers: Servers) -> None:
 @pytest.mark.parametrize(
     ("mode", "refusal", "indexes"), [pytest.param("SYNC", SYNC, 1, marks=pytest.mark.slow), ("STRICT_SYNC", STRICT, 0)]
 )
-@holds("S:writes", "Q21")
+@holds("S.schema", "R.f-ddl")
 def test_schema_changes_with_a_dead_replica(servers: Servers, mode: str, refusal: Refusal, indexes: int) -> None:
     """An index follows the mode, a constraint stays in both, a trigger is not asked about at all."""
     main, replica = servers.pair(mode)
@@ -79,7 +78,7 @@ def test_schema_changes_with_a_dead_replica(servers: Servers, mode: str, refusal
     assert trigger.notes == {"CreateTrigger": "Created trigger t1."}
 
 
-@holds("S:writes")
+@holds("S.async-frozen")
 def test_async_writes_do_not_wait_for_a_frozen_replica(servers: Servers) -> None:
     """They are acknowledged at once and arrive when it goes on."""
     main, replica = servers.pair("ASYNC")

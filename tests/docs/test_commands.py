@@ -10,7 +10,9 @@ from tests.docs.pages import Page, every_page
 @pytest.mark.parametrize("page", every_page(), ids=lambda page: page.name)
 def test_every_command_that_a_page_shows_can_be_typed(page: Page) -> None:
     """What would be refused as a usage error is listed, with the line of the page."""
-    wrong = {line: why for line in shown_on(page) if (words := ours_in(line)) and (why := complaint(words))}
+    wrong = {
+        line: why for line in shown_on(page) for words in commands_in(line) if (why := complaint(words)) is not None
+    }
     assert wrong == {}
 
 

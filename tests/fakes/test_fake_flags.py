@@ -106,6 +106,16 @@ def test_flags_of_other_versions_are_unknown() -> None:
         settings_from(parse_flags([*arguments, "--fake-version=3.8.0"]), {})
 
 
+def test_the_community_build_lacks_the_flags_of_coordinators() -> None:
+    """They are not in its SHOW CONFIG, so its command line does not know them (raw recording a of both builds)."""
+    community = parse_flags(["--fake-edition=community"])
+    missing = {row[0] for row in parse_flags([]).config()} - {row[0] for row in community.config()}
+    assert len(missing) == 6
+    assert {"management_port", "coordinator_id"} <= missing
+    with pytest.raises(FlagError, match="unknown command line flag 'management_port'"):
+        settings_from(parse_flags(["--fake-edition=community", "--management-port=1"]), {})
+
+
 def test_show_config_has_the_recorded_rows() -> None:
     """Name, default, current value and description of each flag, sorted by name (raw recording a)."""
     rows = parse_flags(["--storage-wal-enabled=true"]).config()

@@ -149,6 +149,19 @@ def test_users_are_not_replicated() -> None:
     assert world.ask("a", "SHOW USERS") == [["admin"]]
 
 
+def test_names_are_kept_in_lower_case() -> None:
+    """No two differ by case only, whoever creates them (auth.cpp)."""
+    world = World()
+    world.start("a", Settings(initial_user=("Admin", "secret")))
+    world.ask("a", "CREATE USER IF NOT EXISTS ADMIN IDENTIFIED BY 'other'")
+    world.ask("a", "CREATE USER App IDENTIFIED BY 'p'")
+    assert world.ask("a", "SHOW USERS") == [["admin"], ["app"]]
+    assert [_log_in(world, "a", name, "secret") for name in ("admin", "ADMIN", "app")] == [True, True, False]
+    assert _log_in(world, "a", "aPP", "p")
+    world.ask("a", "DROP USER APP")
+    assert world.ask("a", "SHOW USERS") == [["admin"]]
+
+
 def test_users_survive_a_restart() -> None:
     """Users are on disk, hashed (Q2)."""
     world = World()

@@ -112,6 +112,20 @@ def test_uuid_is_taken_over_before_the_data_is_complete(world: World) -> None:
     assert any(0 < nodes < 20_000 for _, nodes in seen)
 
 
+def test_uuid_is_taken_over_before_the_log_is_applied(world: World) -> None:
+    """The same if the log is sent and no copy: MAIN's uuid without the data, durable only with it (Q13)."""
+    world.ask("a", "UNWIND range(1, 20000) AS i CREATE (:N)")
+    own, main = uuid_of(world, "b"), uuid_of(world, "a")
+    register(world, "a", "b")
+    world.run_until(lambda: uuid_of(world, "b") == main)
+    assert count(world, "b") == 0
+    world.kill("b")
+    world.start("b")
+    assert (uuid_of(world, "b"), count(world, "b")) == (own, 0)
+    until_status(world, "a", "b", "ready")
+    assert (uuid_of(world, "b"), count(world, "b")) == (main, 20_000)
+
+
 def test_killed_in_the_middle_of_the_first_recovery(world: World) -> None:
     """Own uuid and no nodes after the restart; recovery then starts again by itself (Q13, 3 of 3)."""
     _fill(world, 20_000)

@@ -70,11 +70,10 @@ def test_its_next_query_is_answered_13_times_of_20_and_rollback_works(processes:
                 answers.append("answered")
                 transaction.rollback()
             except Neo4jError as error:
-                assert error.message == ASKED_TO_STOP
-                answers.append("refused")
+                answers.append(str(error.message))
                 transaction.close()
-    assert set(answers) == {"answered", "refused"}
-    assert 7 <= answers.count("answered") <= 18  # noqa: PLR2004 - 13 of 20, drawn with a seed
+    assert set(answers) == {"answered", ASKED_TO_STOP}
+    assert 7 <= answers.count("answered") <= 18
     assert main.query("MATCH (n) RETURN count(n)") == [[0]]
 
 

@@ -93,3 +93,93 @@ def test_show_triggers_is_refused_in_an_explicit_transaction(world: World) -> No
     world.outcome(world.perform("a", begin_with(session, "RETURN 1")))
     with pytest.raises(MemgraphError, match="not allowed in multicommand transactions"):
         world.outcome(world.perform("a", query_in(session, "SHOW TRIGGERS")))
+
+
+def logged(world: World, statement: str, event: str, phase: str, *queries: str) -> list[object]:
+    """What a trigger with this statement wrote as `Log.v` while the queries ran, in the order of the values."""
+    for query in queries[:-1]:
+        world.ask("a", query)
+    clause = f"ON {event} " if event else ""
+    world.ask("a", f"CREATE TRIGGER t {clause}{phase} COMMIT EXECUTE {statement}")
+    world.ask("a", queries[-1])
+    world.run(0.1)
+    return [row[0] for row in world.ask("a", "MATCH (n:Log) RETURN n.v ORDER BY n.v")]
+
+
+@pytest.mark.parametrize("phase", ["BEFORE", "AFTER"])
+@pytest.mark.parametrize(
+    ("event", "statement", "queries", "values"),
+    [
+        (
+            "() CREATE",
+            "UNWIND createdVertices AS n CREATE (:Log {v: n.i})",
+            ("CREATE (:N {i: 1}), (:N {i: 2})",),
+            [1, 2],
+        ),
+        ("--> CREATE", "UNWIND createdEdges AS e CREATE (:Log {v: e.w})", ("CREATE (:N)-[:E {w: 7}]->(:N)",), [7]),
+        (
+            "CREATE",
+            "UNWIND createdObjects AS o CREATE (:Log {v: o.event_type})",
+            ("CREATE (:N)-[:E]->(:N)",),
+            ["created_edge", "created_vertex", "created_vertex"],
+        ),
+        (
+            "() DELETE",
+            "UNWIND deletedVertices AS n CREATE (:Log {v: n.i})",
+            ("CREATE (:N {i: 5})", "MATCH (n:N) DELETE n"),
+            [5],
+        ),
+        (
+            "() UPDATE",
+            "UNWIND setVertexProperties AS u CREATE (:Log {v: u.vertex.k + u.key + u.old + u.new})",
+            ("CREATE (:N {k: 'k', i: 'a'})", "MATCH (n:N) SET n.i = 'b' SET n.i = 'c'"),
+            ["kiac"],
+        ),
+        (
+            "UPDATE",
+            "UNWIND updatedObjects AS u CREATE (:Log {v: u.event_type})",
+            ("CREATE (:N {i: 1})-[:E {w: 1}]->(:M:X)", "MATCH (n:N)-[e]->(m) SET n.i = null, e.w = 2, m:Y REMOVE m:X"),
+            ["removed_vertex_label", "removed_vertex_property", "set_edge_property", "set_vertex_label"],
+        ),
+        (
+            "",
+            "UNWIND setVertexLabels AS u CREATE (:Log {v: u.label + toString(size(u.vertices))})",
+            ("CREATE (:N), (:N)", "MATCH (n:N) SET n:Y"),
+            ["Y2"],
+        ),
+    ],
+)
+def test_a_statement_finds_what_its_transaction_did(  # noqa: PLR0917 - one per column of the table
+    world: World, phase: str, event: str, statement: str, queries: tuple[str, ...], values: list[object]
+) -> None:
+    """The predefined variables of the event, before and after the commit (Memgraph's documentation)."""
+    assert logged(world, statement, event, phase, *queries) == values
+
+
+def test_what_was_created_and_deleted_again_left_nothing(world: World) -> None:
+    """The no-op commit fires a trigger without an event, with nothing in its lists (Q21)."""
+    values = logged(
+        world, "CREATE (:Log {v: size(createdVertices) + size(deletedVertices)})", "", "BEFORE", "CREATE (n:X) DELETE n"
+    )
+    assert values == [0]
+
+
+def test_a_failing_trigger_before_the_commit_fails_the_transaction(world: World) -> None:
+    """Nothing of either is kept; one behind the commit fails in the log only (semantics 7)."""
+    world.ask("a", "CREATE TRIGGER t BEFORE COMMIT EXECUTE CREATE (:Log {v: 1 / 0})")
+    assert "zero" in refusal(world, "a", "CREATE (:N)").message
+    assert count(world, "a") == 0
+    world.ask("a", "DROP TRIGGER t")
+    world.ask("a", "CREATE TRIGGER t AFTER COMMIT EXECUTE CREATE (:Log {v: 1 / 0})")
+    world.ask("a", "CREATE (:N)")
+    world.run(0.1)
+    assert count(world, "a") == 1
+
+
+def test_a_statement_with_a_variable_of_another_event_is_refused_when_it_is_made(world: World) -> None:
+    """The error lists those of its own event (trigger.cpp)."""
+    error = refusal(world, "a", "CREATE TRIGGER t ON () CREATE BEFORE COMMIT EXECUTE UNWIND deletedEdges AS e DELETE e")
+    assert error.code.startswith("Memgraph.TransientError")
+    assert error.message.startswith("Failed creating the trigger.\nError message: 'Unbound variable: deletedEdges.'\n")
+    assert error.message.endswith("Allowed variables for event '() CREATE' are: createdVertices")
+    assert world.ask("a", "SHOW TRIGGERS") == []

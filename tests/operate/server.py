@@ -15,6 +15,9 @@ from tests.operate.recorded import TOKEN, Json
 Answer = tuple[int, Json | bytes]
 Script = Callable[["Asked"], Answer]
 
+HANG_UP: Final = 0
+"""Instead of a status: close the connection without an answer."""
+
 UNAUTHORISED: Final[Answer] = (401, {"error": "the token is missing or wrong"})
 
 
@@ -101,6 +104,9 @@ class Api:
                 api.asked.append(asked)
                 script = api.scripts.get((asked.method, asked.path), says({"error": f"no {self.path} here"}, 404))
                 status, document = script(asked)
+                if status == HANG_UP:
+                    self.close_connection = True
+                    return
                 content = document if isinstance(document, bytes) else json.dumps(document).encode()
                 with contextlib.suppress(OSError):  # the client may have left
                     self.send_response(status)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 from unittest import mock
 
+import pytest
 from attrs import define, field, frozen
 
 from tests.operate.program import main
@@ -58,11 +59,10 @@ def run(api: Api | None, *arguments: str, **more: str) -> Ended:
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
         mock.patch.object(sys, "stdin", io.StringIO("y\n" * 9)),
+        pytest.raises(SystemExit) as end,
     ):
-        try:
-            main(list(arguments), prog_name="memgraph-ha")
-        except SystemExit as end:
-            code = end.code
+        main(list(arguments), prog_name="memgraph-ha")
+    code = end.value.code
     assert isinstance(code, int), code
     return Ended(code=int(code), out=out.getvalue(), err=err.getvalue())
 
@@ -135,13 +135,11 @@ class Terminal:
 @contextlib.contextmanager
 def terminal(api: Api | None, *arguments: str, columns: int = 100, rows: int = 50, **more: str) -> Iterator[Terminal]:
     """Run a command on a pseudo-terminal for the length of a block."""
-    line: Sequence[str] = argv(*arguments)
+    line: Sequence[str] = ["setsid", "--ctty", *argv(*arguments)]  # so that ctrl-c is a signal to it
     inside = environment(api, **more)
     outer, inner = pty.openpty()
     fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    process = subprocess.Popen(
-        line, cwd=ROOT, env=inside, stdin=inner, stdout=inner, stderr=inner, start_new_session=True
-    )
+    process = subprocess.Popen(line, cwd=ROOT, env=inside, stdin=inner, stdout=inner, stderr=inner)
     process.returncode = 0  # we wait for it ourselves
     os.close(inner)
     screen = Terminal(process.pid, outer)

@@ -1,15 +1,13 @@
 """Every way in which nobody helps: one sentence with the way out on standard error, and the exit code of the table."""
 
 import json
-import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.operate.server import Answer, Api, Asked, says, serving
+from tests.operate.peers import free_port, listening, make_data
+from tests.operate.server import HANG_UP, Answer, Api, Asked, says, serving
 from tests.operate.terminal import Ended, run
 
 
@@ -21,21 +19,6 @@ def one_sentence(done: Ended, code: int, *words: str) -> None:
     assert done.err.count("\n") == 1
     for word in words:
         assert word in done.err
-
-
-def free_port() -> int:
-    """Find a port where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
-def make_data(place: Path, port: int, token: str | None) -> Path:
-    """Make what the commands read of a local cluster's data directory."""
-    place.mkdir()
-    (place / "cluster.json").write_text(json.dumps({"schema": 1, "cluster": "c", "http_port": port}), encoding="utf-8")
-    if token is not None:
-        (place / "api-token").write_text(f"{token}\n", encoding="utf-8")
-    return place
 
 
 def test_no_cluster_there(tmp_path: Path) -> None:
@@ -66,7 +49,7 @@ def test_a_data_directory_leads_to_its_controller(api: Api, tmp_path: Path) -> N
     [
         ("{]", "is not JSON"),
         ("[]", "is not a JSON object"),
-        ('{"http_port": 0}', "whole number from 1 to 65535"),
+        ('{"http_port": -1}', "whole number from 0 to 65535"),
     ],
 )
 def test_a_data_directory_that_makes_no_sense(tmp_path: Path, content: str, words: str) -> None:
@@ -75,10 +58,13 @@ def test_a_data_directory_that_makes_no_sense(tmp_path: Path, content: str, word
     one_sentence(run(None, "status", "--data", str(tmp_path)), 2, "cluster.json", words)
 
 
-def test_a_cluster_of_a_version_without_an_api(tmp_path: Path) -> None:
-    """It must be started by this version: exit code 3."""
+def test_a_cluster_without_an_api(tmp_path: Path) -> None:
+    """One of an older version must be started by this one; one that was made without says so: exit code 3."""
     (tmp_path / "cluster.json").write_text('{"schema": 1, "cluster": "c"}', encoding="utf-8")
-    one_sentence(run(None, "status", "--data", str(tmp_path)), 3, "names no http_port")
+    done = run(None, "status", "--data", str(tmp_path))
+    one_sentence(done, 3, "serves no HTTP API", f"memgraph-ha local --data {tmp_path}")
+    (tmp_path / "cluster.json").write_text('{"schema": 1, "cluster": "c", "http_port": 0}', encoding="utf-8")
+    one_sentence(run(None, "status", "--data", str(tmp_path)), 3, "http_port is 0")
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "http://", "http://h:99999", "http://h/?q=1", "http://u:pw@h", "http://[x"])
@@ -92,41 +78,12 @@ def test_a_server_that_is_no_address(url: str) -> None:
 def test_nobody_listens() -> None:
     """Connection refused: exit code 3."""
     url = f"http://127.0.0.1:{free_port()}"
-    one_sentence(run(None, "status", "--server", url), 3, f"no controller answers at {url}", "connection refused")
+    one_sentence(run(None, "status", "--server", url), 3, f"no controller answers at {url} (connection refused)")
 
 
 def test_a_name_that_nobody_knows() -> None:
     """A host that cannot be resolved: exit code 3."""
     one_sentence(run(None, "status", "--server", "http://no-such-host.invalid:8080"), 3, "no controller answers at")
-
-
-@contextmanager
-def listening(answer: bytes | None) -> Iterator[int]:
-    """Listen and answer every connection with these bytes (None: with silence), then close or wait."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        kept: list[socket.socket] = []
-
-        def serve() -> None:
-            while True:
-                try:
-                    client, _ = server.accept()
-                except OSError:
-                    return
-                kept.append(client)
-                if answer is not None:
-                    client.recv(65536)
-                    client.sendall(answer)
-                    client.close()
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        try:
-            yield server.getsockname()[1]
-        finally:
-            server.shutdown(socket.SHUT_RDWR)
-            thread.join()
-            for client in kept:
-                client.close()
 
 
 def test_a_controller_that_hangs() -> None:
@@ -210,14 +167,10 @@ def test_a_token_file_that_is_not_there(api: Api, tmp_path: Path) -> None:
     one_sentence(run(api, "pause", "--token-file", str(tmp_path / "none")), 2, "does not exist")
 
 
-def test_the_controller_dies_while_it_is_asked() -> None:
+def test_the_controller_dies_while_it_is_asked(api: Api) -> None:
     """A connection that ends in the middle of a change: exit code 5, it may still happen."""
-    with listening(b"") as port:
-        dead = Api.healthy()
-        dead.port = port
-        done = run(dead, "pause")
-    assert done.code == 5
-    assert "may still happen" in done.err
+    api.scripts["POST", "restart"] = says({}, HANG_UP)
+    one_sentence(run(api, "restart", "memgraph-2"), 5, "went away before it answered", "may still happen")
 
 
 def test_a_change_without_an_answer() -> None:

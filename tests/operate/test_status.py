@@ -62,17 +62,26 @@ def test_a_paused_cluster_is_not_healthy(api: Api) -> None:
     assert "storage migration" in done.out
 
 
-def test_unprotected_and_not_leading(api: Api) -> None:
-    """A MAIN that serves alone, and a controller that does not lead, are said and are not healthy."""
+def test_unprotected(api: Api) -> None:
+    """A MAIN that serves alone is said, and is not healthy."""
     alone = HEALTHY | {"standby": None, "unprotected": True}
     api.scripts["GET", "cluster"] = says(alone)
     done = run(api, "status")
     assert done.code == 1
     assert "UNPROTECTED" in done.out
-    api.scripts["GET", "cluster"] = says(HEALTHY | {"leading": False, "leader": "box-9"})
+
+
+def test_a_controller_that_does_not_lead(api: Api) -> None:
+    """Who leads is named, exit code 3: only that one knows. If nobody leads, the cluster is not healthy: 1."""
+    shut = HEALTHY["rw"] | {"open": False, "why": "this controller does not lead"}
+    api.scripts["GET", "cluster"] = says(HEALTHY | {"leading": False, "leader": "box-9", "rw": shut})
+    done = run(api, "status")
+    assert done.code == 3
+    assert "box-9 leads; ask that one" in done.out
+    api.scripts["GET", "cluster"] = says(HEALTHY | {"leading": False, "leader": None, "rw": shut})
     done = run(api, "status")
     assert done.code == 1
-    assert "box-9 leads" in done.out
+    assert "nobody is known to" in done.out
 
 
 def test_before_the_first_reign(api: Api) -> None:

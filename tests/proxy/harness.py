@@ -161,7 +161,8 @@ class Main:
             await stream.receive_some(len(GREETING))
             self.sentinels.append(stream)
             if self.answering:
-                await stream.send_all(BOLT_ANSWER)
+                with contextlib.suppress(trio.BrokenResourceError):  # the gateway may have let it go by now
+                    await stream.send_all(BOLT_ANSWER)
         elif self._serve is None:
             await self._send_client.send(stream)
         else:
@@ -211,28 +212,23 @@ def permit(port: int, *, valid_for_s: float = 60.0, generation: int = 1, run: st
     )
 
 
-def route(to: Permit | None, *, hold: bool = True) -> Route:
+def route(to: Permit | None, *, hold: bool = True, quiet: bool = False) -> Route:
     """A route with or without a permit."""
-    return Route(permit=to, hold=hold, why="a test")
+    return Route(permit=to, hold=hold, why="a test", quiet=quiet)
 
 
-class Gate:
-    """A serving gateway, its facts and its address."""
+class Entrance:
+    """A port of a gateway, and the clients that came to it."""
 
-    def __init__(self, gateway: RwGateway, facts: Facts, port: int) -> None:
-        self.gateway = gateway
-        self.facts = facts
+    def __init__(self, count: Callable[[], Counters], port: int) -> None:
+        self._count = count
         self.port = port
         self.clients: list[trio.SocketStream] = []
 
-    def apply(self, to: Permit | None, *, hold: bool = True) -> None:
-        """Apply a route."""
-        self.gateway.apply(route(to, hold=hold))
-
     @property
     def counters(self) -> Counters:
-        """What it counted so far."""
-        return self.gateway.counters()
+        """What the gateway counted so far."""
+        return self._count()
 
     async def connect(self) -> trio.SocketStream:
         """A client, closed at the end of the test if not before."""
@@ -253,6 +249,25 @@ class Gate:
     async def until(self, wanted: Callable[[Counters], object]) -> None:
         """Wait until the counters say so."""
         await until(lambda: wanted(self.counters))
+
+    async def close(self) -> None:
+        """Close all clients."""
+        for stream in self.clients:
+            if stream.socket.fileno() >= 0:
+                await trio.aclose_forcefully(stream)
+
+
+class Gate(Entrance):
+    """A serving read/write gateway, its facts and its address."""
+
+    def __init__(self, gateway: RwGateway, facts: Facts, port: int) -> None:
+        super().__init__(gateway.counters, port)
+        self.gateway = gateway
+        self.facts = facts
+
+    def apply(self, to: Permit | None, *, hold: bool = True, quiet: bool = False) -> None:
+        """Apply a route."""
+        self.gateway.apply(route(to, hold=hold, quiet=quiet))
 
 
 @contextlib.asynccontextmanager
@@ -284,9 +299,7 @@ async def gateway(
         finally:
             nursery.cancel_scope.cancel()
             with trio.CancelScope(shield=True):
-                for stream in gate.clients:
-                    if stream.socket.fileno() >= 0:
-                        await trio.aclose_forcefully(stream)
+                await gate.close()
 
 
 async def ask(stream: trio.SocketStream, question: bytes) -> bytes:

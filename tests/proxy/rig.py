@@ -4,6 +4,7 @@ import contextlib
 import socket
 from collections.abc import Iterator
 
+from memgraph_ha.proxy.dialogue import Quiet
 from memgraph_ha.proxy.link import Link
 from memgraph_ha.proxy.poller import Poller, abort
 from memgraph_ha.proxy.relay import Gate, Shared
@@ -33,15 +34,17 @@ class Rig:
         main: What MAIN would hold.
         now: The gate's clock.
         lapsed: How often the gate was found passed.
+        quiet: The quiet moment that the link obeys, if it follows its dialogue.
     """
 
-    def __init__(self, buffer: int | None) -> None:
+    def __init__(self, buffer: int | None, *, follows: bool) -> None:
         self.poller = Poller()
         self.now = 0.0
         self.lapsed = 0
         self.gate = Gate(self._lapse)
         self.gate.until = 100.0
-        self.shared = Shared(self.poller, self.gate, lambda: self.now)
+        self.quiet = Quiet(lambda: None)
+        self.shared = Shared(self.poller, self.gate, lambda: self.now, self.quiet if follows else None)
         self.client, client_inside = tcp_pair(buffer)
         self.main, main_inside = tcp_pair(buffer)
         self.overs = 0
@@ -54,6 +57,16 @@ class Rig:
 
     def _over(self, _link: Link) -> None:
         self.overs += 1
+
+    def hush(self) -> None:
+        """Begin a quiet moment, as the engine does."""
+        self.quiet.on = True
+        self.link.hush()
+
+    def resume(self) -> None:
+        """End the quiet moment, as the engine does."""
+        self.quiet.on = False
+        self.link.resume()
 
     def step(self) -> int:
         """Handle what is ready now; returns how many sockets were."""
@@ -82,9 +95,9 @@ class Rig:
 
 
 @contextlib.contextmanager
-def rig(buffer: int | None = None) -> Iterator[Rig]:
+def rig(buffer: int | None = None, *, follows: bool = False) -> Iterator[Rig]:
     """A rig for one test."""
-    made = Rig(buffer)
+    made = Rig(buffer, follows=follows)
     try:
         yield made
     finally:

@@ -44,6 +44,7 @@ class _QuietMoment:
 
     Attributes:
         _waits_for: What keeps it from being quiet, for the refusal.
+        _refused: What the server said when it would not tell or end something.
     """
 
     def __init__(self, errand: Errand, command: Quiesce, connection: BoltConnection) -> None:
@@ -52,6 +53,7 @@ class _QuietMoment:
         self._connection = connection
         self._asked: set[str] = set()
         self._ended: set[str] = set()
+        self._refused = ""
         self._waits_for = "SHOW TRANSACTIONS was not answered"
 
     async def reach(self) -> End:
@@ -69,7 +71,8 @@ class _QuietMoment:
                 if others and trio.current_time() >= patient_until_s:
                     await self._end([each.id for each in others if each.id not in self._asked])
                 await trio.sleep(LOOK_PAUSE_S)
-        return End(Outcome.REFUSED, f"not quiet: {self._waits_for}; ended by force: {len(self._ended)}")
+        detail = f"not quiet: {self._waits_for}{self._refused}; ended by force: {len(self._ended)}"
+        return End(Outcome.REFUSED, detail)
 
     async def _others(self) -> list[OpenTransaction]:
         """Look who else is there. Whoever was ended can commit nothing more, listed or not (transcripts Q22)."""
@@ -85,7 +88,7 @@ class _QuietMoment:
         try:
             seen = await read_triggers(self._connection, self._errand.instance.member.name, self._errand.clock)
         except QueryRefusedError as refusal:
-            self._waits_for = refusal.message
+            self._refused = f" (the server said {refusal.message!r})"
             return False
         self._errand.report(seen)
         return True
@@ -96,7 +99,12 @@ class _QuietMoment:
             return
         self._asked.update(ids)
         statement = "TERMINATE TRANSACTIONS " + ", ".join(string_literal(each) for each in ids)
-        answer = await self._errand.change(self._connection, statement)
+        try:
+            answer = await self._errand.change(self._connection, statement)
+        except QueryRefusedError as refusal:
+            self._errand.sent_s = None
+            self._refused = f" (the server said {refusal.message!r})"
+            return
         self._ended.update(str(row.get("transaction_id")) for row in answer.rows if row.get("killed") is True)
 
     def _quiet(self, asked_at_s: float) -> QuietSeen:

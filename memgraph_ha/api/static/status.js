@@ -23,7 +23,7 @@
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       heard = Date.now();
       if (!reading()) {
-        for (const part of ["header", "main"]) {
+        for (const part of ["header", "main", "footer"]) {
           const old = document.querySelector(part);
           const now = fresh.querySelector(part);
           if (!now) throw new Error("no page");

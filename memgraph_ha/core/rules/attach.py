@@ -22,9 +22,10 @@ def attach_standby(view: View) -> Decision | Unmet:
     When: the reign is open (or `data_durability` is `required`), its first commit is acknowledged, MAIN has no row
         of the pair's other member, and that one answers as REPLICA, with the recorded data set or empty, its
         replication port open, and is not in `rebuild`, or is empty, which is what a rebuild leaves.
-    Then: write the next row number, clear `fallback` and `rebuild` of it, then REGISTER it STRICT_SYNC; ASYNC if the
-        reign is unprotected and catching up would hold writes for longer than `catch_up_max_s`: once level, H20
-        drops that row in a quiet moment, in which this rule registers it STRICT_SYNC. Before the
+    Then: write the next row number, clear `fallback` and `rebuild` of it, then REGISTER it STRICT_SYNC. If catching up
+        would hold writes for longer than `catch_up_max_s` and `data_durability` is `preferred`, write `unprotected`
+        too and REGISTER it ASYNC: once it is level, H20 drops that row in a quiet moment, in which this rule
+        registers it STRICT_SYNC. Before the
         reign is open MAIN's run is cleared too, if it flushes each commit: its first commit made all it has durable,
         and with `fallback` gone nobody else could begin a reign if its process ended now.
     Protects: ROW_NUMBERS, and nobody that is named or `fallback` is ever registered.
@@ -44,10 +45,11 @@ def attach_standby(view: View) -> Decision | Unmet:
         return Unmet("it can be attached", why)
     if not view.may_try(RegisterReplica, other.member.name):
         return Unmet("the pause after the last try is over", view.last_outcome(RegisterReplica, other.member.name))
-    first = record.unprotected and not is_quiet(view) and far_behind(view, other)
+    first = record.opened and not required and not is_quiet(view) and far_behind(view, other)
     numbered = evolve(
         record,
         row_seq=record.row_seq + 1,
+        unprotected=record.unprotected or first,
         fallback=None,
         main_run=_chosen_run(view, record),
         rebuild=record.rebuild - {other.member.name},

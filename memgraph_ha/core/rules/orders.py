@@ -84,7 +84,7 @@ def adopt_by_order(view: View) -> Decision | Unmet:
     seen, record = view.observed.of(request.instance), view.record
     if seen is None or seen.role is None or seen.storage is None:
         return Unmet("the instance is known")
-    if record is not None and record.history and _was_adopted(record, request):
+    if record is not None and _is_done(record, request, ChangeKind.ADOPT):
         return Unmet("it was not done yet", f"reign {record.generation}")
     change = _change(view, request, ChangeKind.ADOPT, "C20")
     if record is None:
@@ -100,9 +100,11 @@ def adopt_by_order(view: View) -> Decision | Unmet:
     return Decision(reason=change.reason, commands=(view.rewrite(begun),), wake_at_s=view.now_s + SHORT_S)
 
 
-def _was_adopted(record: Record, request: Request) -> bool:
-    last = record.history[-1]
-    return record.main == request.instance and last.kind is ChangeKind.ADOPT and not record.opened
+def _is_done(record: Record, request: Request, kind: ChangeKind) -> bool:
+    """Whether the reign that was ordered has begun already, and is to be opened."""
+    last = record.history[-1] if record.history else None
+    begun = last is not None and last.kind is kind and record.main == request.instance
+    return begun and not record.opened
 
 
 def force_failover(view: View) -> Decision | Unmet:
@@ -117,6 +119,8 @@ def force_failover(view: View) -> Decision | Unmet:
     (request, why_not), record = _ordered(view, Ask.FAILOVER), view.record
     if request is None or request.instance is None or record is None:
         return Unmet("somebody asks for it, and it can be done", why_not)
+    if _is_done(record, request, ChangeKind.FORCED):
+        return Unmet("it was not done yet", f"reign {record.generation}")
     target = view.observed.of(request.instance)
     if target is None or target.role is None or target.storage is None:
         return Unmet("the target is known")

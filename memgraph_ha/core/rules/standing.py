@@ -154,7 +154,7 @@ def hold_on_regressed_record(view: View) -> Decision | Unmet:
     """Refuse a record that is older than what was already seen.
 
     When: the lease has seen a higher generation than the record's (or than none at all); or the recorded, opened
-        MAIN answers only as REPLICA, nobody is named or `fallback`, and another instance is MAIN with the
+        MAIN is lost or answers only as REPLICA, nobody is named or `fallback`, and another instance is MAIN with the
         recorded data set.
     Then: nothing: demoting the real MAIN because an old record says so would lose its writes.
     Protects: NO_ACKED_LOSS.
@@ -167,7 +167,7 @@ def hold_on_regressed_record(view: View) -> Decision | Unmet:
         seen = f"the lease has seen generation {lease.floor_generation}"
         reason = f"{seen}, but {'there is no record' if record is None else f'the record says {held}'}"
     elif record is not None and (other := _main_elsewhere(view, record)) is not None:
-        reason = f"{other} is MAIN with the recorded data set, while the recorded MAIN {record.main} is only REPLICA"
+        reason = f"{other} is MAIN with the recorded data set, while the recorded MAIN {record.main} is not; if a human promoted it: memgraph-ha adopt {other}"
     else:
         return Unmet("the record is older than the facts")
     return Decision(hold=Hold.RECORD_REGRESSED, reason=reason, wake_at_s=view.now_s + LONG_S)
@@ -177,11 +177,16 @@ def _main_elsewhere(view: View, record: Record) -> str | None:
     main = view.main
     if not record.opened or record.standby is not None or record.fallback is not None:
         return None
-    if main is None or main.role is None or main.role.role is not Role.REPLICA:
+    answers = main is not None and main.role is not None and main.role.role is Role.REPLICA
+    if not answers and view.loss is None:
+        return None
+    if main is not None and main.role is not None and main.role.role is Role.MAIN and not view.silent(main):
         return None
     for seen in view.observed.seen:
         role, storage = seen.role, seen.storage
         if role is None or storage is None or role.role is not Role.MAIN or storage.run != role.run:
+            continue
+        if seen is main or view.silent(seen):
             continue
         if storage.uuid == record.database_uuid:
             return str(seen.member.name)

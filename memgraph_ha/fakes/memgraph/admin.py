@@ -225,7 +225,7 @@ def _alone(instance: Instance) -> Procedure[None]:
 
 def _create_trigger(instance: Instance, name: str, text: str) -> Procedure[None]:
     """Triggers are kept where they were made; never replicated (transcripts Q21)."""
-    triggers.parse(text)  # what could not be fired is refused now
+    triggers.check(triggers.parse(text))  # what could not be fired is refused now
     if name in instance.triggers:
         raise MemgraphError.transient(texts.TRIGGER_EXISTS)
     instance.triggers[name] = text

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from .flags import FlagError, Flags, parse_flags
+from .flags import ENTERPRISE_FLAGS, FlagError, Flags, parse_flags
 from .settings import Edition, Hazards, Settings, StorageMode, Timings
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ def settings_from(flags: Flags, environment: Mapping[str, str]) -> Settings:
     )
     try:
         unknown = flags.given & settings.quirks.unknown_flags
+        if not settings.official:
+            unknown |= flags.given & ENTERPRISE_FLAGS
     except ValueError as error:
         raise FlagError(f"ERROR: {error}") from error
     if unknown:

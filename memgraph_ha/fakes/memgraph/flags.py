@@ -48,12 +48,25 @@ class Flags:
 
     def config(self) -> tuple[tuple[str, str, str, str], ...]:
         """Return the rows of SHOW CONFIG; the fake's own flags are not among them."""
+        missing = _HIDDEN if self.text("fake_edition") == "official" else _HIDDEN | ENTERPRISE_FLAGS
         return tuple(
             (flag.name, flag.default, self.values[flag.name], flag.description)
             for flag in sorted(FLAGS.values(), key=lambda flag: flag.name)
-            if not flag.name.startswith("fake_") and flag.name not in _HIDDEN
+            if not flag.name.startswith("fake_") and flag.name not in missing
         )
 
+
+ENTERPRISE_FLAGS: Final = frozenset(
+    {
+        "coordinator_hostname",
+        "coordinator_id",
+        "coordinator_port",
+        "instance_down_timeout_sec",
+        "instance_health_check_frequency_sec",
+        "management_port",
+    }
+)
+"""Flags that the community build does not have (raw recording a: SHOW CONFIG of both builds)."""
 
 # Of gflags itself, or without a row in SHOW CONFIG.
 _HIDDEN: Final = {"flag_file", "flagfile", "version", "help"}

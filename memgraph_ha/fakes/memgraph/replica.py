@@ -287,6 +287,9 @@ def _log_chunk(instance: Instance, request: LogChunk) -> Procedure[Reply]:
     missed = [each for each in request.transactions if each.timestamp > instance.ldt]
     if missed and missed[0].previous > instance.ldt:
         return REFUSED
+    if missed and instance.promised_uuid is not None:
+        # It shows from the beginning of the load, and is durable with the data (transcripts Q13).
+        instance.database_uuid = instance.promised_uuid
     for _, group in groupby(missed, key=lambda each: each.epoch):
         yield from _apply(instance, tuple(group))
     return _done(instance)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from attrs import define, frozen
 
-from . import admin, cypher, texts, triggers
+from . import admin, cypher, texts, trigger_variables, triggers
 from .commit import NotReplicatedError, commit
 from .disk import StorageError
 from .effects import Offload, Procedure, Sleep, Spawn
@@ -20,6 +20,7 @@ from .locks import acquire, wait_until_free
 from .parsing import parse_statement
 from .show import Table
 from .statements import EXPRESS, Show, Statement
+from .trigger_variables import Change
 from .workers import Workers, enter
 
 # Rows fetched between two chances for others to run.
@@ -162,8 +163,7 @@ class Session:
 
     def _list(self, writes: GraphTransaction | None) -> Open:
         listed = Open(self.instance.next_transaction_id(), self.user, writes)
-        if self.fires:  # triggers behind a commit have no session, so nobody sees them (interpreter.cpp)
-            self.instance.transactions[listed.id] = listed
+        self.instance.transactions[listed.id] = listed
         return listed
 
     def commit(self) -> Procedure[None]:
@@ -207,22 +207,32 @@ class Session:
             yield from commit(self.instance, writes, self.number)
             return
         definitions = list(self.instance.triggers.values())
+        changes = trigger_variables.changes(writes, self.instance.graph)
         for trigger in triggers.due(definitions, triggers.BEFORE, writes.deltas()):
             yield from wait_until_free(self.instance.graph_lock)
-            cypher.execute(cypher.parse(trigger.statement), writes, {}, now_us=self.now_us).take(-1)
-        deltas = writes.deltas()
+            triggers.execute(trigger, changes, writes, self.now_us)
+        deltas, changes = writes.deltas(), trigger_variables.changes(writes, self.instance.graph)
         yield from commit(self.instance, writes, self.number)
         for trigger in triggers.due(definitions, triggers.AFTER, deltas):
-            yield Spawn(self._run_behind(trigger.statement))
+            yield Spawn(self._run_behind(trigger, changes))
 
-    def _run_behind(self, statement: str) -> Procedure[None]:
+    def _run_behind(self, trigger: triggers.Trigger, changes: tuple[Change, ...]) -> Procedure[None]:
         """Run a trigger's statement after a commit; what goes wrong is in the log only (semantics 7)."""
         session = Session(self.instance, self.workers, self.number, fires=False)
+        seat = yield from enter(self.workers, express=False)
         try:
-            answer = yield from session.run(statement, {}, self.now_us)
-            yield from answer.pull(-1)
-        except MemgraphError as error:
+            listed = yield from session._begin()
+            try:
+                yield from wait_until_free(self.instance.graph_lock)
+                assert listed.writes is not None  # noqa: S101 - _begin gave it one
+                triggers.execute(trigger, changes, listed.writes, self.now_us)
+                yield from session.finish(listed)
+            finally:
+                session.end(listed)
+        except (MemgraphError, NotReplicatedError) as error:
             self.instance.log_line("warning", f"Trigger failed with exception: {error.message}")
+        finally:
+            self.workers.give_back(seat)
 
     def end(self, listed: Open) -> None:
         """Take a transaction off the list; what it wrote and did not commit is gone. A second time does nothing."""

@@ -98,6 +98,15 @@ def register_failed(name: str, number: int) -> str:
     return f"Couldn't register replica {name}. Error: {number}"
 
 
+def bad_trigger(reason: str, event: str, variables: str) -> str:
+    """Return the refusal of CREATE TRIGGER for a statement that cannot be run (trigger.cpp)."""
+    return (
+        f"Failed creating the trigger.\nError message: '{reason}'\nThe error was mostly likely generated because of"
+        " the wrong statement that this trigger executes.\nMake sure all predefined variables used are present for"
+        f" the specified event.\nAllowed variables for event '{event}' are: {variables}"
+    )
+
+
 def no_trigger(name: str) -> str:
     """Return the refusal of DROP TRIGGER for a name that is not there (trigger.cpp)."""
     return f"Trigger with name '{name}' doesn't exist"

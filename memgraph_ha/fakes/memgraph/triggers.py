@@ -11,7 +11,10 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from . import cypher, texts
 from .errors import MemgraphError
+from .graph import Transaction
+from .trigger_variables import VARIABLES, Change, spelt, values
 
 BEFORE: Final = "BEFORE"
 AFTER: Final = "AFTER"
@@ -52,7 +55,36 @@ def parse(text: str) -> Trigger:
     return Trigger(event, found["phase"].upper(), found["statement"].strip())
 
 
-def due(texts: Iterable[str], phase: str, deltas: list[list[Any]]) -> Iterator[Trigger]:
+def check(trigger: Trigger) -> None:
+    """Make sure that a trigger's statement can be run, with the variables of its event.
+
+    Raises:
+        MemgraphError: It cannot.
+    """
+    try:
+        cypher.parse(spelt(trigger.statement, trigger.event))
+    except MemgraphError as error:
+        names = ", ".join(VARIABLES[trigger.event])
+        raise MemgraphError.transient(texts.bad_trigger(error.message, trigger.event, names)) from error
+
+
+def execute(trigger: Trigger, changes: Iterable[Change], writes: Transaction, now_us: int) -> None:
+    """Run a trigger's statement in a transaction.
+
+    Args:
+        trigger: Which.
+        changes: What fired it.
+        writes: Where it reads and writes.
+        now_us: What `timestamp()` answers.
+
+    Raises:
+        MemgraphError: The statement failed.
+    """
+    query = cypher.parse(spelt(trigger.statement, trigger.event))
+    cypher.execute(query, writes, values(changes, writes), now_us=now_us).take(-1)
+
+
+def due(definitions: Iterable[str], phase: str, deltas: list[list[Any]]) -> Iterator[Trigger]:
     """Yield the triggers of a phase that a transaction with these deltas fires, in order.
 
     One without an event fires on every commit that wrote, the one that leaves nothing behind included
@@ -60,7 +92,7 @@ def due(texts: Iterable[str], phase: str, deltas: list[list[Any]]) -> Iterator[T
     what is there, or was there, outside of the transaction.
     """
     events = _events(deltas)
-    for text in texts:
+    for text in definitions:
         trigger = parse(text)
         if trigger.phase == phase and deltas and trigger.event in events:
             yield trigger

@@ -1,0 +1,73 @@
+"""The help of every command: examples that parse, exit codes, and a reference that is in step."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from memgraph_ha.operate.commands import COMMANDS
+from memgraph_ha.operate.exits import MEANINGS, Exit
+from memgraph_ha.operate.helping import OperatorCommand
+from tests.operate.program import main
+from tests.operate.terminal import ROOT, run
+
+
+def leaves(commands: tuple[click.Command, ...] = COMMANDS, above: str = "") -> Iterator[tuple[str, click.Command]]:
+    """List every command that does something, with its words."""
+    for command in commands:
+        words = f"{above}{command.name}"
+        if isinstance(command, click.Group):
+            yield from leaves(tuple(command.commands.values()), f"{words} ")
+        else:
+            yield words, command
+
+
+EVERY = dict(leaves())
+
+
+@pytest.mark.parametrize("words", EVERY)
+def test_help_has_examples_and_exit_codes(words: str) -> None:
+    """Every command says what it does, gives two examples or more, and the table of exit codes."""
+    done = run(None, *words.split(), "--help")
+    command = EVERY[words]
+    assert done.code == 0
+    assert isinstance(command, OperatorCommand)
+    assert len(command.examples) >= 2
+    for example in command.examples:
+        assert f"  {example}\n" in done.out
+    for code in Exit:
+        assert f"\n  {code.value}" in done.out
+    assert command.short_help
+    assert max(map(len, done.out.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("words", EVERY)
+def test_examples_parse(words: str) -> None:
+    """Every example is a command line that the program takes."""
+    command = EVERY[words]
+    assert isinstance(command, OperatorCommand)
+    for example in command.examples:
+        found = re.search(r"memgraph-ha ([^|>;&)]*)", example)
+        assert found is not None, example
+        name, *rest = shlex.split(found[1])
+        target: click.Command = main.commands[name]
+        if isinstance(target, click.Group):
+            target, rest = target.commands[rest[0]], rest[1:]
+        target.make_context(name, rest)
+
+
+def test_every_exit_code_is_explained() -> None:
+    """The table knows each, and the numbers are those that are promised."""
+    assert list(MEANINGS) == list(Exit)
+    assert [code.value for code in Exit] == [0, 1, 2, 3, 4, 5, 6, 130]
+
+
+def test_the_reference_is_in_step() -> None:
+    """docs/reference/cli.md and the JSON schemas are what the generator makes of the code."""
+    script = ROOT / "scripts" / "generate_cli_docs.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, check=False, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -1,0 +1,275 @@
+"""What people ask for, and what is repaired without them: scenarios of the whole life of a cluster."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import evolve
+
+from memgraph_ha.core import Ask
+from memgraph_ha.core.holds import Hold
+from memgraph_ha.core.names import InstanceName
+from memgraph_ha.core.policy import AutoReinit, Triggers, Users
+from memgraph_ha.core.record import ChangeKind
+from tests.sim.cluster import Cluster, ViolationError
+from tests.sim.controller import Controller
+from tests.sim.faults import M0, M1, M2, POLICY, REQUIRED, Scenario, leader_of, main_of
+
+
+def expect(what: bool, text: str) -> None:
+    """Demand that something came about.
+
+    Raises:
+        ViolationError: It did not.
+    """
+    if not what:
+        raise ViolationError(f"L5: {text}")
+
+
+def ordered(controllers: list[Controller], ask: Ask, instance: InstanceName | None, within_s: float = 10.0) -> str:
+    """Ask the leader, and wait for a good end.
+
+    Raises:
+        ViolationError: It was refused, or did not end in time.
+    """
+    leader = leader_of(controllers)
+    leader.ask(ask, instance, within_s)
+    count = len(leader.answers)
+    leader.cluster.world.run_until(lambda: len(leader.answers) > count, within_s + 1)
+    expect(leader.answers[-1].ok, f"{ask.value} {instance}: {leader.answers[-1].text}")
+    return leader.answers[-1].text
+
+
+def kinds(cluster: Cluster) -> list[ChangeKind]:
+    """How the reigns began, oldest first."""
+    return [change.kind for change in cluster.store.history[-1].history]
+
+
+def switched(cluster: Cluster, controllers: list[Controller]) -> None:
+    """C2: there and back, under writers."""
+    for target in (M1, M0, M1):
+        began_s = cluster.now
+        ordered(controllers, Ask.SWITCHOVER, target)
+        expect(main_of(cluster) == target, f"{target} reigns")
+        pause_s = max(_gaps(cluster, began_s))
+        expect(pause_s < 1.5, f"the pause was {pause_s:.2f} s")
+        cluster.world.run(6)
+    expect(kinds(cluster)[-3:] == [ChangeKind.SWITCHOVER] * 3, "three switchovers, nothing else")
+
+
+def _gaps(cluster: Cluster, since_s: float) -> list[float]:
+    times = [since_s, *(ack.at_s for ack in cluster.acks if ack.at_s >= since_s), cluster.now]
+    return [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+
+
+def switchover_given_up(cluster: Cluster, controllers: list[Controller]) -> None:
+    """C2: the target dies in the middle: MAIN goes on."""
+    leader = leader_of(controllers)
+    leader.ask(Ask.SWITCHOVER, M1, 20)
+    cluster.world.run_until(lambda: bool(cluster.quiet), 5)
+    cluster.keep_down(M1)
+    cluster.world.run(15)
+    expect(not leader.answers[-1].ok, "the switchover is given up")
+    expect(main_of(cluster) == M0, "m0 goes on")
+
+
+def switchover_loses_its_leader(cluster: Cluster, controllers: list[Controller]) -> None:
+    """D1: the leader dies in the middle of a switchover; the next one ends it or gives it up."""
+    leader = leader_of(controllers)
+    leader.ask(Ask.SWITCHOVER, M1, 20)
+    cluster.world.run_until(lambda: bool(cluster.quiet), 5)
+    leader.crash()
+    cluster.world.run(40)
+
+
+def main_stops(cluster: Cluster, controllers: list[Controller]) -> None:
+    """C3: MAIN's stop is announced: the reign moves first, then it may stop."""
+    ordered(controllers, Ask.STOP, M0, 30)
+    expect(main_of(cluster) == M1, "m1 reigns before m0 stops")
+    cluster.kill(M0)
+    cluster.world.run(5)
+    expect(kinds(cluster)[-1] is ChangeKind.SWITCHOVER, "no failover followed")
+
+
+def standby_stops(cluster: Cluster, controllers: list[Controller]) -> None:
+    """C3: the standby's stop is announced: its name and row go first, and no write waits for it."""
+    ordered(controllers, Ask.STOP, M1, 30)
+    began_s = cluster.now
+    cluster.keep_down(M1)
+    cluster.world.run(4)
+    expect(max(_gaps(cluster, began_s)) < 1, "writes go on")
+
+
+def restarted(cluster: Cluster, controllers: list[Controller]) -> None:
+    """C4: each instance is restarted by order."""
+    for name in (M2, M1, M0):
+        ordered(controllers, Ask.RESTART, name, 60)
+        cluster.world.run(15)
+    expect(not any(kind.unplanned for kind in kinds(cluster)), "no failover")
+
+
+def paused(cluster: Cluster, controllers: list[Controller]) -> None:
+    """Nobody takes over while an operator paused the cluster; afterwards somebody does."""
+    ordered(controllers, Ask.PAUSE, None)
+    began = cluster.store.history[-1].generation
+    cluster.keep_down(M0)
+    cluster.world.run(20)
+    expect(cluster.store.history[-1].generation == began, "nothing is done while paused")
+    ordered(controllers, Ask.RESUME, None)
+    cluster.let_up(M0)
+    cluster.world.run(10)
+
+
+def paused_leader_changes(cluster: Cluster, controllers: list[Controller]) -> None:
+    """A new leader opens the gateways of a paused cluster, and does nothing else."""
+    ordered(controllers, Ask.PAUSE, None)
+    leader_of(controllers).crash()
+    cluster.world.run(25)
+    began_s = cluster.now
+    cluster.world.run(5)
+    expect(max(_gaps(cluster, began_s)) < 1, "writes go on")
+    ordered(controllers, Ask.RESUME, None)
+    cluster.world.run(5)
+
+
+def wiped_async(cluster: Cluster, _controllers: list[Controller]) -> None:
+    """G4: an ASYNC replica loses its volume: its row is dropped in a quiet moment, and it is filled anew."""
+    cluster.wipe(M2)
+    cluster.world.run(60)
+    expect(cluster.world[M2].database_uuid == cluster.store.history[-1].database_uuid, "m2 is filled again")
+
+
+def diverged(cluster: Cluster, _controllers: list[Controller]) -> None:
+    """F2: the old MAIN comes back with a commit that nobody acknowledged: it is rebuilt by itself."""
+    _diverge(cluster)
+    cluster.world.run(50)
+
+
+def _diverge(cluster: Cluster) -> None:
+    """Let m1 follow m0, and m0 come back with a commit of its own."""
+    cluster.keep_down(M0)
+    cluster.world.run(8)
+    cluster.let_up(M0)
+    cluster.world.run_until(lambda: cluster.up(M0) and not cluster.world[M0].is_main, 5)
+    cluster.world.cut(M0, M1)
+    cluster.world.ask(M0, "SET REPLICATION ROLE TO MAIN")
+    cluster.world.ask(M0, "CREATE (:Stray)")
+    cluster.world.ask(M0, "SET REPLICATION ROLE TO REPLICA WITH PORT 10000")
+    cluster.world.heal()
+
+
+def diverged_and_waits(cluster: Cluster, controllers: list[Controller]) -> None:
+    """F2: policy `auto_reinit = never`: it waits for `reinit`."""
+    _diverge(cluster)
+    cluster.world.run(30)
+    expect(cluster.store.history[-1].standby is None, "nobody rebuilt it")
+    ordered(controllers, Ask.REINIT, M0)
+    cluster.world.run(40)
+
+
+def reinit_standby(cluster: Cluster, controllers: list[Controller]) -> None:
+    """An operator gives up what the healthy standby holds."""
+    ordered(controllers, Ask.REINIT, M1)
+    cluster.world.run(40)
+
+
+def forced(cluster: Cluster, controllers: list[Controller]) -> None:
+    """B6: MAIN is gone for good, its standby may lack the last write, and a human accepts that."""
+    cluster.keep_down(M1)
+    cluster.world.run(10)
+    cluster.keep_down(M0)
+    cluster.let_up(M1)
+    cluster.world.run(5)
+    ordered(controllers, Ask.FAILOVER, M1, 20)
+    expect(kinds(cluster)[-1] is ChangeKind.FORCED, "a forced reign")
+    cluster.acks.clear()  # the human accepted that some of these are lost
+    cluster.writers.clear()
+    cluster.world.run(5)
+    cluster.let_up(M0)
+    cluster.world.run(20)
+    ordered(controllers, Ask.REINIT, M0)
+    cluster.world.run(40)
+
+
+def break_glass(cluster: Cluster, controllers: list[Controller]) -> None:
+    """J5: no controller is there, MAIN dies, a human promotes the standby, writes to it, and the controllers return."""
+    for controller in controllers:
+        controller.crash()
+    cluster.world.run(1)
+    cluster.keep_down(M0)
+    cluster.world.run(2)
+    cluster.world.ask(M1, "SET REPLICATION ROLE TO MAIN")
+    cluster.world.ask(M1, "CREATE (:ByHand)")
+    for controller in controllers:
+        controller.start()
+    cluster.world.run(25)
+    expect(main_of(cluster) == M1, "the human's choice stands")
+    expect(kinds(cluster)[-1] is ChangeKind.ADOPT, "it is recorded as adopted")
+    cluster.let_up(M0)
+    cluster.world.run(40)
+
+
+def adopted_by_order(cluster: Cluster, controllers: list[Controller]) -> None:
+    """J5: the standby restarted before the human promoted it: the controllers ask whose data counts."""
+    for controller in controllers:
+        controller.crash()
+    cluster.keep_down(M0)
+    cluster.world.run(1)
+    cluster.kill(M1)
+    cluster.world.run(3)
+    cluster.world.ask(M1, "SET REPLICATION ROLE TO MAIN")
+    for controller in controllers:
+        controller.start()
+    cluster.world.run(25)
+    expect(cluster.world[M1].is_main, "nobody demoted it")
+    ordered(controllers, Ask.ADOPT, M1, 20)
+    cluster.let_up(M0)
+    cluster.world.run(30)
+
+
+def frozen_main_alone(cluster: Cluster, _controllers: list[Controller]) -> None:
+    """A3: MAIN hangs for good with nobody to follow it: it is restarted."""
+    cluster.keep_down(M1)
+    cluster.world.run(10)
+    cluster.freeze(M0)
+    cluster.world.run(90)
+
+
+def far_behind(cluster: Cluster, _controllers: list[Controller]) -> None:
+    """B7: the standby that returns is far behind: it catches up as ASYNC while writes go on."""
+    cluster.wipe(M1)
+    cluster.objects = {M0: 10_000_000}
+    cluster.world.run(60)
+
+
+def big_moves(cluster: Cluster, _controllers: list[Controller]) -> None:
+    """The accounts and triggers that a promotion lost are restored before writes come back."""
+    cluster.keep_down(M0)
+    cluster.world.run(10)
+
+
+LIFE: Final[dict[str, Scenario]] = {
+    "C2 switchover": Scenario(faults=switched, says=(Hold.SWITCHING_OVER,)),
+    "C2 switchover, required": Scenario(faults=switched, policy=REQUIRED),
+    "C2 switchover given up": Scenario(faults=switchover_given_up),
+    "D1 leader dies in a switchover": Scenario(faults=switchover_loses_its_leader),
+    "C3 MAIN is about to be stopped": Scenario(faults=main_stops),
+    "C3 standby is about to be stopped": Scenario(faults=standby_stops),
+    "C4 restarts by order": Scenario(faults=restarted),
+    "P1 paused": Scenario(faults=paused, says=(Hold.PAUSED,)),
+    "P2 paused, the leader changes": Scenario(faults=paused_leader_changes),
+    "G4 ASYNC replica's volume lost": Scenario(faults=wiped_async, says=(Hold.STALE_ROW,)),
+    "F2 old MAIN diverged": Scenario(faults=diverged, says=(Hold.REBUILDING,)),
+    "F2 old MAIN diverged, never rebuilt by itself": Scenario(
+        faults=diverged_and_waits, says=(Hold.DIVERGED_REPLICA,), policy=evolve(POLICY, auto_reinit=AutoReinit.NEVER)
+    ),
+    "F4 standby given up": Scenario(faults=reinit_standby),
+    "B6 forced failover": Scenario(faults=forced, says=(Hold.NO_SAFE_CANDIDATE, Hold.REBUILD_NEEDED)),
+    "J5 break-glass": Scenario(faults=break_glass),
+    "J5 adopted by order": Scenario(faults=adopted_by_order, says=(Hold.RECORD_REGRESSED,)),
+    "A3 MAIN hangs for good": Scenario(faults=frozen_main_alone),
+    "B7 standby far behind": Scenario(faults=far_behind, says=(Hold.CATCHING_UP,)),
+    "H8 accounts and triggers": Scenario(
+        faults=big_moves, policy=evolve(POLICY, users=Users.RESTORE, triggers=Triggers.RESTORE)
+    ),
+}
