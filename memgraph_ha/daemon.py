@@ -12,7 +12,7 @@ from typing import assert_never
 
 import structlog
 import trio
-from attrs import define, evolve, frozen
+from attrs import define, frozen
 
 from memgraph_ha.adapters.ports import Database, Gateway, Lease, Platform, RecordStore
 from memgraph_ha.api.accounting import Accounting
@@ -60,8 +60,6 @@ ADVISED_VERSION = (3, 8, 0)
 LOOK_PAUSE_S = 0.05
 """Least time between two looks that one waiting rule asks for."""
 
-CLOSED = Route(permit=None, hold=False, why="this controller only observes")
-
 _ORDER = {rule.id: index for index, rule in enumerate(RULES)}
 _URGENT = frozenset(rule.id for rule in RULES if rule.urgent)
 
@@ -108,7 +106,8 @@ class Daemon:
         wall: Seconds since 1970.
         watcher: Told of every tick.
         accounting: Counts ticks and commands.
-        observe_only: Send no command and open no gateway; decisions say what would be done.
+        observe_only: Send no command; decisions say what would be done. The lease and the gateway must be ones that
+            only pretend.
 
     Attributes:
         desk: Where requests come in, and what the last tick looked like.
@@ -130,7 +129,7 @@ class Daemon:
         self._watcher = watcher
         self._accounting = Accounting() if accounting is None else accounting
         self._observe_only = observe_only
-        self.desk = Desk(self.report, clock)
+        self.desk = Desk(self.report, clock, lambda: world.lease.leader)
         self._log = structlog.get_logger("memgraph_ha.daemon")
         self._observed = Observed()
         self._send, self._inbox = trio.open_memory_channel[Fact](math.inf)
@@ -244,8 +243,6 @@ class Daemon:
 
     def _act(self, nursery: trio.Nursery, view: View, decision: Decision) -> None:
         self._say(view, decision)
-        if self._observe_only:
-            decision = evolve(decision, commands=(), route=CLOSED)
         if decision.route != self._route:
             if self._route is None or _leads_to(decision.route) != _leads_to(self._route):
                 self._log.info("route", open=decision.route.permit is not None, why=decision.route.why)
@@ -257,7 +254,7 @@ class Daemon:
             self._batch.cut = True
             if self._batch.scope is not None:
                 self._batch.scope.cancel()
-        if self._batch is None and decision.commands:
+        if self._batch is None and decision.commands and not self._observe_only:
             self._batch = _Batch(decision)
             nursery.start_soon(self._run_batch, self._batch)
         if self._watcher is not None:

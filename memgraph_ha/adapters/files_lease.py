@@ -88,8 +88,14 @@ class FileLease:
         self._tried_s = clock()
         self._rest_until_s = clock()
         self._watched: tuple[str | None, float] | None = None
+        self._other: str | None = None
         self._report: Report = _forget
         self._said = ""
+
+    @property
+    def leader(self) -> str | None:
+        """Who holds the lease, as last read; a holder that died is named until another took it."""
+        return self._holder if self._held is not None else self._other
 
     async def campaign(self, report: Report) -> None:
         """Gain, renew, lose and regain the lease for ever; one task at a time.
@@ -212,6 +218,9 @@ class FileLease:
         sight = await in_thread(read, timeout_s=timeout_s, limiter=self._limiter)
         if sight.note is not None:
             self._floor = max(self._floor, sight.note.floor)
+        note = sight.note
+        taken = note is not None and not note.released and note.session != self._session
+        self._other = note.holder if note is not None and taken else None
         return sight
 
     async def _swap(self, note: LeaseNote, sight: Sight, until_s: float) -> Swap:

@@ -41,6 +41,11 @@ class Lease(Protocol):
         """Gain, renew, lose and regain the lease for ever, reporting each change and renewal at once."""
         ...
 
+    @property
+    def leader(self) -> str | None:
+        """Who holds it, as last read: the holder's identity; None if nobody does."""
+        ...
+
     def raise_floor(self, generation: int) -> None:
         """Carry the highest generation seen into the lease at its next renewal."""
         ...

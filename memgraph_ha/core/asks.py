@@ -58,10 +58,23 @@ def _no_failover(view: View, instance: InstanceName) -> str | None:
     record = view.record
     if record is None or instance not in view.pair:
         return f"{instance} may not be MAIN (policy eligible lists {' and '.join(view.pair)})"
-    if view.loss is None and view.lost_data is None and record.opened:
+    if view.loss is None and view.lost_data is None and view.replaced is None and record.opened:
         return f"MAIN {record.main} is alive: use `memgraph-ha switchover`, which loses nothing"
+    seen = view.observed.of(instance)
+    holders = [name for name in _holders(view, record) if name != instance]
+    if holders and seen is not None and seen.storage is not None and seen.storage.empty:
+        return f"{instance} is empty, while {', '.join(holders)} holds the recorded data set"
     why = fit_to_be_forced(view, instance)
     return None if why in (None, Why.STALE) else f"{instance}: {why.value}"
+
+
+def _holders(view: View, record: Record) -> list[str]:
+    """Who holds the recorded data set, and is not empty."""
+    return [
+        str(seen.member.name)
+        for seen in view.observed.seen
+        if seen.storage is not None and seen.storage.uuid == record.database_uuid and not seen.storage.empty
+    ]
 
 
 def no_adoption(view: View, instance: InstanceName) -> str | None:
@@ -73,8 +86,9 @@ def no_adoption(view: View, instance: InstanceName) -> str | None:
         return f"{instance} does not answer"
     if seen.storage is None or seen.storage.run != seen.role.run:
         return f"the data set of {instance} is not known yet"
-    if record is None:
-        return None
+    floor = 0 if view.lease is None else view.lease.floor_generation
+    if record is None or floor > record.generation:
+        return None  # nothing says who is MAIN: a human does
     if view.replaced is not None:
         return None if instance == record.main else f"{instance} is not the MAIN whose data set was replaced"
     if view.main_role is not None:
@@ -115,7 +129,8 @@ def at_stake(view: View, instance: InstanceName) -> str:
         return f"nothing: {instance} is the proven standby and still the same process"
     if seen.storage is not None and seen.storage.uuid != record.database_uuid:
         what = "is empty" if seen.storage.empty else f"holds another data set ({seen.storage.uuid})"
-        return f"everything: {instance} {what}"
+        holders = ", ".join(_holders(view, record)) or "nobody who answers"
+        return f"everything: {instance} {what}; the recorded data set is held by {holders}"
     level = dict(record.level).get(instance)
     if level is None:
         return f"unknown: {instance} was never seen level with a MAIN of this record"

@@ -78,7 +78,10 @@ def choose(view: View) -> Candidate | tuple[Rejection, ...]:
     second = standby if isinstance(standby, Candidate) else fallback
     if isinstance(itself, Candidate) and isinstance(second, Candidate) and _restarts_too_often(view, record):
         itself = Rejection(kind=ChangeKind.REPROMOTE, instance=record.main, why=Why.RESTARTS_TOO_OFTEN)
-    ways = (*_promoted_by_hand(view, record), itself, standby, fallback)
+    by_hand = _promoted_by_hand(view, record)
+    ways = (*by_hand, itself, standby, fallback)
+    if any(isinstance(way, Rejection) and way.why in (Why.STALE, Why.DATA_UNKNOWN) for way in by_hand):
+        return tuple(way for way in ways if isinstance(way, Rejection))  # it has to be asked again before any other
     chosen = next((way for way in ways if isinstance(way, Candidate)), None)
     return chosen or tuple(way for way in ways if isinstance(way, Rejection))
 

@@ -98,8 +98,8 @@ def _emptying(view: View, record: Record | None, command: RebuildInstance) -> st
     """Only what the record gave up is emptied, and only beside a MAIN that serves."""
     if record is None or command.instance not in record.rebuild or command.instance == record.main:
         return f"rebuild of {command.instance}, which the record does not give up"
-    if view.unserved is not None:
-        return f"rebuild of {command.instance} while MAIN does not serve"
+    if view.unsound is not None:
+        return f"rebuild of {command.instance}: {view.unsound}"
     return _untouched(record, command.instance, "rebuild")
 
 

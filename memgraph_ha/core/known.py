@@ -4,7 +4,7 @@ from functools import cached_property
 
 from attrs import frozen
 
-from memgraph_ha.core.commands import Command, WriteRecord
+from memgraph_ha.core.commands import Command, RegisterReplica, WriteRecord
 from memgraph_ha.core.facts import LeaseSeen, Outcome
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import InstanceName, RowName, Token
@@ -12,11 +12,13 @@ from memgraph_ha.core.observed import Attempt, Observed, Seen
 from memgraph_ha.core.policy import Policy
 from memgraph_ha.core.record import Record
 from memgraph_ha.core.requests import Ask
-from memgraph_ha.core.topology import Member, Role, StorageMode
+from memgraph_ha.core.topology import Member, Mode, Role, StorageMode
 
 BACKOFF_FIRST_S = 0.1
 BACKOFF_LONGEST_S = 5.0
 DIVERGED_PAUSE_S = 60.0
+BLOCKED_PAUSE_S = 60.0
+"""How long a standby whose row took no commits is not registered again in the same run."""
 STOP_MEMORY_S = 120.0
 """How long an announced stop that did not happen is believed."""
 
@@ -146,13 +148,27 @@ class Known:
         nothing but a rebuild can change the answer (transcripts, "Rejoin of an old main").
         """
         attempt = self.attempt(kind, subject)
-        if attempt is None or attempt.failures == 0:
+        if attempt is None:
             return self.now_s
+        if attempt.failures == 0:
+            return self._again_at_s(attempt, subject)
         if attempt.error is ErrorClass.DIVERGED:
             seen = self.observed.of(subject)
             same = seen is not None and seen.role is not None and seen.role.run == attempt.replica_run
             return attempt.at_s + DIVERGED_PAUSE_S if same else self.now_s
         return attempt.at_s + min(BACKOFF_LONGEST_S, BACKOFF_FIRST_S * 2.0 ** min(attempt.failures - 1, 10))
+
+    def _again_at_s(self, attempt: Attempt, subject: InstanceName) -> float:
+        """When something that was done may be done again: at once, but for a standby whose row came to nothing.
+
+        A process that was registered STRICT_SYNC in this reign and has no row any more blocked every write for a
+        while (D20 gave it up), and would do so again.
+        """
+        seen, record = self.observed.of(subject), self.record
+        if attempt.kind is not RegisterReplica or attempt.mode is not Mode.STRICT_SYNC or record is None:
+            return self.now_s
+        same = seen is not None and seen.role is not None and seen.role.run == attempt.replica_run
+        return attempt.at_s + BLOCKED_PAUSE_S if same and attempt.generation == record.generation else self.now_s
 
     def may_try(self, kind: type[Command], subject: InstanceName) -> bool:
         """Whether its back-off is over."""

@@ -73,6 +73,9 @@ MESSAGES: tuple[MessagePattern, ...] = (
     MessagePattern("in analytical storage mode", ErrorClass.ANALYTICAL, "after 3.12", "semantics 2.4"),
     MessagePattern("Cannot resolve conflicting transactions", ErrorClass.CONFLICT, "3.5-3.12", "transcripts Q22"),
     MessagePattern("No space left on device", ErrorClass.DISK, "3.5-3.12", "errno ENOSPC"),
+    MessagePattern("Input/output error", ErrorClass.DISK, "3.5-3.12", "errno EIO"),
+    MessagePattern("Read-only file system", ErrorClass.DISK, "3.5-3.12", "errno EROFS"),
+    MessagePattern("Disk quota exceeded", ErrorClass.DISK, "3.5-3.12", "errno EDQUOT"),
     MessagePattern("Error on line", ErrorClass.SYNTAX, "3.5-3.12", "semantics 8 (SHOW STORAGE INFO ON ...)"),
 )
 """Looked through in order; the first text that the message holds decides (STRICT_SYNC before SYNC)."""

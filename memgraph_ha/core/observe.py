@@ -41,7 +41,7 @@ from memgraph_ha.core.facts import (
     StorageSeen,
     TriggersSeen,
 )
-from memgraph_ha.core.names import InstanceName
+from memgraph_ha.core.names import Address, InstanceName, RowName
 from memgraph_ha.core.observed import RECORD, Attempt, Observed, Seen
 from memgraph_ha.core.requests import Ask
 from memgraph_ha.core.topology import Role, RowStatus
@@ -150,7 +150,7 @@ def _answered(observed: Observed, fact: RoleSeen) -> Observed:
     if old.miss is not None and old.miss.asked_at_s > fact.asked_at_s:
         return _replace(observed, evolve(old, role=fact))
     if fact.role is not Role.MAIN:
-        old = evolve(old, rows=None, bad_rows=())
+        old = evolve(old, rows=None, bad_rows=(), recovering=())
     return _replace(observed, evolve(old, role=fact, refused=0, timeouts=0))
 
 
@@ -190,7 +190,9 @@ def _detail(observed: Observed, fact: RowsSeen | StorageSeen | ServerSeen | Port
             known = dict(old.bad_rows)
             bad = [row.name for row in fact.rows if row.status is not RowStatus.HALF and not row.takes_commits]
             since = tuple((name, known.get(name, asked_at_s)) for name in bad)
-            return _replace(observed, evolve(old, rows=fact, bad_rows=since))
+            recovering, took = _catch_ups(observed, old, fact)
+            filed = evolve(old, rows=fact, bad_rows=since, recovering=recovering)
+            return evolve(_replace(observed, filed), catch_ups=took)
         case StorageSeen():
             fresh = old.storage is None or asked_at_s >= old.storage.asked_at_s
             return _replace(observed, evolve(old, storage=fact)) if fresh else observed
@@ -200,6 +202,21 @@ def _detail(observed: Observed, fact: RowsSeen | StorageSeen | ServerSeen | Port
         case PortSeen():
             fresh = old.port is None or asked_at_s >= old.port.asked_at_s
             return _replace(observed, evolve(old, port=fact)) if fresh else observed
+
+
+def _catch_ups(
+    observed: Observed, old: Seen, fact: RowsSeen
+) -> tuple[tuple[tuple[RowName, float], ...], tuple[tuple[Address, float], ...]]:
+    """Since when rows are in recovery, and how long each replica's last recovery took, or has taken so far."""
+    known, took = dict(old.recovering), dict(observed.catch_ups)
+    now = tuple(
+        (row.name, known.get(row.name, fact.asked_at_s)) for row in fact.rows if row.status is RowStatus.RECOVERY
+    )
+    for row in fact.rows:
+        since = dict(now).get(row.name, known.get(row.name))
+        if since is not None:
+            took[row.address] = fact.asked_at_s - since
+    return now, tuple(sorted(took.items()))
 
 
 def _record(observed: Observed, fact: RecordSeen) -> Observed:
@@ -236,7 +253,8 @@ def _gate(observed: Observed, fact: GateSeen) -> Observed:
     same = old is not None and (old.permit is None if fact.permit is None else fact.permit.extends(old.permit))
     since = observed.gate_since_s if same else fact.at_s
     quiet_since = _since(fact.at_s, observed.quiet_since_s if same else None, holds=fact.quiet)
-    return evolve(observed, gate=fact, gate_since_s=since, quiet_since_s=quiet_since)
+    ended = fact.at_s if observed.quiet_since_s is not None and quiet_since is None else observed.quiet_ended_s
+    return evolve(observed, gate=fact, gate_since_s=since, quiet_since_s=quiet_since, quiet_ended_s=ended)
 
 
 def _noop(observed: Observed, fact: NoopSeen) -> Observed:
@@ -310,6 +328,7 @@ def _ended(observed: Observed, fact: CommandEnded) -> Observed:
         generation=0 if isinstance(command, WriteRecord) else command.generation,
         incarnation=command.incarnation if isinstance(command, (StopInstance, RebuildInstance)) else None,
         replica_run=command.replica_run if isinstance(command, RegisterReplica) else None,
+        mode=command.mode if isinstance(command, RegisterReplica) else None,
     )
     rest = tuple(a for a in observed.attempts if a is not old)
     doubtful = fact.outcome is Outcome.UNKNOWN and isinstance(command, (RegisterReplica, DropReplica, Promote, Demote))

@@ -23,9 +23,9 @@ from memgraph_ha.core.facts import (
     TriggersSeen,
 )
 from memgraph_ha.core.messages import ErrorClass
-from memgraph_ha.core.names import Incarnation, InstanceName, RowName, RunId
+from memgraph_ha.core.names import Address, Incarnation, InstanceName, RowName, RunId
 from memgraph_ha.core.requests import Ask, Request
-from memgraph_ha.core.topology import Member
+from memgraph_ha.core.topology import Member, Mode
 
 RECORD: Final = InstanceName("(record)")
 """The subject of attempts to write the record."""
@@ -46,6 +46,7 @@ class Seen:
         miss: The last probe that failed.
         rows: MAIN's rows.
         bad_rows: Since when each whole row that takes no commits has taken none.
+        recovering: Since when each row in recovery has been.
         storage: Which data it holds.
         server: How it is configured.
         port: Whether its replication port is open.
@@ -67,6 +68,7 @@ class Seen:
     miss: ProbeMissed | None = None
     rows: RowsSeen | None = None
     bad_rows: tuple[tuple[RowName, float], ...] = ()
+    recovering: tuple[tuple[RowName, float], ...] = ()
     storage: StorageSeen | None = None
     server: ServerSeen | None = None
     port: PortSeen | None = None
@@ -93,7 +95,7 @@ class Attempt:
         failures: Tries in a row that were not done; 0 after one that was.
         generation: The reign it was for; 0 for the record itself.
         incarnation: What a `StopInstance` was aimed at.
-        replica_run: The run that a `RegisterReplica` was aimed at.
+        replica_run: The run that a `RegisterReplica` was aimed at; ``mode`` how it was to be registered.
     """
 
     kind: type[Command]
@@ -106,6 +108,7 @@ class Attempt:
     generation: int
     incarnation: Incarnation | None
     replica_run: RunId | None
+    mode: Mode | None = None
 
 
 @frozen(kw_only=True)
@@ -123,10 +126,12 @@ class Observed:
         noop: The last no-op commit, whatever its end.
         noop_done: The last that was acknowledged.
         proof: The last that was acknowledged with a witness.
+        catch_ups: How long the last catch-up of each replica took, or has taken so far, by its address; seconds.
         rows_doubtful_s: When a registration command last ended unknown: rows asked before say nothing.
         attempts: See `Attempt`.
         gap_at_s: When our process was last found to have stood still.
         quiet_since_s: Since when our gateway has let no new transaction pass; None while it does.
+        quiet_ended_s: When it last did so for the last time.
         quiet: When MAIN was last found without transactions.
         switchover_since_s: Since when the record has ordered a switchover, by our readings.
         given_up_s: When a switchover was last seen to be given up: the record orders it no more, and no reign began.
@@ -143,10 +148,12 @@ class Observed:
     noop: NoopSeen | None = None
     noop_done: NoopSeen | None = None
     proof: NoopSeen | None = None
+    catch_ups: tuple[tuple[Address, float], ...] = ()
     rows_doubtful_s: float | None = None
     attempts: tuple[Attempt, ...] = ()
     gap_at_s: float | None = None
     quiet_since_s: float | None = None
+    quiet_ended_s: float | None = None
     quiet: QuietSeen | None = None
     switchover_since_s: float | None = None
     given_up_s: float | None = None

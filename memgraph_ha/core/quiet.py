@@ -12,6 +12,10 @@ from memgraph_ha.core.view import LossKind, View
 QUIET_LIMIT_S: Final = 3.0
 """How long, beyond ``quiesce_max_s``, new transactions may be held for a repair."""
 
+SETTLE_S: Final = 0.3
+"""How long MAIN must have been quiet before a row is dropped: ASYNC replication goes on after its commit has ended, and
+20 of 20 drops were harmless with writers paused so long (transcripts Q7)."""
+
 QUIET_PAUSE_S: Final = 30.0
 """Least time between two quiet moments for repairs: clients feel each."""
 
@@ -77,6 +81,12 @@ def is_quiet(view: View) -> bool:
     return quiet.at_s >= since_s and quiet.run == role.run and quiet.generation == view.record.generation
 
 
+def is_settled(view: View) -> bool:
+    """Whether MAIN has been quiet for so long that nothing of a commit can be under way."""
+    quiet = view.observed.quiet
+    return is_quiet(view) and quiet is not None and view.now_s - quiet.at_s >= SETTLE_S
+
+
 def wants_quiet(view: View) -> str | None:
     """Why new transactions are held now, though MAIN serves; None if they are not."""
     record = view.record
@@ -110,9 +120,10 @@ def quiet_rows(view: View) -> tuple[str, ...]:
 
 
 def _rested(view: View, record: Record) -> bool:
-    tried, quiet = view.attempt(Quiesce, record.main), view.observed.quiet
-    last_s = max((seen.at_s for seen in (tried, quiet) if seen is not None), default=None)
-    return last_s is None or view.now_s - last_s >= QUIET_PAUSE_S
+    tried, ended_s = view.attempt(Quiesce, record.main), view.observed.quiet_ended_s
+    times = [] if tried is None else [tried.at_s]
+    times += [] if ended_s is None else [ended_s]
+    return not times or view.now_s - max(times) >= QUIET_PAUSE_S
 
 
 def _attaching(view: View, record: Record) -> bool:

@@ -45,12 +45,12 @@ def _of_replica(view: View, seen: Seen) -> ReadPermit | None:
     permit = _permit(view, seen)
     if permit is None:
         return None
-    if view.main_rows is None:
-        return ReadPermit(permit=permit, takes_new=True)  # MAIN cannot be asked: as level as it was
-    rows = view.rows_of(seen.member)
-    if not rows or view.main is None:
+    last = None if view.main is None else view.main.rows
+    if last is None or view.main is None:
+        return ReadPermit(permit=permit, takes_new=True)  # a reign that begins: nobody can be asked yet
+    row = next((row for row in last.rows if row.address == seen.member.replication), None)
+    if row is None:
         return None
-    row = rows[0]
     if row.status in (RowStatus.INVALID, RowStatus.RECOVERY):
         since_s = view.main.bad_since_s(row.name)
         healing = since_s is not None and view.now_s - since_s < HEALING_S

@@ -186,6 +186,16 @@ class Record:
             levels[name] = max(levels.get(name, 0), generation)
         return evolve(self, level=tuple(sorted(levels.items())))
 
+    def without_level(self, *names: InstanceName, rebuild: bool = False) -> "Record":
+        """Forget the levels of these: what they hold proves nothing any more, so no rebuild begins by itself.
+
+        Args:
+            names: Whose; one was MAIN beside this record, or lacks what MAIN wrote in analytical mode.
+            rebuild: Whether to mark them for a rebuild too.
+        """
+        level = tuple((known, level) for known, level in self.level if known not in names)
+        return evolve(self, level=level, rebuild=self.rebuild | set(names) if rebuild else self.rebuild)
+
     def standby_row(self, instance: InstanceName) -> RowName:
         """Name the one row through which that instance could be proven now."""
         return RowName(f"{instance}_{self.row_seq}")

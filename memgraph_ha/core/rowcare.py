@@ -59,18 +59,20 @@ def _is_wanted(view: View, record: Record, owner: InstanceName, row: Row) -> boo
         return False
     if owner in view.pair:
         if row.mode is Mode.ASYNC:
-            return _may_catch_up(record, row)
+            return _may_catch_up(view, record, owner, row)
         return row.mode is Mode.STRICT_SYNC and row.name == record.standby_row(owner)
     if row.mode is not Mode.ASYNC or row.status in (RowStatus.HALF, RowStatus.DIVERGED):
         return False
     return not _stuck(view, owner, row)
 
 
-def _may_catch_up(record: Record, row: Row) -> bool:
+def _may_catch_up(view: View, record: Record, owner: InstanceName, row: Row) -> bool:
     """Whether a standby that is far behind still has to catch up as ASYNC, before it is made STRICT_SYNC."""
     if not record.unprotected or record.standby is not None:
         return False
-    if row.status in (RowStatus.RECOVERY, RowStatus.INVALID):
+    if row.status is RowStatus.INVALID:
+        return not _stuck(view, owner, row)
+    if row.status is RowStatus.RECOVERY:
         return True
     return row.takes_commits and row.behind is not None and -row.behind > LEVEL_BEHIND
 
@@ -87,10 +89,15 @@ def _stuck(view: View, owner: InstanceName, row: Row) -> bool:
 
 
 def far_behind(view: View, seen: Seen) -> bool:
-    """Whether attaching it as STRICT_SYNC would hold MAIN's writes for longer than ``catch_up_max_s``."""
+    """Whether attaching it as STRICT_SYNC would hold MAIN's writes for longer than ``catch_up_max_s``.
+
+    Judged by how long its last catch-up took, and by the number of vertices and edges that it lacks.
+    """
     main, other = view.main, seen.storage
     if main is None or main.storage is None or other is None:
         return False
+    if dict(view.observed.catch_ups).get(seen.member.replication, 0.0) > view.policy.catch_up_max_s:
+        return True
     same = view.record is not None and other.uuid == view.record.database_uuid
     missing = abs(main.storage.objects - other.objects) if same else main.storage.objects
     return missing / OBJECTS_PER_S > view.policy.catch_up_max_s
@@ -112,12 +119,14 @@ def _unproven(record: Record, name: InstanceName) -> str | None:
     """
     level = dict(record.level).get(name)
     if level is None:
-        return f"{name} was never seen level in a recorded reign"
+        return f"{name} was not seen level since it was MAIN by hand, or MAIN in analytical mode, or ever"
     kinds = {change.generation: change.kind for change in record.history}
     for generation in range(level + 1, record.generation + 1):
         kind = kinds.get(generation)
         if kind is None:
             return f"history does not go back to reign {generation}"
+        if kind is ChangeKind.REPROMOTE and level == generation - 1:
+            return f"it was level when reign {generation} re-promoted MAIN: it can be ahead only if MAIN lost data"
         if kind in (ChangeKind.FORCED, ChangeKind.ADOPT):
             return f"reign {generation} was {kind.value}: what it left behind may exist nowhere else"
     return None

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from attrs import frozen
 
-from memgraph_ha.core.commands import CommitNoop, RegisterReplica, RestoreTriggers, RestoreUsers
+from memgraph_ha.core.commands import CommitNoop, RebuildInstance, RegisterReplica, RestoreTriggers, RestoreUsers
 from memgraph_ha.core.facts import NoopSeen, Outcome, RoleSeen
 from memgraph_ha.core.known import Known
 from memgraph_ha.core.messages import ErrorClass
@@ -130,18 +130,22 @@ class View(Known):
 
     @cached_property
     def lost_data(self) -> str | None:
-        """Why the re-promoted MAIN lacks commits that its standby held; None if nothing says so (design 4)."""
-        record, other = self.record, self.partner
-        if record is None or other is None or not record.history:
+        """Why the re-promoted MAIN lacks commits that a replica holds; None if nothing says so (design 4).
+
+        MAIN commits before any replica does, and nobody else reigned in between: who was level in the reign before
+        can be ahead only if MAIN's volume was rolled back.
+        """
+        record = self.record
+        if record is None or not record.history or record.history[-1].kind is not ChangeKind.REPROMOTE:
             return None
-        last, tried = record.history[-1], self.attempt(RegisterReplica, other.member.name)
-        if last.kind is not ChangeKind.REPROMOTE or last.standby != other.member.name or tried is None:
-            return None
-        if other.member.name in record.reinit:
-            return None
-        if tried.error is not ErrorClass.DIVERGED or tried.generation != record.generation:
-            return None
-        return f"{record.main} came back without commits that its standby {other.member.name} holds: {tried.detail}"
+        levels = dict(record.level)
+        for seen in self.observed.seen:
+            name, tried = seen.member.name, self.attempt(RegisterReplica, seen.member.name)
+            if name in record.reinit or tried is None or tried.generation != record.generation:
+                continue
+            if tried.error is ErrorClass.DIVERGED and levels.get(name, 0) >= record.generation - 1:
+                return f"{record.main} came back without commits that its replica {name} holds: {tried.detail}"
+        return None
 
     @cached_property
     def unreplicated_mode(self) -> StorageMode | None:
@@ -246,10 +250,27 @@ class View(Known):
         return done is not None and done.outcome is Outcome.DONE and done.generation == record.generation
 
     def rebuilt(self, seen: Seen) -> bool:
-        """Whether it holds nothing, in a run of which MAIN has not said otherwise."""
-        storage, role = seen.storage, seen.role
+        """Whether we have emptied it ourselves: it holds nothing, in a later process than the one that we rebuilt.
+
+        Being empty alone proves nothing: after an import in analytical mode an empty replica looks level, the no-op
+        included (transcripts Q21).
+        """
+        storage, role, tried = seen.storage, seen.role, self.attempt(RebuildInstance, seen.member.name)
+        if tried is None or tried.outcome is not Outcome.DONE or tried.incarnation == seen.member.incarnation:
+            return False
         empty = storage is not None and role is not None and storage.run == role.run and storage.empty
         return empty and not self.diverged(seen)
+
+    @cached_property
+    def unsound(self) -> str | None:
+        """Why MAIN's data cannot be relied on to fill another instance; None if it can, also while writes wait."""
+        if self.main_role is None:
+            return "MAIN does not answer"
+        if self.noop_in_reign is None:
+            return "the first commit of our term is not acknowledged yet"
+        if self.unreplicated_mode is not None:
+            return f"MAIN's storage mode is {self.unreplicated_mode.value}"
+        return self.replaced or self.lost_data
 
     def _in_reign(self, noop: NoopSeen | None) -> NoopSeen | None:
         record, role, lease = self.record, self.main_role, self.lease

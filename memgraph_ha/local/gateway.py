@@ -10,7 +10,6 @@ import trio
 from memgraph_ha.adapters.ports import Report
 from memgraph_ha.core.permit import Route
 from memgraph_ha.local.leading import Leading
-from memgraph_ha.proxy.gateway import RwGateway
 from memgraph_ha.proxy.read_gateway import Gateways
 
 _BIND_WITHIN_S: Final = 10.0
@@ -34,10 +33,10 @@ class LeaderGateway:
     """
 
     def __init__(
-        self, make: Callable[[], RwGateway | Gateways], leading: Leading, evict: Callable[[], Awaitable[None]]
+        self, make: Callable[[], Gateways], leading: Leading, evict: Callable[[], Awaitable[None]]
     ) -> None:
         self._make, self._leading, self._evict = make, leading, evict
-        self._gateway: RwGateway | Gateways | None = None
+        self._gateway: Gateways | None = None
         self._route: Route | None = None
 
     async def serve(self, report: Report, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -48,6 +47,26 @@ class LeaderGateway:
         """
         task_status.started()
         await self._leading.run_while(lambda: self._serve_term(report))
+
+    @property
+    def serving(self) -> Gateways | None:
+        """The gateways of this term; None while they are not bound."""
+        return self._gateway
+
+    def reset(self) -> int:
+        """Cut every connection that is relayed; who waits goes on waiting, and who was cut may come back at once.
+
+        Returns:
+            How many there were.
+        """
+        gateway = self._gateway
+        if gateway is None:
+            return 0
+        count = sum(each.counters().active_now for each in (gateway.rw, gateway.ro) if each is not None)
+        gateway.apply(Route(permit=None, hold=True, why="every connection is cut by order"))
+        if self._route is not None:
+            gateway.apply(self._route)
+        return count
 
     def cut_open(self) -> None:
         """In a quiet moment, cut who is inside a transaction that only its client can end, or may be."""
@@ -85,7 +104,7 @@ class LeaderGateway:
                 self._gateway = None
                 gateway.apply(Route(permit=None, hold=False, why="this controller does not lead any more"))
 
-    async def _bind(self, gateway: RwGateway | Gateways) -> None:
+    async def _bind(self, gateway: Gateways) -> None:
         """Take the ports; who led before us has them for some milliseconds more, or for good if it stands still.
 
         Raises:

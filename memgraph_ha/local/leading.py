@@ -71,6 +71,11 @@ class WatchedLease:
 
         await self._lease.campaign(noted)
 
+    @property
+    def leader(self) -> str | None:
+        """As the real one."""
+        return self._lease.leader
+
     def raise_floor(self, generation: int) -> None:
         """As the real one."""
         self._lease.raise_floor(generation)

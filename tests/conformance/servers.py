@@ -21,6 +21,7 @@ from attrs import define, field, frozen
 from neo4j.exceptions import DriverError, Neo4jError
 
 from tests.conformance import expected
+from tests.conformance.ports import held_port, number_of
 
 HOST: Final = "127.0.0.1"
 BINARY: Final = os.environ.get("MEMGRAPH_BINARY", "") or str(Path(sys.executable).with_name("memgraph-ha-fake"))
@@ -38,14 +39,6 @@ def _flags() -> str:
     """Return what the binary says of its flags: they tell which build it is, and whether it is the fake."""
     told = subprocess.run([BINARY, "--help"], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     return told.stdout
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("0.0.0.0", 0))  # noqa: S104 - replication listens on every address, so look at every one
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def until(
@@ -120,14 +113,23 @@ class Server:
     flags: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(factory=dict)
     auth: tuple[str, str] | None = None
-    bolt: int = field(factory=free_port)
-    port: int = field(factory=free_port)
+    ports: tuple[socket.socket, ...] = field(factory=lambda: tuple(held_port() for _ in range(4)))
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def data(self) -> Path:
         """Its data directory."""
         return self.folder / self.name
+
+    @property
+    def bolt(self) -> int:
+        """Its Bolt port."""
+        return number_of(self.ports[0])
+
+    @property
+    def port(self) -> int:
+        """Its replication port."""
+        return number_of(self.ports[1])
 
     @property
     def address(self) -> str:
@@ -147,9 +149,9 @@ class Server:
             "--storage-snapshot-interval-sec=300",
             "--storage-snapshot-on-exit=true",
             f"--monitoring-address={HOST}",
-            f"--monitoring-port={free_port()}",
+            f"--monitoring-port={number_of(self.ports[2])}",
             f"--metrics-address={HOST}",
-            f"--metrics-port={free_port()}",
+            f"--metrics-port={number_of(self.ports[3])}",
             "--telemetry-enabled=false",
             *self.flags,
             *flags,
@@ -337,6 +339,8 @@ class Servers:
             if server.process is not None:
                 server.process.kill()
                 server.process.wait(PATIENCE_S)
+            for holder in server.ports:
+                holder.close()
 
     def new(self, name: str, *flags: str, **environment: str) -> Server:
         """Return an instance that is not started; `environment` is added to the process's."""

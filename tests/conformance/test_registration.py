@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conformance import expected
+from tests.conformance.ports import free_port
 from tests.conformance.questions import holds
-from tests.conformance.servers import HOST, Refusal, Server, Servers, free_port, until
+from tests.conformance.servers import HOST, Refusal, Server, Servers, until
 
 MODES = "{ASYNC, STRICT_SYNC, SYNC}"
 

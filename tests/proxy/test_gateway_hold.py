@@ -22,6 +22,8 @@ async def test_held_clients_reach_main_in_the_order_they_came() -> None:
         gate.apply(permit(main.port))
         await gate.until(lambda now: now.active_now == 20)
         await until(lambda: len(main.streams) == 21 and len(main.sentinels) == 1)
+        for _ in range(20):
+            await main.client()  # all have said something, and nobody else reads from them
         # MAIN takes connections in the order in which they were made; its streams follow the sentinel's.
         came = [await stream.receive_some(1) for stream in main.streams if stream not in main.sentinels]
         assert came == [bytes([number]) for number in range(20)]

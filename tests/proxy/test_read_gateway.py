@@ -98,12 +98,25 @@ async def test_clients_go_where_the_fewest_are() -> None:
 
 async def test_a_burst_is_spread_evenly() -> None:
     """Clients that are only being dialled count as well."""
+    async with main_server(echo, backlog=0) as hole, main_server(echo) as two, readers() as gate:
+        fillers = await hole.stuff()
+        gate.read(reader("hole", hole.port), reader("two", two.port))
+        for _ in range(4):
+            await gate.connect()
+        await gate.until(lambda counters: counters.dialling_now == counters.active_now == 2)
+        for filler in fillers:
+            await trio.aclose_forcefully(filler)
+
+
+async def test_one_that_takes_no_new_clients_keeps_those_it_has() -> None:
+    """A replica that lags serves on, but new clients go elsewhere, however many are there."""
     async with main_server(echo) as one, main_server(echo) as two, readers() as gate:
         gate.read(reader("one", one.port), reader("two", two.port))
-        async with trio.open_nursery() as nursery:
-            for _ in range(40):
-                nursery.start_soon(gate.served_by)
-        assert gate.counters.relayed_to_now == {"one": 20, "two": 20}
+        await gate.served_by()
+        gate.read(reader("one", one.port, new=False), reader("two", two.port))
+        for count in range(1, 4):
+            assert await gate.served_by("one", "two") == {"one": 1, "two": count}
+        assert await ask(gate.clients[0], b"kept") == b"kept"
 
 
 async def test_with_nobody_to_read_from_clients_are_refused_at_once() -> None:
@@ -288,14 +301,23 @@ def writer_gateway() -> RwGateway:
     )
 
 
-async def test_readers_of_a_replica_are_cut_when_it_becomes_main() -> None:
-    """One route takes its readers away and gives it to writers; both have happened when it has been applied."""
+async def test_readers_of_a_replica_are_cut_before_it_becomes_main(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One route takes its readers away, then gives it to writers; both have happened when it has been applied."""
     async with main_server(echo) as one, main_server(echo) as two, both() as (gateways, rw, ro):
         gateways.apply(reads(reader("two", two.port), to=permit(one.port)))
         await ro.served_by()
         writer = await rw.connect()
         assert await ask(writer, b"written") == b"written"
+        left: list[int] = []
+        apply = gateways.rw.apply
+
+        def noticing(route: Route) -> None:
+            left.append(ro.counters.active_now)
+            apply(route)
+
+        monkeypatch.setattr(gateways.rw, "apply", noticing)
         gateways.apply(reads(reader("one", one.port), to=permit(two.port, generation=2)))
+        assert left == [0]
         assert await was_reset(ro.clients[0])
         assert await was_reset(writer)
         assert await ask(await rw.connect(), b"two") == b"two"

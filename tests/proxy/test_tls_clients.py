@@ -60,6 +60,12 @@ async def test_the_neo4j_driver(pair: Pair, server: LoneServer) -> None:
         assert gate.counters.bytes_to_clients > len(LONG)
 
 
+async def _more_written(gate: Gate) -> None:
+    """Wait until the writer has got on."""
+    before = gate.counters.bytes_to_main
+    await gate.until(lambda now: now.bytes_to_main > before + 100)
+
+
 @pytest.mark.trio
 async def test_a_quiet_moment_finds_transactions_behind_tls(pair: Pair, server: LoneServer) -> None:
     """Where TLS is terminated messages can be read: a writer goes through ten quiet moments without one failure."""
@@ -93,8 +99,7 @@ async def test_a_quiet_moment_finds_transactions_behind_tls(pair: Pair, server: 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(writer)
             for _ in range(10):
-                before = gate.counters.bytes_to_main
-                await gate.until(lambda now, before=before: now.bytes_to_main > before + 100)
+                await _more_written(gate)
                 gate.gateway.apply(Route(permit=leave, hold=True, why="a test", quiet=True))
                 await gate.until(lambda now: now.holding_now == 1 and now.inside_now == now.unknown_now == 0)
                 gate.gateway.apply(Route(permit=leave, hold=True, why="a test"))

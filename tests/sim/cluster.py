@@ -7,6 +7,7 @@ through whichever gateway is open and note what they were told.
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable
 from functools import partial
@@ -20,6 +21,7 @@ from memgraph_ha.core.permit import Permit
 from memgraph_ha.core.record import ChangeKind, Record
 from memgraph_ha.core.record_json import dump_record, parse_record
 from memgraph_ha.core.topology import Member
+from memgraph_ha.fakes.memgraph.disk import Disk
 from memgraph_ha.fakes.memgraph.settings import Settings
 from memgraph_ha.fakes.memgraph.virtual import Refused, Ticket, World
 from memgraph_ha.fakes.memgraph.virtual_host import State
@@ -27,6 +29,9 @@ from memgraph_ha.fakes.memgraph.virtual_host import State
 NAMES: Final = (InstanceName("m0"), InstanceName("m1"), InstanceName("m2"))
 PORT: Final = 10000
 CLUSTER: Final = "sim"
+
+CARE_S: Final = 0.4
+"""How often the platform looks for processes that ended by themselves."""
 
 
 class ViolationError(AssertionError):
@@ -94,6 +99,12 @@ class Cluster:
 
     Args:
         seed: Of everything left to chance.
+
+    Attributes:
+        weight: How many vertices each simulated one stands for, where it matters how much there is to be copied.
+        slow: Extra seconds until an instance answers SHOW STORAGE INFO (long reads, transcripts Q14).
+        rebuilds: When whose data was moved aside by order of a controller.
+        forgiven: Writes that a human gave up by name.
     """
 
     def __init__(self, seed: int) -> None:
@@ -111,13 +122,17 @@ class Cluster:
         self.quiet: set[str] = set()
         self.reads: dict[str, frozenset[InstanceName]] = {}
         self.open: dict[InstanceName, set[int]] = {name: set() for name in NAMES}
-        self.objects: dict[InstanceName, int] = {}
+        self.weight = 1
+        self.slow: dict[InstanceName, float] = {}
+        self.rebuilds: list[tuple[float, InstanceName]] = []
+        self.forgiven: set[int] = set()
         self.stalled: set[str] = set()
         self.writes = 0
         settings = evolve(Settings(), flush_every=1, snapshot_on_exit=False)
         for name in NAMES:
             self._boot(name, settings)
         self.world.run_until(lambda: all(self.world.hosts[name].state is State.OPEN for name in NAMES))
+        self._care()
 
     @property
     def now(self) -> float:
@@ -137,6 +152,12 @@ class Cluster:
     def up(self, name: InstanceName) -> bool:
         """Whether a process lives there."""
         return self.world.hosts[name].instance is not None
+
+    def _care(self) -> None:
+        """Start what ended by itself, as a DROP REPLICA can end MAIN (transcripts Q5, Q7)."""
+        self.world.at(CARE_S, self._care)
+        for name in NAMES:
+            self.restart(name)
 
     def kill(self, name: InstanceName) -> None:
         """SIGKILL; the platform starts it again unless it is kept down."""
@@ -181,9 +202,30 @@ class Cluster:
         self.world.hosts[name].disk.wipe()
         self.world.at(0.2, lambda: self.restart(name))
 
+    def image(self, name: InstanceName) -> Disk:
+        """What its volume holds now, as a snapshot of the machine would keep it."""
+        return copy.deepcopy(self.world.hosts[name].disk)
+
+    def roll_back(self, name: InstanceName, image: Disk) -> None:
+        """Kill it, and put an older volume in the place of its own."""
+        self.say("", f"roll {name} back")
+        if self.up(name):
+            self.world.kill(name)
+        self.world.hosts[name].disk = copy.deepcopy(image)
+        self.world.at(0.2, lambda: self.restart(name))
+
+    def heal(self) -> None:
+        """Let everybody reach everybody, and answer as fast as ever."""
+        self.world.heal()
+        self.world.lose = lambda _source, _target, _request: False
+        self.slow.clear()
+        for name in NAMES:
+            self.world.hosts[name].disk_full = False
+
     def rebuild(self, name: InstanceName) -> None:
         """Kill it and move what it stored aside."""
         self.say("", f"rebuild {name}")
+        self.rebuilds.append((self.now, name))
         if self.up(name):
             self.world.kill(name)
         self.world.hosts[name].disk.wipe()
@@ -267,6 +309,18 @@ class Cluster:
         if permit.generation < last or self.writers.setdefault(permit.generation, writer) != writer:
             raise ViolationError(f"S2: write {number} was acknowledged by {permit.instance} in {permit.generation}")
 
+    def note(self, record: Record) -> None:
+        """A human who orders a reign by name gives up what its MAIN lacks; a controller never may."""
+        change = record.history[-1] if record.history else None
+        ordered = change is not None and change.kind in (ChangeKind.FORCED, ChangeKind.ADOPT) and change.by
+        if change is None or not ordered or record.opened or not self.up(record.main):
+            return
+        kept = self.ids(record.main)
+        given_up = {ack.write for ack in self.acks} - kept
+        self.forgiven |= given_up
+        self.acks = [ack for ack in self.acks if ack.write in kept]
+        self.say("", f"{change.by} gives up {len(given_up)} writes")
+
     def check_holds_all(self, name: InstanceName, occasion: str) -> None:
         """Whatever was acknowledged up to now must be there, unless nothing lives there at all."""
         lost = {ack.write for ack in self.acks} - self.ids(name) if self.up(name) else set()
@@ -286,6 +340,11 @@ class Cluster:
         others = [other for other in mains if other != name]  # one that starts becomes REPLICA before Bolt opens
         if others and self.prompt:
             raise ViolationError(f"S2: {name} is promoted while {others[0]} lives as MAIN")
+
+    def objects(self, name: InstanceName) -> int:
+        """How many vertices and edges an instance says it holds."""
+        graph = self.world[name].graph
+        return (graph.vertex_count + graph.edge_count) * self.weight
 
     def ids(self, name: InstanceName) -> set[int]:
         """Which writes an instance holds, committed: what only the simulator may see."""

@@ -365,6 +365,8 @@ class Controller:
         if self.blind:
             return
         done = self.cluster.store.swap(command.expected, command.record)
+        if done:
+            self.cluster.note(command.record)
         self._read()
         answer(Outcome.DONE if done else Outcome.REFUSED)
 

@@ -229,8 +229,9 @@ class Errand:
 
     def _ended_noop(self, text: str, meaning: ErrorClass | None) -> None:
         if text:
-            outcome = Outcome.REFUSED if meaning is ErrorClass.ABORTED else Outcome.UNKNOWN
-            self._report_noop(outcome, None, None, text)
+            never = {ErrorClass.ABORTED: Outcome.REFUSED, ErrorClass.NOT_MAIN: Outcome.NOT_SENT}
+            outcome = Outcome.UNKNOWN if meaning is None else never.get(meaning, Outcome.UNKNOWN)
+            self._report_noop(outcome, None, None, text, meaning)
             self.answer(outcome, text, meaning)
         else:
             self._ask("SHOW REPLICAS", self._witnessed)
@@ -256,9 +257,12 @@ class Errand:
 
     def _same_standby(self, replica: Instance, command: CommitNoop) -> bool:
         same = replica.run_id == self.standby_run and not replica.is_main
-        return same and replica.database_uuid == command.database_uuid
+        plain = replica.transactional and self.controller.cluster.world[command.instance].transactional
+        return same and plain and replica.database_uuid == command.database_uuid
 
-    def _report_noop(self, outcome: Outcome, witness: Standby | None, ts: int | None, detail: str) -> None:
+    def _report_noop(
+        self, outcome: Outcome, witness: Standby | None, ts: int | None, detail: str, error: ErrorClass | None = None
+    ) -> None:
         self.controller.file(
             NoopSeen(
                 at_s=self.controller.cluster.now,
@@ -269,6 +273,7 @@ class Errand:
                 outcome=outcome,
                 witness=witness,
                 row_ts=ts,
+                error=error,
                 detail=detail,
             )
         )

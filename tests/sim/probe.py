@@ -83,7 +83,7 @@ def _details(controller: Controller, name: InstanceName, run: RunId, role: Role)
                 uuid=uuid,
                 empty=empty,
                 mode=mode,
-                objects=cluster.objects.get(name, 0),
+                objects=cluster.objects(name),
             )
             controller.file(fact)
 
@@ -96,7 +96,11 @@ def _details(controller: Controller, name: InstanceName, run: RunId, role: Role)
         at_s=cluster.now, instance=name, run=run, version="3.6.1", wal=True, flush_every=1, init_file="/init"
     )
     controller.file(server)
-    cluster.send(name, "SHOW STORAGE INFO", storage)
+    late_s = cluster.slow.get(name, 0.0)
+    if late_s:
+        cluster.send(name, "SHOW STORAGE INFO", lambda ticket: cluster.world.at(late_s, lambda: storage(ticket)))
+    else:
+        cluster.send(name, "SHOW STORAGE INFO", storage)
     if role is Role.MAIN:
         cluster.send(name, "SHOW REPLICAS", rows)
     else:

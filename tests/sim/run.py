@@ -126,7 +126,7 @@ def finish(cluster: Cluster, controllers: list[Controller], *, operator: bool = 
     for name in NAMES:
         cluster.thaw(name)
         cluster.let_up(name)
-    cluster.world.heal()
+    cluster.heal()
     cluster.world.run(12)
     if operator:
         for _ in range(OPERATOR_TRIES):

@@ -40,7 +40,7 @@ class Rule:
     @property
     def urgent(self) -> bool:
         """Whether it may cut off a later rule's command: safety and getting writes back, never repair."""
-        return self.id[0] in "NRBCUMLOS"
+        return self.id[0] in "NRBUMLOS" or self.id in ("C20", "C30")
 
     @property
     def name(self) -> str:
@@ -70,7 +70,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("M10", moving.note_switchover),
     Rule("M20", moving.give_up_switchover),
     Rule("M30", moving.switch_over),
-    Rule("C90", orders.hold_paused),
+    Rule("C90", orders.hold_paused_failover),
     Rule("L10", loss.look_before_choosing),
     Rule("L12", loss.adopt_promoted_standby),
     Rule("L15", loss.hold_flapping),
@@ -93,10 +93,12 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("W30", waiting.hold_on_lost_data),
     Rule("F10", rows.restart_frozen_standby),
     Rule("D10", rows.declare_unprotected),
+    Rule("D15", rows.stop_endless_catch_up),
     Rule("D20", rows.renumber_blocking_row),
     Rule("H03", rows.renumber_rebuilt_row),
     Rule("H05", rows.renumber_half_row),
     Rule("H10", rows.drop_stale_row),
+    Rule("C95", orders.hold_paused_repair),
     Rule("H20", rows.drop_in_quiet),
     Rule("A10", attach.attach_standby),
     Rule("A15", attach.name_standby),

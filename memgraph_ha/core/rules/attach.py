@@ -1,5 +1,7 @@
 """Rules A, P and K: attaching, proving and naming the standby, and attaching the ASYNC replicas."""
 
+from typing import Final
+
 from attrs import evolve
 
 from memgraph_ha.core.commands import CommitNoop, RegisterReplica
@@ -14,6 +16,9 @@ from memgraph_ha.core.rowcare import far_behind
 from memgraph_ha.core.rules.standing import SHORT_S
 from memgraph_ha.core.topology import Mode, Role, RowStatus
 from memgraph_ha.core.view import View
+
+HEARTBEAT_S: Final = 15.0
+"""A named standby is proven again after so long even if nothing was written."""
 
 
 def attach_standby(view: View) -> Decision | Unmet:
@@ -150,10 +155,10 @@ def prove_standby(view: View) -> Decision | Unmet:
 def repeat_proof(view: View) -> Decision | Unmet:
     """Prove the named standby again when it was written to since.
 
-    When: a standby is named, its row's `ts` is not the one that the last proof covers, and `proof_interval_s` has
-        passed.
+    When: a standby is named, its row's `ts` is not the one that the last proof covers, or that proof is 15 s old, and
+        `proof_interval_s` has passed.
     Then: commit a no-op; a refusal un-names it (U10). Without this a lost Finalize followed by silence would stay
-        unseen for ever.
+        unseen for ever, and without the latter a full disk: where no commit succeeds, no `ts` moves.
     Protects: NO_ACKED_LOSS.
     After: U10, O30.
     Source: design 4 (the leader repeats the no-op); transcripts Q17, Q18.
@@ -162,11 +167,12 @@ def repeat_proof(view: View) -> Decision | Unmet:
     if record is None or record.standby is None or row is None or other is None:
         return Unmet("a standby is named and its row is known")
     last, proof = view.observed.noop, view.proof
-    if proof is not None and proof.row_ts == row.ts:
-        return Unmet("it was written to since the last proof", f"ts {row.ts}")
+    young = proof is not None and view.now_s - proof.asked_at_s < HEARTBEAT_S
+    if proof is not None and proof.row_ts == row.ts and young:
+        return Unmet("it was written to since the last proof, or that is old", f"ts {row.ts}")
     if last is not None and view.now_s - last.asked_at_s < view.policy.proof_interval_s:
         return Unmet("proof_interval_s has passed", f"{view.now_s - last.asked_at_s:.2f} s")
-    return _prove(view, record, other, f"prove {other.member.name} again: its row moved to ts {row.ts}")
+    return _prove(view, record, other, f"prove {other.member.name} again: its row is at ts {row.ts}")
 
 
 def _prove(view: View, record: Record, other: Seen, reason: str) -> Decision | Unmet:
@@ -228,7 +234,7 @@ def note_levels(view: View) -> Decision | Unmet:
     reached = {
         owners[row.address]: record.generation
         for row in view.main_rows
-        if row.status is RowStatus.READY and row.address in owners
+        if row.status is RowStatus.READY and row.address in owners and owners[row.address] not in record.rebuild
     }
     risen = {name: level for name, level in reached.items() if known.get(name, 0) < level}
     if not risen:

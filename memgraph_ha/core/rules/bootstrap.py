@@ -106,12 +106,20 @@ def _describe(seen: Seen) -> str:
 def first_record(view: View, chosen: Seen, change: Change) -> WriteRecord:
     """The command that creates the record of a cluster which has none (create-only).
 
+    Whoever holds another data set is marked for a rebuild, which only a human can order then: it has no level.
+
     Args:
         view: What is known.
         chosen: Whose reign it is.
         change: The first line of history.
     """
     name, members = chosen.member.name, view.observed.members
+    others = {
+        seen.member.name
+        for seen in view.observed.seen
+        if seen.storage is not None and chosen.storage is not None and not seen.storage.empty
+        if seen.storage.uuid != chosen.storage.uuid
+    }
     record = Record(
         cluster="" if members is None else members.cluster,
         generation=change.generation,
@@ -122,7 +130,7 @@ def first_record(view: View, chosen: Seen, change: Change) -> WriteRecord:
         fallback=None,
         unprotected=False,
         row_seq=0,
-        rebuild=frozenset(),
+        rebuild=frozenset(others),
         database_uuid="" if chosen.storage is None else chosen.storage.uuid,
         level=((name, change.generation),),
         history=(change,),

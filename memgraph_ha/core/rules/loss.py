@@ -7,6 +7,7 @@ from memgraph_ha.core.commands import CommitNoop, StopInstance
 from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.facts import Outcome
 from memgraph_ha.core.holds import Hold
+from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.record import Change, ChangeKind, Record, Standby
@@ -24,7 +25,8 @@ def unname_standby(view: View) -> Decision | Unmet:
         last proof was refused, or got lost while MAIN lived on.
     Then: write `standby: null` before any other command, also while MAIN is lost. Two rows put it into `rebuild`
         as well; a MAIN in analytical mode puts every replica there, also while nobody is named: what is written
-        meanwhile never reaches one, and afterwards everything looks level, the no-op included.
+        meanwhile never reaches one, and afterwards everything looks level, the no-op included. Their levels are
+        forgotten too: even an emptied one is filled from MAIN's WAL, which lacks those writes, so a human decides.
     Protects: NO_ACKED_LOSS (who is named is promoted without asking MAIN).
     After: R40.  Before: every rule that could use the name.
     Source: design 4 (to un-name); transcripts Q17, Q18, Q21; scenarios B1, B2, B6, G2.
@@ -37,7 +39,7 @@ def unname_standby(view: View) -> Decision | Unmet:
     doubt, rebuild = _doubt(view, record, record.standby)
     if doubt is None:
         return Unmet("the standby is doubtful", "nothing speaks against it")
-    changed = evolve(record, standby=None, rebuild=record.rebuild | rebuild)
+    changed = evolve(record.without_level(*rebuild, rebuild=True), standby=None)
     return Decision(
         reason=f"un-name {record.standby.instance}: {doubt}",
         commands=(view.rewrite(changed),),
@@ -70,7 +72,7 @@ def _note_unreplicated(view: View, record: Record) -> Decision | Unmet:
         return Unmet("a standby is named")
     return Decision(
         reason=f"MAIN's storage mode is {mode.value}: nothing is replicated; every replica must be rebuilt",
-        commands=(view.rewrite(evolve(record, rebuild=record.rebuild | replicas)),),
+        commands=(view.rewrite(record.without_level(*replicas, rebuild=True)),),
         wake_at_s=view.now_s + SHORT_S,
     )
 
@@ -93,7 +95,7 @@ def _own_doubt(view: View, record: Record, named: Standby, seen: Seen) -> str | 
         return "it must be rebuilt"
     if view.stopping(named.instance):
         return "it is about to be stopped"
-    if role.role is not Role.REPLICA and view.loss is None:
+    if role.role is not Role.REPLICA and view.main_role is not None:
         return "it is MAIN"
     storage, proof = seen.storage, view.observed.proof
     proven_s = proof.at_s if proof is not None and proof.witness == named else 0.0
@@ -108,7 +110,8 @@ def _row_doubt(view: View, named: Standby, seen: Seen) -> tuple[str | None, froz
     if noop is not None and main_role is not None and noop.run == main_role.run:
         if noop.outcome is Outcome.REFUSED:
             return f"MAIN could not commit with it: {noop.detail}", nobody
-        if noop.outcome is Outcome.UNKNOWN and main_role.asked_at_s > noop.at_s:
+        answered = noop.error is ErrorClass.DISK  # an answer that came: nothing was committed anywhere
+        if noop.outcome is Outcome.UNKNOWN and not answered and main_role.asked_at_s > noop.at_s:
             return "the answer to its last proof was lost, and MAIN lives", nobody
     if view.main_rows is None:
         return None, nobody
@@ -125,7 +128,8 @@ def look_before_choosing(view: View) -> Decision | Unmet:
     """Cut, then ask everybody again, before anyone is chosen.
 
     When: MAIN is lost, and a way to a new reign is closed only because its facts are older than the cut (or
-        because the data set of an answering instance is not known yet).
+        because the data set of an answering instance is not known yet); or nobody is named, and somebody who has a
+        process has not said yet whether it is MAIN, and of which data set (R40).
     Then: nothing but a look at the pair; the route is closed already.
     Protects: NO_ACKED_LOSS (what was relayed until the cut is on the chosen one).
     After: U10.  Before: L20-L40, which need fresh facts.
@@ -133,6 +137,14 @@ def look_before_choosing(view: View) -> Decision | Unmet:
     """
     if view.loss is None:
         return Unmet("MAIN is lost")
+    unheard = _unheard(view)
+    if unheard is not None:
+        return Decision(
+            hold=Hold.LOOKING,
+            reason=f"MAIN is lost ({view.loss.evidence}), nobody is named, and {unheard} may be MAIN by hand",
+            look=(unheard,),
+            wake_at_s=view.now_s + SHORT_S / 10,
+        )
     found = choose(view)
     if isinstance(found, Candidate):
         return Unmet("facts are older than the cut", "a candidate is known")
@@ -145,6 +157,23 @@ def look_before_choosing(view: View) -> Decision | Unmet:
         look=tuple(view.pair),
         wake_at_s=view.now_s + SHORT_S / 10,
     )
+
+
+def _unheard(view: View) -> InstanceName | None:
+    """Who may be MAIN by a human's hand, while nobody is named: it has not said yet, or not which data it holds."""
+    record = view.record
+    if record is None or not record.opened or record.standby is not None or record.fallback is not None:
+        return None
+    for seen in view.observed.seen:
+        if seen.member.name == record.main or seen.member.incarnation is None:
+            continue
+        role, storage = seen.role, seen.storage
+        if role is None and seen.miss is None:
+            return seen.member.name
+        unknown = role is not None and (storage is None or storage.run != role.run)
+        if role is not None and role.role is Role.MAIN and unknown and not view.silent(seen):
+            return seen.member.name
+    return None
 
 
 def adopt_promoted_standby(view: View) -> Decision | Unmet:

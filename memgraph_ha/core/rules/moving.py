@@ -82,8 +82,8 @@ def switch_over(view: View) -> Decision | Unmet:
         return Unmet("a switchover is under way")
     if view.loss is not None:
         return _begin_after_demotion(view, record)
-    if view.main_role is None:
-        return Unmet("MAIN answers")
+    if view.main_role is None or view.unserved is not None:
+        return Unmet("MAIN serves", view.unserved)
     return _next_step(view, record, view.main_role.run)
 
 

@@ -63,9 +63,10 @@ def _may_be_main(seen: Seen) -> bool:
 def demote_stray_main(view: View) -> Decision | Unmet:
     """Demote a MAIN that the record does not know.
 
-    When: an instance answers as MAIN that is not the recorded one, or the recorded one in another run than its
-        reign's.
-    Then: demote it; demotion destroys nothing. It is not registered or rebuilt by this rule.
+    When: an instance answers as MAIN that is not the recorded one, while that one was heard or is lost; or the
+        recorded one answers in another run than its reign's.
+    Then: forget another one's level (what it took as MAIN may exist nowhere else: it is not rebuilt by itself), and
+        demote it; demotion destroys nothing. It is not registered or rebuilt by this rule.
     Protects: SINGLE_WRITER.
     After: R40 (a restored record must not demote the real MAIN), O10.  Before: L90 (a MAIN that came back as MAIN
         is a candidate once demoted).
@@ -74,23 +75,26 @@ def demote_stray_main(view: View) -> Decision | Unmet:
     record = view.record
     if record is None:
         return Unmet("there is a record")
+    unheard = view.loss is None and (view.main is None or view.main.role is None)
     for seen in view.observed.seen:
-        role = seen.role
+        role, name = seen.role, seen.member.name
         if role is None or role.role is not Role.MAIN or not view.answered_within(seen, LONG_S):
             continue
         if seen is view.main and (record.main_run is None or role.run == record.main_run):
             continue
-        if not view.may_try(Demote, seen.member.name):
+        if (unheard and seen is not view.main) or not view.may_try(Demote, name):
             continue
         port = int(seen.member.replication.rpartition(":")[2])
+        demote = Demote(instance=name, run=role.run, generation=record.generation, port=port)
+        marked = record if seen is view.main else record.without_level(name)
         return Decision(
-            reason=f"demote {seen.member.name}: it is MAIN, but reign {record.generation} is {record.main}'s"
+            reason=f"demote {name}: it is MAIN, but reign {record.generation} is {record.main}'s"
             + ("" if seen is not view.main else f" in run {record.main_run}, not {role.run}"),
-            commands=(Demote(instance=seen.member.name, run=role.run, generation=record.generation, port=port),),
-            look=(seen.member.name,),
+            commands=(demote,) if marked == record else (view.rewrite(marked), demote),
+            look=(name,),
             wake_at_s=view.now_s + SHORT_S,
         )
-    return Unmet("somebody is a stray MAIN", "nobody is")
+    return Unmet("somebody is a stray MAIN", "nobody is, or the recorded MAIN was not heard yet")
 
 
 def hold_until_pair_was_asked(view: View) -> Decision | Unmet:
@@ -247,6 +251,8 @@ def open_reign(view: View) -> Decision | Unmet:
         return Unmet("the reign is ready to open")
     if view.main_rows is None:
         return Unmet("MAIN's rows are known")
+    if view.lost_data is not None:
+        return Unmet("nothing says that MAIN lost data", view.lost_data)
     if not view.users_restored or not view.triggers_restored:
         return Unmet("what the promotion lost is restored", "accounts or triggers are not")
     preferred = view.policy.data_durability is DataDurability.PREFERRED

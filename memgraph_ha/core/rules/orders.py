@@ -10,6 +10,7 @@ from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.record import Change, ChangeKind, Pause, Record
 from memgraph_ha.core.requests import Ask, Request
+from memgraph_ha.core.rules.attach import repeat_proof
 from memgraph_ha.core.rules.bootstrap import first_record
 from memgraph_ha.core.rules.standing import LONG_S, SHORT_S
 from memgraph_ha.core.view import View
@@ -50,10 +51,10 @@ def resume_by_order(view: View) -> Decision | Unmet:
     """Note that an operator ended the pause.
 
     When: somebody asks for it, and it is paused.
-    Then: clear `paused`, and the standby's name: it was not proven again meanwhile, and is in milliseconds.
-    Protects: NO_ACKED_LOSS (a name from before the pause proves nothing).
+    Then: clear `paused`. A standby that is named was proven all along (P10).
+    Protects: nothing waits longer than the operator wants.
     After: C10.
-    Source: design 4 (the proof is repeated while a standby is named), 6.
+    Source: design 6 (`paused`).
     """
     (request, why_not), record = _ordered(view, Ask.RESUME), view.record
     if request is None or record is None:
@@ -62,7 +63,7 @@ def resume_by_order(view: View) -> Decision | Unmet:
         return Unmet("it is paused")
     return Decision(
         reason=f"{request.by} resumes this cluster{_because(request)}",
-        commands=(view.rewrite(evolve(record, paused=None, standby=None)),),
+        commands=(view.rewrite(evolve(record, paused=None)),),
         wake_at_s=view.now_s + SHORT_S,
     )
 
@@ -207,28 +208,46 @@ def reinit_by_order(view: View) -> Decision | Unmet:
     )
 
 
-def hold_paused(view: View) -> Decision | Unmet:
-    """Do nothing while an operator has paused the cluster.
+def hold_paused_failover(view: View) -> Decision | Unmet:
+    """Let nobody take over while an operator has paused the cluster.
 
-    When: the record says `paused`, the reign is open, and MAIN is lost or its first commit of our term is known.
-    Then: nothing. A permit that MAIN has goes on; orders by name are still taken up.
+    When: the record says `paused`, the reign is open, and MAIN is lost.
+    Then: nothing; orders by name are still taken up.
     Protects: the operator's work.
-    After: U10, C30-C50, M10-M30.  Before: L10 and every repair.
+    After: U10, C30-C50, M10-M30.  Before: L10.
     Source: design 6 (`paused`).
     """
     record = view.record
     if record is None or record.paused is None or not record.opened:
         return Unmet("an open reign is paused")
-    if view.loss is None and (view.noop_in_reign is None or not view.users_restored):
-        return Unmet("nothing is needed for MAIN to serve", "the first commit of our term, or its accounts")
-    paused = record.paused
-    said = f" ({paused.reason})" if paused.reason else ""
-    lost = "" if view.loss is None else f"; MAIN {record.main} is lost: {view.loss.evidence}"
+    if view.loss is None:
+        return Unmet("MAIN is lost")
     return Decision(
         hold=Hold.PAUSED,
-        reason=f"paused by {paused.by}{said}{lost}",
+        reason=f"{_paused(record.paused)}; MAIN {record.main} is lost: {view.loss.evidence}",
         wake_at_s=view.now_s + LONG_S,
     )
+
+
+def hold_paused_repair(view: View) -> Decision | Unmet:
+    """Repair nothing while an operator has paused the cluster, but for what keeps writes going and names honest.
+
+    When: the record says `paused`, the reign is open, and no proof of a named standby is due.
+    Then: nothing.
+    Protects: the operator's work.
+    After: D10-H10 (a dead standby must not stop writes, nor an announced stop wait).  Before: every other repair.
+    Source: design 4 (the proof is repeated), 6 (`paused`).
+    """
+    record = view.record
+    if record is None or record.paused is None or not record.opened:
+        return Unmet("an open reign is paused")
+    if isinstance(repeat_proof(view), Decision):
+        return Unmet("no proof of a named standby is due")
+    return Decision(hold=Hold.PAUSED, reason=_paused(record.paused), wake_at_s=view.now_s + SHORT_S)
+
+
+def _paused(paused: Pause) -> str:
+    return f"paused by {paused.by}{f' ({paused.reason})' if paused.reason else ''}"
 
 
 def _change(view: View, request: Request, kind: ChangeKind, rule: str) -> Change:

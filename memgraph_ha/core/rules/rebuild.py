@@ -1,5 +1,7 @@
 """Rules E: instances whose data cannot be used are emptied and filled anew, one at a time, never the last copy."""
 
+from typing import Final
+
 from attrs import evolve
 
 from memgraph_ha.core.commands import RebuildInstance
@@ -11,20 +13,26 @@ from memgraph_ha.core.rowcare import why_not_rebuilt
 from memgraph_ha.core.rules.standing import SHORT_S
 from memgraph_ha.core.view import View
 
+AGAIN_S: Final = 3600.0
+"""How long after a rebuild the same instance is not rebuilt by itself again: each keeps a copy of its data aside."""
+
+REINIT_PAUSE_S: Final = 60.0
+"""The same, if a human ordered it."""
+
 
 def mark_diverged(view: View) -> Decision | Unmet:
     """Note that a diverged replica is rebuilt, if history proves that nothing acknowledged is lost by it.
 
-    When: MAIN serves, its present row or registration of a replica says that this very run has diverged, and an
-        unbroken chain of unforced reigns leads from the replica's level to the present one.
+    When: MAIN answers and has committed in this reign, its present row or registration of a replica says that this
+        very run has diverged, and an unbroken chain of unforced reigns leads from its level to the present one.
     Then: put it into `rebuild`.
     Protects: NO_ACKED_LOSS: every acknowledged write is in the present MAIN; what the replica has more was never.
     After: everything that gets writes back.  Before: E20.
     Source: design 6 (Diverged replica); transcripts Q10, Q11.
     """
     record = view.record
-    if record is None or view.unserved is not None:
-        return Unmet("MAIN serves", view.unserved)
+    if record is None or view.unsound is not None:
+        return Unmet("MAIN has everything", view.unsound)
     for seen in view.observed.seen:
         name = seen.member.name
         if name == record.main or name in record.rebuild or not view.diverged(seen):
@@ -43,18 +51,16 @@ def mark_diverged(view: View) -> Decision | Unmet:
 def rebuild_instance(view: View) -> Decision | Unmet:
     """Empty an instance that must be rebuilt.
 
-    When: MAIN serves and replicates, an instance is in `rebuild` that still holds data, history or a human allows it,
-        and no other one is being rebuilt.
+    When: MAIN answers, replicates and has committed in this reign (writes may wait: under `required` they do), an
+        instance is in `rebuild` that we have not emptied, history or a human allows it, and no other is being rebuilt.
     Then: stop it, move what it stored aside, start it with nothing; A10 or A30 registers it.
     Protects: NO_ACKED_LOSS (MAIN is healthy and has everything; the old files stay, dated).
     After: E10.
     Source: design 6 (Rebuild: 9 of 9); transcripts Q10.
     """
     record = view.record
-    if record is None or view.unserved is not None:
-        return Unmet("MAIN serves", view.unserved)
-    if view.unreplicated_mode is not None:
-        return Unmet("MAIN replicates", view.unreplicated_mode.value)
+    if record is None or view.unsound is not None:
+        return Unmet("MAIN has everything", view.unsound)
     waiting = [seen for seen in view.observed.seen if seen.member.name in record.rebuild]
     if under_way := [seen.member.name for seen in waiting if being_rebuilt(view, seen)]:
         return Unmet("no other one is being rebuilt", under_way)
@@ -85,6 +91,11 @@ def _unready(view: View, record: Record, seen: Seen) -> str | None:
         return "it is MAIN, or named"
     if view.rebuilt(seen):
         return "it is empty already"
+    tried = view.attempt(RebuildInstance, name)
+    if tried is not None and tried.outcome is Outcome.DONE:
+        pause_s = REINIT_PAUSE_S if name in record.reinit else AGAIN_S
+        if view.now_s - tried.at_s < pause_s:
+            return f"it was rebuilt {view.now_s - tried.at_s:.0f} s ago, in vain"
     if not view.may_try(RebuildInstance, name):
         return f"the pause after the last try is not over{view.last_outcome(RebuildInstance, name)}"
     if view.rows_of(seen.member):

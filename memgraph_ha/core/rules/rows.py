@@ -11,10 +11,10 @@ from memgraph_ha.core.known import PORT_FRESH_S
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability
-from memgraph_ha.core.quiet import is_quiet, quiet_rows, wants_quiet
+from memgraph_ha.core.quiet import is_quiet, is_settled, quiet_rows, wants_quiet
 from memgraph_ha.core.rowcare import stale_rows, why_not_rebuilt
 from memgraph_ha.core.rules.standing import SHORT_S
-from memgraph_ha.core.topology import Role, RowStatus
+from memgraph_ha.core.topology import Mode, Role, Row, RowStatus
 from memgraph_ha.core.view import View
 
 DEAF_S: Final = 60.0
@@ -34,6 +34,8 @@ def restart_frozen_standby(view: View) -> Decision | Unmet:
     record, other = view.record, view.partner
     if record is None or not record.opened or record.standby is not None or other is None:
         return Unmet("an open reign has no named standby")
+    if record.paused is not None:
+        return Unmet("nobody paused the cluster")
     if other.member.incarnation is None or other.timeouts == 0:
         return Unmet("the other one is silent")
     silent_s = other.silent_s
@@ -58,8 +60,9 @@ def declare_unprotected(view: View) -> Decision | Unmet:
     """Let writes go on without the standby, and write that down first.
 
     When: `data_durability` is `preferred`, an open reign that claims protection has had no named standby for
-        `standby_grace_s` (none is given if it is about to be stopped), and its row is not catching up (then a name
-        is near), or MAIN is in a mode that replicates nothing.
+        `standby_grace_s` (none is given if it is about to be stopped, or MAIN is in a mode that replicates nothing),
+        and its row is not catching up (then a name is near), or has been for longer than the grace and
+        `catch_up_max_s` together: every write aborts meanwhile.
     Then: write `unprotected` and the next row number; the row, stale now, is dropped by H10.
     Protects: UNPROTECTED_IS_RECORDED (before the first write that only MAIN has).
     After: U10, F10.
@@ -73,17 +76,56 @@ def declare_unprotected(view: View) -> Decision | Unmet:
         return Unmet("an open reign claims protection without a standby")
     other = view.partner
     leaving = other is not None and view.stopping(other.member.name)
-    if view.now_s - since_s < view.policy.standby_grace_s and not leaving:
+    unfit = leaving or view.unreplicated_mode is not None
+    if view.now_s - since_s < view.policy.standby_grace_s and not unfit:
         return Unmet("the grace is over", f"{view.now_s - since_s:.1f} s")
     if view.main_role is None or view.main_rows is None:
         return Unmet("MAIN's rows are known")
     row, idle = view.standby_row, leaving or view.unreplicated_mode is not None
     idle = idle or (other is not None and other.member.name in record.rebuild)
-    if row is not None and not idle and (row.status is RowStatus.RECOVERY or row.takes_commits):
+    near = row is not None and (row.takes_commits or (row.status is RowStatus.RECOVERY and not _endless(view, row)))
+    if row is not None and near and not idle:
         return Unmet("the standby's row takes no commits", row.status.value)
     return Decision(
         reason=f"no standby for {view.now_s - since_s:.1f} s: reign {record.generation} goes on unprotected",
         commands=(view.rewrite(evolve(record, unprotected=True, row_seq=record.row_seq + 1)),),
+        wake_at_s=view.now_s + SHORT_S,
+    )
+
+
+def _endless(view: View, row: Row) -> bool:
+    """Whether it has been in recovery for so long that writes must not wait for it any more."""
+    since_s = None if view.main is None else dict(view.main.recovering).get(row.name)
+    limit_s = view.policy.standby_grace_s + view.policy.catch_up_max_s
+    return since_s is not None and view.now_s - since_s > limit_s
+
+
+def stop_endless_catch_up(view: View) -> Decision | Unmet:
+    """Stop a standby whose STRICT_SYNC row catches up without end, because every write aborts meanwhile.
+
+    When: the reign is unprotected, and a STRICT_SYNC row of the pair's other member, not the numbered one any more (D10
+        gave it up), is in recovery: it cannot be dropped so (81 of 81 crashes).
+    Then: stop its process; the row is `invalid` within moments, H10 drops it, and A10 attaches it as ASYNC first.
+    Protects: MAIN's life and writes.
+    After: D10.
+    Source: design 5 (far behind: ASYNC first); transcripts Q5 (killed: `invalid` in 0.4 s, dropped 21 of 21), Q11.
+    """
+    record, other = view.record, view.partner
+    if record is None or not record.unprotected or record.standby is not None or other is None:
+        return Unmet("an unprotected reign has nobody named")
+    rows = [row for row in view.rows_of(other.member) if row.mode is Mode.STRICT_SYNC]
+    blocking = [row for row in rows if row.status is RowStatus.RECOVERY and row != view.standby_row]
+    if not blocking or other.member.incarnation is None:
+        return Unmet("a row that was given up is in recovery", [row.status.value for row in rows])
+    if not view.may_try(StopInstance, other.member.name):
+        return Unmet("the pause after the last try is over", view.last_outcome(StopInstance, other.member.name))
+    return Decision(
+        reason=f"stop {other.member.name}: row {blocking[0].name} catches up without end, and every write aborts",
+        commands=(
+            StopInstance(
+                instance=other.member.name, incarnation=other.member.incarnation, generation=record.generation
+            ),
+        ),
         wake_at_s=view.now_s + SHORT_S,
     )
 
@@ -101,7 +143,8 @@ def renumber_blocking_row(view: View) -> Decision | Unmet:
     record, row = view.record, view.standby_row
     if record is None or not record.unprotected or row is None or view.main is None:
         return Unmet("an unprotected MAIN has the standby's row")
-    if row.takes_commits or row.status in (RowStatus.RECOVERY, RowStatus.HALF):
+    catches_up = row.status is RowStatus.RECOVERY and not _endless(view, row)
+    if row.takes_commits or catches_up or row.status is RowStatus.HALF:
         return Unmet("the row blocks", row.status.value)
     since_s = view.main.bad_since_s(row.name)
     if since_s is None or view.now_s - since_s < view.policy.standby_grace_s:
@@ -174,6 +217,8 @@ def drop_stale_row(view: View) -> Decision | Unmet:
     record, role = view.record, view.main_role
     if record is None or role is None or view.main_rows is None:
         return Unmet("MAIN's rows are known")
+    if view.unreplicated_mode is not None:
+        return Unmet("MAIN's mode allows a DROP", view.unreplicated_mode.value)
     stale = stale_rows(view, record)
     if not stale:
         return Unmet("a row of ours is stale", "none is")
@@ -204,7 +249,8 @@ def drop_in_quiet(view: View) -> Decision | Unmet:
     """Drop a stale row that can be dropped only while no commit runs.
 
     When: MAIN serves, a stale ASYNC row is not in recovery, and the last quiet moment is half a minute ago, or is on.
-    Then: hold new transactions, wait until MAIN has none (what is open after `quiesce_max_s` is ended), drop it.
+    Then: hold new transactions, wait until MAIN has none (what is open after `quiesce_max_s` is ended) and has been
+        quiet for 0.3 s, drop it.
     Protects: MAIN's life: dropping an ASYNC row while commits run killed or hung it in 35 of 40 tries, and in a quiet
         moment in none of 20.
     After: H10.  Before: A10, A30, which register it anew.
@@ -230,6 +276,9 @@ def drop_in_quiet(view: View) -> Decision | Unmet:
         )
         reason = f"wait until {record.main} has no transaction, to drop row {names[0]}"
         return Decision(reason=reason, commands=(quiesce,), wake_at_s=soon_s)
+    if not is_settled(view):
+        reason = f"{record.main} is quiet; row {names[0]} is dropped in a moment"
+        return Decision(hold=Hold.STALE_ROW, reason=reason, wake_at_s=view.now_s + SHORT_S / 4)
     row = next(row for row in view.main_rows or () if row.name == names[0])
     if not view.may_try(DropReplica, record.main):
         return Unmet("the pause after the last drop is over", view.last_outcome(DropReplica, record.main))

@@ -3,6 +3,7 @@
 from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.facts import RecordTrouble
 from memgraph_ha.core.holds import Hold
+from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.policy import LEASE_MARGIN_S
 from memgraph_ha.core.record import Record
 from memgraph_ha.core.topology import Role
@@ -156,7 +157,8 @@ def hold_on_regressed_record(view: View) -> Decision | Unmet:
     When: the lease has seen a higher generation than the record's (or than none at all); or the recorded, opened
         MAIN is lost or answers only as REPLICA, nobody is named or `fallback`, and another instance is MAIN with the
         recorded data set.
-    Then: nothing: demoting the real MAIN because an old record says so would lose its writes.
+    Then: nothing but to forget that other one's level, so that it is not rebuilt by itself should it restart:
+        demoting the real MAIN because an old record says so would lose its writes.
     Protects: NO_ACKED_LOSS.
     After: R30.  Before: S10 (which would demote that MAIN as a stray).
     Source: design 4; scenarios E2, E4.
@@ -166,14 +168,21 @@ def hold_on_regressed_record(view: View) -> Decision | Unmet:
     if lease is not None and lease.floor_generation > held:
         seen = f"the lease has seen generation {lease.floor_generation}"
         reason = f"{seen}, but {'there is no record' if record is None else f'the record says {held}'}"
-    elif record is not None and (other := _main_elsewhere(view, record)) is not None:
-        reason = f"{other} is MAIN with the recorded data set, while the recorded MAIN {record.main} is not; if a human promoted it: memgraph-ha adopt {other}"
-    else:
+        return Decision(hold=Hold.RECORD_REGRESSED, reason=reason, wake_at_s=view.now_s + LONG_S)
+    other = None if record is None else _main_elsewhere(view, record)
+    if record is None or other is None:
         return Unmet("the record is older than the facts")
-    return Decision(hold=Hold.RECORD_REGRESSED, reason=reason, wake_at_s=view.now_s + LONG_S)
+    marked = record.without_level(other)
+    return Decision(
+        hold=Hold.RECORD_REGRESSED,
+        reason=f"{other} is MAIN with the recorded data set, while the recorded MAIN {record.main} is not; "
+        f"if a human promoted it: memgraph-ha adopt {other}",
+        commands=() if marked == record else (view.rewrite(marked),),
+        wake_at_s=view.now_s + LONG_S,
+    )
 
 
-def _main_elsewhere(view: View, record: Record) -> str | None:
+def _main_elsewhere(view: View, record: Record) -> InstanceName | None:
     main = view.main
     if not record.opened or record.standby is not None or record.fallback is not None:
         return None
@@ -189,5 +198,5 @@ def _main_elsewhere(view: View, record: Record) -> str | None:
         if seen is main or view.silent(seen):
             continue
         if storage.uuid == record.database_uuid:
-            return str(seen.member.name)
+            return seen.member.name
     return None

@@ -38,19 +38,18 @@ def hold_on_replaced_data(view: View) -> Decision | Unmet:
 
 
 def hold_on_lost_data(view: View) -> Decision | Unmet:
-    """Touch nothing when the re-promoted MAIN lacks what its standby holds.
+    """Touch nothing when the re-promoted MAIN lacks what a replica holds.
 
-    When: the present reign is a `repromote`, and the standby of the one before was refused as diverged (Error: 3).
+    When: the present reign is a `repromote`, and a replica that was level in the one before was refused as diverged
+        (Error: 3).
     Then: nothing; read/write is shut until a human says whose data counts. Nobody is rebuilt.
-    Protects: NO_ACKED_LOSS: the standby may be the last to hold acknowledged writes.
+    Protects: NO_ACKED_LOSS: that replica may be the last to hold acknowledged writes.
     After: U10.  Before: every repair.
     Source: design 4 (MainLostData); transcripts Q11; scenarios G8.
     """
-    record, other = view.record, view.partner
-    if view.lost_data is None or record is None or other is None:
+    if view.lost_data is None:
         return Unmet("MAIN lost data")
-    name = other.member.name
-    ways = f"memgraph-ha failover --accept-data-loss {name}, or memgraph-ha reinit {name}"
+    ways = "memgraph-ha failover --accept-data-loss INSTANCE makes it MAIN, memgraph-ha reinit INSTANCE gives it up"
     return Decision(hold=Hold.MAIN_LOST_DATA, reason=f"{view.lost_data}; {ways}", wake_at_s=view.now_s + LONG_S)
 
 
@@ -68,7 +67,9 @@ def hold_without_service(view: View) -> Decision | Unmet:
         return Unmet("read/write is shut")
     required = view.policy.data_durability is DataDurability.REQUIRED
     waits = required and view.main_role is not None and record.standby is None
-    if not view.users_restored:
+    if view.unreplicated_mode is not None:
+        hold, said = Hold.ANALYTICAL_MODE, _standby_lack(view)
+    elif not view.users_restored:
         hold, said = Hold.USERS_NOT_RESTORED, view.last_outcome(RestoreUsers, record.main)
     elif not view.triggers_restored and not record.opened:
         hold, said = Hold.TRIGGERS_NOT_RESTORED, view.last_outcome(RestoreTriggers, record.main)

@@ -1,0 +1,119 @@
+"""The policy of a running controller: what the operator chose, what of it is in force, and how it is changed."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import structlog
+import trio
+from attrs import evolve
+
+from memgraph_ha.adapters.datadir import DataDir, DataDirError
+from memgraph_ha.adapters.json_fields import FieldError
+from memgraph_ha.api.control import NotSupported
+from memgraph_ha.api.documents import plain_policy
+from memgraph_ha.core import Policy, PolicyError, parse_policy
+from memgraph_ha.local.cluster import policy_of
+from memgraph_ha.local.options import UsageError
+
+RESTART_FIELDS: Final = frozenset(
+    {
+        "command_deadline_s",
+        "lease_duration_s",
+        "lease_renew_s",
+        "probe_interval_s",
+        "probe_timeout_s",
+        "refused_count",
+        "refused_gap_s",
+        "hold_max_s",
+        "hold_max_connections",
+        "users",
+    }
+)
+"""Fields that the lease, the record, the probes or the gateways read once: both they and the rules go by the values of
+the start until the controller starts again. All others hold from the next tick on."""
+
+_log = structlog.get_logger()
+
+
+class Policies:
+    """Implements the policy part of `Control` on ``policy.toml``.
+
+    Args:
+        datadir: Where it is kept.
+        given: What ``--policy`` and ``--set`` said; it wins in this run, and is not kept.
+        put: Puts a policy in force.
+
+    Attributes:
+        chosen: What the operator chose, also where it takes effect at the next start only.
+
+    Raises:
+        UsageError: What is kept is not allowed, or not together with what was given.
+    """
+
+    def __init__(self, datadir: DataDir, given: Mapping[str, object]) -> None:
+        self._datadir, self._given = datadir, given
+        self.chosen = self._started = policy_of(datadir, given)
+        self._put: Callable[[Policy], None] = _nowhere
+
+    @property
+    def in_force(self) -> Policy:
+        """What this controller goes by."""
+        kept = {name: getattr(self._started, name) for name in RESTART_FIELDS}
+        return evolve(self.chosen, **kept)
+
+    def serve(self, put: Callable[[Policy], None]) -> None:
+        """Put every policy in force from now on by calling this, the present one at once."""
+        self._put = put
+        put(self.in_force)
+
+    async def apply(self, policy: Policy) -> None:
+        """Put another policy in force, and keep what is new in it for the next controllers.
+
+        Only what differs from the present choice is kept, beside what was kept before: neither the defaults, which
+        a later version may change, nor what was given for this run.
+
+        Args:
+            policy: All of it.
+
+        Raises:
+            NotSupported: It cannot be kept, or not be used by a next controller; nothing was changed.
+        """
+        old, new = plain_policy(self.chosen), plain_policy(policy)
+        patch = {name: value for name, value in new.items() if value != old[name]}
+        if "users" in patch:
+            raise NotSupported("policy field users goes with --accounts; start `memgraph-ha local` with both")
+        try:
+            await trio.to_thread.run_sync(self._keep, patch)
+        except (DataDirError, FieldError) as error:
+            raise NotSupported(str(error)) from None
+        except PolicyError as error:
+            raise NotSupported(f"with what is kept in {self._datadir.path / 'policy.toml'}: {error}") from None
+        self._choose(policy)
+
+    async def reread(self) -> None:
+        """Follow what another controller kept meanwhile; what cannot be used is logged, and nothing changes."""
+        try:
+            policy = await trio.to_thread.run_sync(policy_of, self._datadir, self._given)
+        except UsageError as error:
+            _log.error("the policy stays as it was", error=str(error))
+            return
+        self._choose(policy)
+
+    def _keep(self, patch: Mapping[str, object]) -> None:
+        values = {**self._datadir.load_policy(), **patch}
+        parse_policy(values)
+        self._datadir.save_policy(values)
+
+    def _choose(self, policy: Policy) -> None:
+        if policy != self.chosen:
+            old, new = plain_policy(self.chosen), plain_policy(policy)
+            _log.info("policy", **{name: new[name] for name in new if new[name] != old[name]})
+            self.chosen = policy
+            try:
+                self._put(self.in_force)
+            except PolicyError as error:  # a field that waits for the restart does not go with one that does not
+                _log.warning("the policy takes effect at the next start", error=str(error))
+
+
+def _nowhere(_policy: Policy) -> None:
+    """Put it in force nowhere: nothing serves yet."""
