@@ -17,6 +17,7 @@ from memgraph_ha.core.topology import Member, Mode, Role, StorageMode
 BACKOFF_FIRST_S = 0.1
 BACKOFF_LONGEST_S = 5.0
 DIVERGED_PAUSE_S = 60.0
+STALLED_PAUSE_S = 30.0
 BLOCKED_PAUSE_S = 60.0
 """How long a standby whose row took no commits is not registered again in the same run."""
 STOP_MEMORY_S = 120.0
@@ -145,17 +146,20 @@ class Known:
         """When it may be tried again: doubling pauses of 0.1 to 5 s after failures in a row.
 
         A replica that MAIN called diverged is asked again only after a minute, or at once in another run:
-        nothing but a rebuild can change the answer (transcripts, "Rejoin of an old main").
+        nothing but a rebuild can change the answer (transcripts, "Rejoin of an old main"). One whose REGISTER got no
+        answer, after half a minute: MAIN cannot reach it, and each try holds its commits for about 10 s (design 5).
         """
         attempt = self.attempt(kind, subject)
         if attempt is None:
             return self.now_s
         if attempt.failures == 0:
             return self._again_at_s(attempt, subject)
-        if attempt.error is ErrorClass.DIVERGED:
+        stalls = attempt.kind is RegisterReplica and attempt.outcome is Outcome.UNKNOWN
+        if attempt.error is ErrorClass.DIVERGED or stalls:
             seen = self.observed.of(subject)
             same = seen is not None and seen.role is not None and seen.role.run == attempt.replica_run
-            return attempt.at_s + DIVERGED_PAUSE_S if same else self.now_s
+            pause_s = STALLED_PAUSE_S if stalls else DIVERGED_PAUSE_S
+            return attempt.at_s + pause_s if same else self.now_s
         return attempt.at_s + min(BACKOFF_LONGEST_S, BACKOFF_FIRST_S * 2.0 ** min(attempt.failures - 1, 10))
 
     def _again_at_s(self, attempt: Attempt, subject: InstanceName) -> float:

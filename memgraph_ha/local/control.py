@@ -22,6 +22,7 @@ from memgraph_ha.core.names import InstanceName
 from memgraph_ha.desk import Desk
 from memgraph_ha.local.gateway import LeaderGateway
 from memgraph_ha.local.leading import Leading
+from memgraph_ha.local.options import leaves
 from memgraph_ha.local.policies import RESTART_FIELDS, Policies
 
 _MOST_LOG_BYTES: Final = 256 * 1024
@@ -155,16 +156,17 @@ async def serve_api(control: Control, leading: Leading, *, port: int, token: str
         token: What callers of verbs must know.
         account: What callers of the preStop hook must know.
     """
-    said: list[str] = []
+    said = ""
 
     async def serve_term() -> None:
+        nonlocal said
         while True:
             try:
                 await serve(control, host=LOOPBACK, port=port, token=token, basic_auth=account)
             except* Exception as group:  # noqa: BLE001 - see above
-                error = repr(group.exceptions[0])
-                if said[-1:] != [error]:
-                    said.append(error)
+                error = repr(leaves(group)[0])
+                if said != error:
+                    said = error
                     _log.warning("the HTTP API is not served", port=port, error=error)
             await trio.sleep(_BIND_RETRY_S)
 

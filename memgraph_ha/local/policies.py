@@ -12,6 +12,7 @@ from memgraph_ha.adapters.json_fields import FieldError
 from memgraph_ha.api.control import NotSupported
 from memgraph_ha.api.documents import plain_policy
 from memgraph_ha.core import Policy, PolicyError, parse_policy
+from memgraph_ha.core.policy import Users
 from memgraph_ha.local.cluster import policy_of
 from memgraph_ha.local.options import UsageError
 
@@ -26,11 +27,15 @@ RESTART_FIELDS: Final = frozenset(
         "refused_gap_s",
         "hold_max_s",
         "hold_max_connections",
-        "users",
     }
 )
 """Fields that the lease, the record, the probes or the gateways read once: both they and the rules go by the values of
 the start until the controller starts again. All others hold from the next tick on."""
+
+_NO_ACCOUNTS: Final = (
+    "policy field users: 'restore' needs to know which; start `memgraph-ha local` with --accounts FILE, "
+    "or with --set users=none"
+)
 
 _log = structlog.get_logger()
 
@@ -41,18 +46,18 @@ class Policies:
     Args:
         datadir: Where it is kept.
         given: What ``--policy`` and ``--set`` said; it wins in this run, and is not kept.
-        put: Puts a policy in force.
+        accounts: Whether this controller has an accounts file.
 
     Attributes:
         chosen: What the operator chose, also where it takes effect at the next start only.
 
     Raises:
-        UsageError: What is kept is not allowed, or not together with what was given.
+        UsageError: What is kept is not allowed, or not together with what was given, or needs an accounts file.
     """
 
-    def __init__(self, datadir: DataDir, given: Mapping[str, object]) -> None:
-        self._datadir, self._given = datadir, given
-        self.chosen = self._started = policy_of(datadir, given)
+    def __init__(self, datadir: DataDir, given: Mapping[str, object], *, accounts: bool) -> None:
+        self._datadir, self._given, self._accounts = datadir, given, accounts
+        self.chosen = self._started = self._load()
         self._put: Callable[[Policy], None] = _nowhere
 
     @property
@@ -80,8 +85,8 @@ class Policies:
         """
         old, new = plain_policy(self.chosen), plain_policy(policy)
         patch = {name: value for name, value in new.items() if value != old[name]}
-        if "users" in patch:
-            raise NotSupported("policy field users goes with --accounts; start `memgraph-ha local` with both")
+        if self._lacks_accounts(policy):
+            raise NotSupported(_NO_ACCOUNTS)
         try:
             await trio.to_thread.run_sync(self._keep, patch)
         except (DataDirError, FieldError) as error:
@@ -93,11 +98,20 @@ class Policies:
     async def reread(self) -> None:
         """Follow what another controller kept meanwhile; what cannot be used is logged, and nothing changes."""
         try:
-            policy = await trio.to_thread.run_sync(policy_of, self._datadir, self._given)
+            policy = await trio.to_thread.run_sync(self._load)
         except UsageError as error:
             _log.error("the policy stays as it was", error=str(error))
             return
         self._choose(policy)
+
+    def _load(self) -> Policy:
+        policy = policy_of(self._datadir, self._given)
+        if self._lacks_accounts(policy):
+            raise UsageError(_NO_ACCOUNTS)
+        return policy
+
+    def _lacks_accounts(self, policy: Policy) -> bool:
+        return policy.users is Users.RESTORE and not self._accounts
 
     def _keep(self, patch: Mapping[str, object]) -> None:
         values = {**self._datadir.load_policy(), **patch}
@@ -109,10 +123,7 @@ class Policies:
             old, new = plain_policy(self.chosen), plain_policy(policy)
             _log.info("policy", **{name: new[name] for name in new if new[name] != old[name]})
             self.chosen = policy
-            try:
-                self._put(self.in_force)
-            except PolicyError as error:  # a field that waits for the restart does not go with one that does not
-                _log.warning("the policy takes effect at the next start", error=str(error))
+            self._put(self.in_force)
 
 
 def _nowhere(_policy: Policy) -> None:

@@ -39,7 +39,8 @@ def unname_standby(view: View) -> Decision | Unmet:
     doubt, rebuild = _doubt(view, record, record.standby)
     if doubt is None:
         return Unmet("the standby is doubtful", "nothing speaks against it")
-    changed = evolve(record.without_level(*rebuild, rebuild=True), standby=None)
+    kept = record if view.unreplicated_mode is None else record.without_level(*rebuild)
+    changed = evolve(kept, standby=None, rebuild=record.rebuild | rebuild)
     return Decision(
         reason=f"un-name {record.standby.instance}: {doubt}",
         commands=(view.rewrite(changed),),
