@@ -71,6 +71,10 @@ def choose(view: View) -> Candidate | tuple[Rejection, ...]:
     Returns:
         The first of: the recorded MAIN itself come back, the named standby, the fallback; or all rejections.
     """
+    return view.once(choose, lambda: _choose(view))
+
+
+def _choose(view: View) -> Candidate | tuple[Rejection, ...]:
     record = view.record
     if record is None:
         return ()

@@ -22,6 +22,10 @@ OBJECTS_PER_S: Final = 50_000.0
 
 def stale_rows(view: View, record: Record) -> list[Row]:
     """Rows to our own addresses that must go, and rows under our names to addresses of nobody."""
+    return view.once(stale_rows, lambda: _stale_rows(view, record))
+
+
+def _stale_rows(view: View, record: Record) -> list[Row]:
     stale: list[Row] = []
     kept: set[InstanceName] = set()
     owners = {member.replication: member.name for member in view.members}

@@ -4,6 +4,7 @@ What cannot be read becomes an unknown value, never an exception: a rule must sa
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from memgraph_ha.core.names import Address, RowName
 from memgraph_ha.core.topology import Mode, Role, Row, RowStatus, StorageMode
@@ -74,6 +75,7 @@ def parse_storage_info(rows: Mapping[str, object]) -> tuple[str | None, bool | N
     return (uuid if isinstance(uuid, str) else None), bare, mode
 
 
+@lru_cache(maxsize=64)
 def version_tuple(text: str) -> tuple[int, ...] | None:
     """Read ``3.6.1`` (or ``3.12.0+5~abc``) as ``(3, 6, 1)``; None if it does not begin with numbers."""
     head = text.strip().split("+")[0].split("-")[0].split("~")[0]

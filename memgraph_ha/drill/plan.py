@@ -72,9 +72,9 @@ class Ports:
     shift: int
 
     def arguments(self) -> list[str]:
-        """Give them as arguments of ``memgraph-ha local``."""
+        """Give them as arguments of ``memgraph-ha local``; a drill reads nothing from replicas and asks no API."""
         bases = [f"--{kind}-base={base + self.shift}" for kind, base in _BASES.items()]
-        return [f"--port={self.gateway}", *bases]
+        return [f"--port={self.gateway}", "--ro-port=0", "--http-port=0", *bases]
 
 
 def mix(kills: int, stops: int) -> tuple[FaultKind, ...]:

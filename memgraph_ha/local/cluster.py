@@ -32,7 +32,7 @@ def open_cluster(options: LocalOptions) -> DataDir:
         datadir = _with_all_ports(options, open_data_dir(options.data, new=lambda: _describe(options)))
     except (DataDirError, FieldError) as error:
         raise UsageError(str(error)) from None
-    _check_same(options, datadir)
+    check_same(options, datadir)
     return datadir
 
 
@@ -161,8 +161,12 @@ def _describe(options: LocalOptions) -> ClusterConfig:
     )
 
 
-def _check_same(options: LocalOptions, datadir: DataDir) -> None:
-    """Refuse options that the cluster in the directory was not made with: nothing is silently ignored."""
+def check_same(options: LocalOptions, datadir: DataDir) -> None:
+    """Refuse options that the cluster in the directory was not made with: nothing is silently ignored.
+
+    Raises:
+        UsageError: One differs; the number of instances is not looked at.
+    """
     config, first = datadir.config, datadir.config.instances[0].ports
     asked: dict[str, tuple[object, object]] = {
         "--port": (options.port, config.rw_port),

@@ -143,7 +143,9 @@ def _tail(path: Path, lines: int) -> tuple[str, ...]:
     return tuple(whole[-lines:])
 
 
-async def serve_api(control: Control, leading: Leading, *, port: int, token: str, account: tuple[str, str] | None) -> None:
+async def serve_api(
+    control: Control, leading: Leading, *, port: int, token: str, account: tuple[str, str] | None
+) -> None:
     """Serve the HTTP API in every term of ours, for ever: like the gateways, its port belongs to whoever leads.
 
     Error handling: a port that cannot be had, or a fault of the server, is logged and tried again. It costs the

@@ -32,9 +32,7 @@ class LeaderGateway:
         evict: Ends the controller that led before us, if it keeps the port.
     """
 
-    def __init__(
-        self, make: Callable[[], Gateways], leading: Leading, evict: Callable[[], Awaitable[None]]
-    ) -> None:
+    def __init__(self, make: Callable[[], Gateways], leading: Leading, evict: Callable[[], Awaitable[None]]) -> None:
         self._make, self._leading, self._evict = make, leading, evict
         self._gateway: Gateways | None = None
         self._route: Route | None = None

@@ -22,7 +22,7 @@ from memgraph_ha.adapters.process_os import alive, incarnation_of
 from memgraph_ha.core import Decision, Hold, Policy, Route, View
 from memgraph_ha.core.commands import Command, RebuildInstance, StopInstance
 from memgraph_ha.core.facts import CommandEnded, GateSeen, LeaseSeen, MembersSeen, Outcome
-from memgraph_ha.core.names import InstanceName
+from memgraph_ha.core.names import Incarnation, InstanceName
 from memgraph_ha.core.topology import Member
 from memgraph_ha.daemon import Daemon, World
 from memgraph_ha.local.assembly import boottime
@@ -151,7 +151,7 @@ class ListingPlatform:
             for spec in self._datadir.specs()
         )
 
-    def _incarnation(self, name: InstanceName) -> str | None:
+    def _incarnation(self, name: InstanceName) -> Incarnation | None:
         note = self._datadir.read_run(name)
         return None if note is None or not alive(note.process) else incarnation_of(note.process)
 

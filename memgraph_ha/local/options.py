@@ -10,6 +10,7 @@ from typing import Final
 from attrs import field, frozen
 from platformdirs import user_state_path
 
+from memgraph_ha.adapters.accounts import Accounts, AccountsError, load_accounts
 from memgraph_ha.core import PolicyError, parse_policy
 
 FAKE: Final = "memgraph-ha-fake"
@@ -44,6 +45,7 @@ class LocalOptions:
         metrics_base: Likewise, of their metrics; 19091 by default.
         arguments: Further arguments for the binary.
         policy: The policy fields that were given, checked; they win over those kept with the cluster, in this run.
+        accounts: Memgraph's users, from the accounts file; None: it has none, or they are not ours to care for.
         verbose: Whether to print every event, not only what changes for an operator.
     """
 
@@ -59,6 +61,7 @@ class LocalOptions:
     metrics_base: int | None = None
     arguments: tuple[str, ...] = ()
     policy: Mapping[str, object] = field(factory=dict)
+    accounts: Accounts | None = None
     verbose: bool = False
 
 
@@ -87,6 +90,18 @@ def find_binary(given: Path | None) -> Path:
     if found is None:
         raise UsageError(f"{FAKE} is not installed beside {sys.executable}; reinstall memgraph-ha, or give --memgraph")
     return Path(found)
+
+
+def read_accounts(file: Path | None) -> Accounts | None:
+    """Read the accounts file, if one was given.
+
+    Raises:
+        UsageError: It cannot be used.
+    """
+    try:
+        return None if file is None else load_accounts(file)
+    except AccountsError as error:
+        raise UsageError(f"--accounts: {error}") from None
 
 
 def read_policy(file: Path | None, settings: tuple[str, ...]) -> dict[str, object]:

@@ -14,7 +14,7 @@ from memgraph_ha.api.documents import plain_policy
 from memgraph_ha.core import Policy, PolicyError, parse_policy
 from memgraph_ha.core.policy import Users
 from memgraph_ha.local.cluster import policy_of
-from memgraph_ha.local.options import UsageError
+from memgraph_ha.local.options import LocalOptions, UsageError
 
 RESTART_FIELDS: Final = frozenset(
     {
@@ -38,6 +38,16 @@ _NO_ACCOUNTS: Final = (
 )
 
 _log = structlog.get_logger()
+
+
+def check_accounts(options: LocalOptions) -> None:
+    """Check that the accounts file is there if the policy that was given needs one.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if options.policy.get("users") == Users.RESTORE.value and options.accounts is None:
+        raise UsageError(_NO_ACCOUNTS)
 
 
 class Policies:

@@ -7,51 +7,35 @@ import os
 import shutil
 import signal
 import sys
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import structlog
 import trio
-from attrs import frozen
+from attrs import define, field
 from rich.console import Console
 
 from memgraph_ha.adapters.datadir import DataDir, DataDirError
-from memgraph_ha.adapters.files import FileRecordStore
-from memgraph_ha.adapters.files_lease import FileLease
-from memgraph_ha.adapters.memgraph import MemgraphDatabase
-from memgraph_ha.adapters.process import ProcessPlatform
 from memgraph_ha.adapters.process_argv import LOOPBACK
-from memgraph_ha.adapters.process_events import RestartPolicy
 from memgraph_ha.adapters.process_members import MembersError
 from memgraph_ha.adapters.process_os import ProcessIdentity
 from memgraph_ha.adapters.process_start import StartError
 from memgraph_ha.adapters.process_stop import living_in, stop_everything
-from memgraph_ha.core import Decision, Policy, View
-from memgraph_ha.daemon import Daemon, World
-from memgraph_ha.local.cluster import check_port_free, find_cluster, open_cluster, policy_of
-from memgraph_ha.local.eviction import evict_from_ports
-from memgraph_ha.local.gateway import LeaderGateway
-from memgraph_ha.local.leading import Leading, WatchedLease
+from memgraph_ha.local.assembly import Parts, assemble
+from memgraph_ha.local.cluster import check_gateways_free, check_same, find_cluster, open_cluster
+from memgraph_ha.local.observing import Teller, assemble_observer
 from memgraph_ha.local.options import LocalOptions, UsageError, leaves
+from memgraph_ha.local.policies import Policies, check_accounts
 from memgraph_ha.local.screen import LiveScreen, PlainScreen, Screen
 from memgraph_ha.logs import log_to
-from memgraph_ha.proxy.gateway import RwGateway
 
 GRACE_S: Final = 10.0
 """How long instances have to write their snapshots and go."""
 
-RESET_AFTER_S: Final = 5.0
-"""An instance that lived so long is no crash loop: it is started again at once."""
-
 SWITCH_INTERVAL_S: Final = 0.0005
 """How soon the relay's thread gets the interpreter from the controller's: with Python's 5 ms a busy tick would cost
 every relayed message as much (measured: half the messages a second)."""
-
-CONNECT_TIMEOUT_S: Final = 2.0
-MAX_CONNECTIONS: Final = 4000
-
 
 _NO_PORT: Final = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 """What binding a gateway's port answers if it cannot be had; any other trouble with the system is a bug of ours."""
@@ -63,54 +47,6 @@ _log = structlog.get_logger()
 
 class PortTakenError(UsageError):
     """A cluster that ran lost the gateway's port to a stranger."""
-
-
-@frozen(kw_only=True)
-class Parts:
-    """One controller of one data directory, put together but not running."""
-
-    datadir: DataDir
-    platform: ProcessPlatform
-    daemon: Daemon
-
-
-def boottime() -> float:
-    """Seconds on CLOCK_BOOTTIME, which goes on while the machine is suspended (design 7)."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def assemble(datadir: DataDir, policy: Policy, watcher: Callable[[View, Decision], None]) -> Parts:
-    """Put a controller together.
-
-    Args:
-        datadir: The cluster.
-        policy: The operator's choices.
-        watcher: Told of every tick.
-    """
-    leading = Leading()
-
-    def make_gateway() -> RwGateway:
-        return RwGateway(
-            (LOOPBACK, datadir.config.rw_port),
-            hold_max_s=policy.hold_max_s,
-            hold_max_connections=policy.hold_max_connections,
-            max_connections=MAX_CONNECTIONS,
-            connect_timeout_s=CONNECT_TIMEOUT_S,
-            clock=boottime,
-        )
-
-    platform = ProcessPlatform(datadir, clock=boottime, restart=RestartPolicy(reset_after_s=RESET_AFTER_S))
-    world = World(
-        record=FileRecordStore(datadir.record, boottime, deadline_s=policy.command_deadline_s),
-        lease=WatchedLease(
-            FileLease(datadir.lease, holder=f"pid {os.getpid()}", policy=policy, clock=boottime), leading
-        ),
-        platform=platform,
-        database=MemgraphDatabase(policy, auth=None, clock=boottime),
-        gateway=LeaderGateway(make_gateway, leading, functools.partial(evict_from_ports, datadir)),
-    )
-    daemon = Daemon(policy, world, clock=boottime, wall=time.time, watcher=watcher)
-    return Parts(datadir=datadir, platform=platform, daemon=daemon)
 
 
 async def run_local(options: LocalOptions, console: Console) -> int:
@@ -131,6 +67,7 @@ async def run_local(options: LocalOptions, console: Console) -> int:
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     fresh = _is_fresh(options.data)
+    check_accounts(options)
     try:
         datadir = open_cluster(options)
     except UsageError:
@@ -138,10 +75,10 @@ async def run_local(options: LocalOptions, console: Console) -> int:
             with contextlib.suppress(OSError):
                 options.data.rmdir()  # only if it is empty
         raise
-    told = trio.CancelScope()
+    told = _Told()
     with trio.open_signal_receiver(*_ending_signals()) as signals:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_cancel_when_told, signals, told)
+            nursery.start_soon(_end_when_told, signals, told)
             code = await _run(datadir, options, console, told, fresh=fresh)
             nursery.cancel_scope.cancel()
     return code
@@ -153,20 +90,39 @@ def _ending_signals() -> list[signal.Signals]:
     return [signal.SIGINT, signal.SIGTERM, *hang_up]
 
 
-async def _cancel_when_told(signals: AsyncIterator[int], told: trio.CancelScope) -> None:
+@define
+class _Told:
+    """What happens when we are told to end.
+
+    Attributes:
+        scope: Cancelled then.
+        before: Done first.
+    """
+
+    scope: trio.CancelScope = field(factory=trio.CancelScope)
+    before: Callable[[], Awaitable[None]] | None = None
+
+
+async def _end_when_told(signals: AsyncIterator[int], told: _Told) -> None:
     """Begin the end at the first signal; a further one must not cut it off, or instances would be left running."""
     async for _signal in signals:
-        told.cancel()
+        if told.before is not None and not told.scope.cancel_called:
+            await told.before()
+        told.scope.cancel()
 
 
-async def _run(
-    datadir: DataDir, options: LocalOptions, console: Console, told: trio.CancelScope, *, fresh: bool
-) -> int:
+async def _run(datadir: DataDir, options: LocalOptions, console: Console, told: _Told, *, fresh: bool) -> int:
     with log_to(datadir.path / "controller.log", echo=options.verbose):
+        policies = Policies(datadir, options.policy, accounts=options.accounts is not None)
         screen = _screen(console, datadir)
-        parts = assemble(datadir, policy_of(datadir, options.policy), screen.show)
         try:
-            with _enlisted(datadir), told:
+            parts = assemble(datadir, policies, options.accounts, screen.show)
+        except DataDirError as error:
+            screen.close()
+            raise UsageError(str(error)) from None
+        try:
+            with _enlisted(datadir), told.scope:
+                told.before = functools.partial(_drain, parts)
                 await _start(parts, console, options.instances, fresh=fresh)
                 await _serve(parts)
         except PortTakenError:
@@ -181,6 +137,12 @@ async def _run(
         finally:
             screen.close()
         return await _leave(parts, console)
+
+
+async def _drain(parts: Parts) -> None:
+    """Where another controller waits to take over, let our clients' open transactions end first."""
+    if _others(parts.datadir):
+        await parts.gateway.drain(parts.policies.in_force.drain_s)
 
 
 def _is_fresh(path: Path) -> bool:
@@ -218,7 +180,7 @@ async def _start(parts: Parts, console: Console, instances: int | None, *, fresh
         console.print(f"another controller (pid {pids}) runs on {datadir.path}; this one takes over when it ends")
         return
     try:
-        check_port_free(datadir.config.rw_port)
+        check_gateways_free(datadir.config)
         if instances is not None:
             await parts.platform.change_members(instances)
         await parts.platform.start_all()
@@ -235,21 +197,21 @@ async def _start(parts: Parts, console: Console, instances: int | None, *, fresh
 
 
 async def _serve(parts: Parts) -> None:
-    """Run the daemon, for ever.
+    """Run the controller, for ever.
 
     Raises:
-        PortTakenError: The gateway's port was taken by a stranger.
+        PortTakenError: A gateway's port was taken by a stranger.
     """
     trouble: list[BaseException] = []
     try:
-        await parts.daemon.run()
+        await parts.run()
     except* OSError as errors:
         trouble = leaves(errors)
         if not all(isinstance(each, OSError) and each.errno in _NO_PORT for each in trouble):
             raise
     if trouble:
         try:
-            check_port_free(parts.datadir.config.rw_port)  # names who has it
+            check_gateways_free(parts.datadir.config)  # names who has it
         except UsageError as error:
             raise PortTakenError(str(error)) from None
         raise PortTakenError("; ".join(map(str, trouble)))
@@ -263,6 +225,8 @@ def _crash(datadir: DataDir, error: Exception) -> int:
     """
     _log.critical("crashed", exc_info=error)
     what = "; ".join(f"{type(each).__name__}: {each}"[:_SHOWN] for each in leaves(error))
+    with contextlib.suppress(DataDirError):
+        datadir = datadir.reread()  # the members may have changed since the start
     running = [spec.name for spec in datadir.specs() if living_in(spec.place)]
     others = _others(datadir)
     command = f"memgraph-ha local --data {datadir.path}"
@@ -325,12 +289,55 @@ async def stop_local(data: Path, console: Console) -> int:
 
 
 def _screen(console: Console, datadir: DataDir) -> Screen:
-    config = datadir.config
-    where = f"read/write bolt://{LOOPBACK}:{config.rw_port}   data {datadir.path}   ctrl-c stops everything"
+    where = _where(datadir)
     if console.is_terminal:
         return LiveScreen(console, where)
     console.print(where, soft_wrap=True)
-    return PlainScreen(lambda line: console.print(line, soft_wrap=True, highlight=False, markup=False))
+    return PlainScreen(_writer(console))
+
+
+def _where(datadir: DataDir) -> str:
+    """Say where clients, readers and browsers find the cluster."""
+    config = datadir.config
+    read = f"read-only bolt://{LOOPBACK}:{config.ro_port}" if config.ro_port else ""
+    page = f"status http://{LOOPBACK}:{config.http_port}/" if config.http_port else ""
+    parts = (f"read/write bolt://{LOOPBACK}:{config.rw_port}", read, page, f"data {datadir.path}")
+    return "   ".join((*filter(None, parts), "ctrl-c stops everything"))
+
+
+def _writer(console: Console) -> Callable[[str], None]:
+    return lambda line: console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+async def observe_local(options: LocalOptions, console: Console) -> int:
+    """Watch a cluster as its controller would, and say what would be done, until ctrl-c or SIGTERM.
+
+    Args:
+        options: What was asked for; it must fit the cluster that is there.
+        console: Where to say it.
+
+    Returns:
+        0.
+
+    Raises:
+        UsageError: There is no such cluster.
+    """
+    datadir = find_cluster(options.data)
+    check_same(options, datadir)
+    if options.instances not in (None, len(datadir.config.instances)):
+        raise UsageError(f"--instances {options.instances}: who only observes changes nothing; leave it out")
+    with log_to(datadir.path / "observer.log", echo=options.verbose):
+        policies = Policies(datadir, options.policy, accounts=options.accounts is not None)
+        write = _writer(console)
+        write(f"observing {datadir.path}: nothing is changed; ctrl-c ends it")
+        observer = assemble_observer(datadir, policies.in_force, options.accounts, Teller(write).show)
+        with trio.open_signal_receiver(*_ending_signals()) as signals:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(observer.run)
+                async for _signal in signals:
+                    break
+                nursery.cancel_scope.cancel()
+    return 0
 
 
 @contextlib.contextmanager

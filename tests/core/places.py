@@ -4,7 +4,16 @@ from typing import Final
 
 from attrs import frozen
 
-from memgraph_ha.core.facts import Fact, PortSeen, ProbeMissed, RoleSeen, RowsSeen, ServerSeen, StorageSeen, TriggersSeen
+from memgraph_ha.core.facts import (
+    Fact,
+    PortSeen,
+    ProbeMissed,
+    RoleSeen,
+    RowsSeen,
+    ServerSeen,
+    StorageSeen,
+    TriggersSeen,
+)
 from memgraph_ha.core.names import Address, Incarnation, InstanceName, RunId, Token
 from memgraph_ha.core.topology import Member, Role, Row, StorageMode, Trigger
 

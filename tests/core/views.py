@@ -28,14 +28,57 @@ from memgraph_ha.core.facts import (
     RequestEnded,
     RequestSeen,
 )
-from memgraph_ha.core.names import Address, Incarnation, InstanceName, RowName, RunId, Token
+from memgraph_ha.core.names import InstanceName, RowName, RunId, Token
 from memgraph_ha.core.observe import observe
 from memgraph_ha.core.observed import Observed
 from memgraph_ha.core.permit import Permit
 from memgraph_ha.core.policy import Policy
 from memgraph_ha.core.record import Change, ChangeKind, Record, Standby
-from memgraph_ha.core.topology import Member, Mode, Role, Row, RowStatus, StorageMode
+from memgraph_ha.core.requests import Request
+from memgraph_ha.core.topology import Mode, Role, Row, RowStatus
 from memgraph_ha.core.view import View
+from tests.core.places import (
+    CLUSTER,
+    DATA,
+    M0,
+    M1,
+    M2,
+    NOW,
+    TOKEN,
+    WALL,
+    Place,
+    incarnation_of,
+    replication_of,
+    run_of,
+)
+
+__all__ = [
+    "CLUSTER",
+    "DATA",
+    "DEFAULTS",
+    "HEALTHY",
+    "M0",
+    "M1",
+    "M2",
+    "NOW",
+    "STANDBY",
+    "TOKEN",
+    "WALL",
+    "Place",
+    "Scene",
+    "SceneChange",
+    "answer",
+    "assert_stopped",
+    "async_row",
+    "chosen",
+    "decided",
+    "incarnation_of",
+    "noop",
+    "permit_for",
+    "replication_of",
+    "run_of",
+    "strict_row",
+]
 
 DEFAULTS: Final = Policy()
 
@@ -45,16 +88,20 @@ class Scene:
     """Everything that one decision is made from, in the words of the tests.
 
     Attributes:
-        record_since_s: When the record was first read as it is.
+        record_since_s: When the record was first read as it is; ``record_before`` was read a second earlier.
         gate: What our gateway allows; ``gate_s`` since when.
+        quiet_s: Since when it has let no new transaction pass; ``quiet_until_s`` when it ended that.
+        quiets: When MAIN was found without transactions, oldest first.
         gates: Whether a gateway has reported at all.
         noops: No-op commits, oldest first.
         ended: Commands that ended, oldest first.
+        requests: What was asked for, oldest first; nobody waits any more for ``answered`` ones.
     """
 
     places: tuple[Place, ...]
     record: Record | None
     record_since_s: float = NOW - 600
+    record_before: Record | None = None
     token: Token | None = TOKEN
     trouble: RecordTrouble | None = None
     record_was_read: bool = True
@@ -64,8 +111,13 @@ class Scene:
     gates: bool = True
     gate: Permit | None = None
     gate_s: float = NOW - 500
+    quiet_s: float | None = None
+    quiet_until_s: float | None = None
+    quiets: tuple[QuietSeen, ...] = ()
     noops: tuple[NoopSeen, ...] = ()
     ended: tuple[CommandEnded, ...] = ()
+    requests: tuple[Request, ...] = ()
+    answered: frozenset[str] = frozenset()
     gap_at_s: float | None = None
     policy: Policy = DEFAULTS
     now_s: float = NOW
@@ -96,17 +148,30 @@ class Scene:
         if self.lease is not None:
             found.append(self.lease)
         if self.record_was_read:
-            found += [
-                RecordSeen(at_s=at_s, record=self.record, token=self.token, trouble=self.trouble, detail="the detail")
-                for at_s in (self.record_since_s, NOW)
-            ]
+            found += self._readings()
+        found += [RequestSeen(at_s=request.asked_s, request=request) for request in self.requests]
+        found += [RequestEnded(at_s=NOW, request_id=name) for name in sorted(self.answered)]
         for place in self.places:
             found += place.facts()
         found += self.noops
         found += self.ended
-        if self.gates:
-            found.append(GateSeen(at_s=self.gate_s, permit=self.gate))
-        return found
+        return found + self._gates()
+
+    def _readings(self) -> list[Fact]:
+        readings = [(self.record_since_s, self.record), (NOW, self.record)]
+        if self.record_before is not None:
+            readings.insert(0, (self.record_since_s - 1, self.record_before))
+        return [
+            RecordSeen(at_s=at_s, record=record, token=self.token, trouble=self.trouble, detail="the detail")
+            for at_s, record in readings
+        ]
+
+    def _gates(self) -> list[Fact]:
+        if not self.gates:
+            return list(self.quiets)
+        times = [(self.gate_s, False), (self.quiet_s, True), (self.quiet_until_s, False)]
+        reports = [GateSeen(at_s=at_s, permit=self.gate, quiet=on) for at_s, on in times if at_s is not None]
+        return [*reports, *self.quiets]
 
     @property
     def observed(self) -> Observed:

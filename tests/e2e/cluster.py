@@ -36,8 +36,8 @@ M0, M1, M2 = (InstanceName(f"memgraph-{ordinal}") for ordinal in range(3))
 PATIENCE_S: Final = 60.0
 """How long a cluster may take for anything: the machine is shared, and speed is not what is tested here."""
 
-BLOCK: Final = 13
-"""Ports of one cluster of three: the gateway's, and four of each instance."""
+BLOCK: Final = 15
+"""Ports of one cluster of three: the gateways', the API's, and four of each instance."""
 
 _WRAPPER: Final = """\
 #!/bin/sh
@@ -65,7 +65,12 @@ def free_block() -> int:
 def port_arguments(base: int) -> list[str]:
     """Give a block of ports as arguments of ``memgraph-ha local``."""
     kinds = ("bolt", "replication", "monitoring", "metrics")
-    return [f"--port={base}", *(f"--{kind}-base={base + 1 + 3 * index}" for index, kind in enumerate(kinds))]
+    return [
+        f"--port={base}",
+        f"--ro-port={base + 13}",
+        f"--http-port={base + 14}",
+        *(f"--{kind}-base={base + 1 + 3 * index}" for index, kind in enumerate(kinds)),
+    ]
 
 
 @define

@@ -13,18 +13,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from attrs import define, evolve, field, frozen
+from attrs import evolve, frozen
 
 from memgraph_ha.core.commands import Promote
-from memgraph_ha.core.names import Address, Incarnation, InstanceName, RunId, Token
+from memgraph_ha.core.names import Address, Incarnation, InstanceName, RunId
 from memgraph_ha.core.permit import Permit
 from memgraph_ha.core.record import ChangeKind, Record
-from memgraph_ha.core.record_json import dump_record, parse_record
 from memgraph_ha.core.topology import Member
 from memgraph_ha.fakes.memgraph.disk import Disk
 from memgraph_ha.fakes.memgraph.settings import Settings
 from memgraph_ha.fakes.memgraph.virtual import Refused, Ticket, World
 from memgraph_ha.fakes.memgraph.virtual_host import State
+from tests.sim.store import LeaseObject, Store, ViolationError
 
 NAMES: Final = (InstanceName("m0"), InstanceName("m1"), InstanceName("m2"))
 PORT: Final = 10000
@@ -34,10 +34,6 @@ CARE_S: Final = 0.4
 """How often the platform looks for processes that ended by themselves."""
 
 
-class ViolationError(AssertionError):
-    """A promise was broken; the text says which, by whom and when."""
-
-
 @frozen(kw_only=True)
 class Ack:
     """A write that a client was told is saved."""
@@ -45,57 +41,6 @@ class Ack:
     write: int
     at_s: float
     permit: Permit
-
-
-@define
-class Store:
-    """The record: linearizable, compare-and-set."""
-
-    text: str | None = None
-    version: int = 0
-    history: list[Record] = field(factory=list)
-
-    def read(self) -> tuple[Record | None, Token | None]:
-        """What is there, and its version."""
-        return (None, None) if self.text is None else (parse_record(self.text), Token(str(self.version)))
-
-    def put(self, text: str) -> None:
-        """Write past everybody's back, as somebody who restores a backup does."""
-        self.text, self.version = text, self.version + 1
-
-    def forget(self) -> None:
-        """Remove it past everybody's back."""
-        self.text, self.history = None, []
-
-    def swap(self, expected: Token | None, record: Record) -> bool:
-        """Write if nothing else was written since."""
-        if expected != (None if self.text is None else Token(str(self.version))):
-            return False
-        old = self.history[-1] if self.history else None
-        if old is not None:
-            _check_record(old, record)
-        self.text, self.version = dump_record(record), self.version + 1
-        self.history.append(record)
-        return True
-
-
-def _check_record(old: Record, new: Record) -> None:
-    """S9: generations rise by one, never name two, and row numbers never fall."""
-    by_order = bool(new.history) and new.history[-1].kind in (ChangeKind.FORCED, ChangeKind.ADOPT)
-    follows = new.generation in (old.generation, old.generation + 1) or (by_order and new.generation > old.generation)
-    if not follows or (new.row_seq < old.row_seq and not by_order):
-        raise ViolationError(f"S9: record {old.generation}/{old.row_seq} -> {new.generation}/{new.row_seq}")
-    if new.generation == old.generation and new.main != old.main:
-        raise ViolationError(f"S9: generation {new.generation} names {old.main} and {new.main}")
-
-
-@define
-class LeaseObject:
-    """The lease as everybody sees it: who renewed it how often, and the highest generation."""
-
-    holder: str | None = None
-    renewals: int = 0
-    floor: int = 0
 
 
 class Cluster:
@@ -170,6 +115,11 @@ class Cluster:
         self.world.at(CARE_S, self._care)
         for name in NAMES:
             self.restart(name)
+
+    def answers(self, name: InstanceName) -> bool:
+        """Whether a new connection there would be answered now."""
+        host = self.world.hosts[name]
+        return host.state is State.OPEN and not host.frozen
 
     def kill(self, name: InstanceName) -> None:
         """SIGKILL; the platform starts it again unless it is kept down."""
@@ -297,7 +247,7 @@ class Cluster:
         """Recover a snapshot of another data set there, by hand (RECOVER SNAPSHOT)."""
         self.world.ask(name, "CREATE SNAPSHOT")
         snapshot = self.world.hosts[name].disk.snapshots[-1]
-        snapshot.header["uuid"] = "00000000-0000-4000-8000-00000000f0e1"
+        snapshot.header = {**snapshot.header, "uuid": "00000000-0000-4000-8000-00000000f0e1"}
         self.recover_snapshot(name)
 
     def recover_snapshot(self, name: InstanceName) -> None:

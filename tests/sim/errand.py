@@ -33,7 +33,7 @@ from memgraph_ha.core.topology import Mode, Role, Row
 from memgraph_ha.fakes.memgraph.errors import MemgraphError
 from memgraph_ha.fakes.memgraph.instance import Instance
 from memgraph_ha.fakes.memgraph.virtual import Ticket
-from tests.sim.probe import reachable, to_rows
+from tests.sim.probe import to_rows
 
 if TYPE_CHECKING:
     from tests.sim.controller import Controller
@@ -56,7 +56,7 @@ class Errand:
         """Check the guard and put it on the wire."""
         command, cluster = self.command, self.controller.cluster
         self.asked_s = cluster.now
-        if not reachable(cluster, command.instance):
+        if not cluster.answers(command.instance):
             self.answer(Outcome.NOT_SENT, "no connection")
             return
         instance = cluster.world[command.instance]
@@ -84,7 +84,7 @@ class Errand:
 
     def _fit(self, command: RegisterReplica) -> bool:
         cluster = self.controller.cluster
-        if not reachable(cluster, command.replica):
+        if not cluster.answers(command.replica):
             return False
         replica = cluster.world[command.replica]
         known = replica.database_uuid == command.database_uuid or not replica.graph.has_data
@@ -105,7 +105,7 @@ class Errand:
                 self.answer(Outcome.REFUSED, f"row is {row.status.value}")
                 return
         if isinstance(command, CommitNoop) and command.standby is not None:
-            if not reachable(cluster, command.standby):
+            if not cluster.answers(command.standby):
                 self._report_noop(Outcome.NOT_SENT, None, None, "the standby does not answer")
                 self.answer(Outcome.NOT_SENT, "the standby does not answer")
                 return
@@ -247,7 +247,7 @@ class Errand:
             return None, None
         before, after = _row(self.rows_before, command.row), _row(rows_after, command.row)
         counted = all(row and row.takes_commits and row.mode is Mode.STRICT_SYNC for row in (before, after))
-        if before is None or after is None or not counted or not reachable(cluster, command.standby):
+        if before is None or after is None or not counted or not cluster.answers(command.standby):
             return None, None
         if not self._same_standby(cluster.world[command.standby], command):
             return None, None

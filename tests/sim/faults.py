@@ -13,8 +13,9 @@ from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.record_json import dump_record
 from memgraph_ha.fakes.memgraph.virtual_net import Reach
-from tests.sim.cluster import NAMES, Cluster, ViolationError
+from tests.sim.cluster import NAMES, Cluster
 from tests.sim.controller import WIRE_S, Controller
+from tests.sim.store import ViolationError
 
 Faults = Callable[[Cluster, list[Controller]], None]
 M0, M1, M2 = NAMES
@@ -327,6 +328,7 @@ class Scenario:
     says: tuple[Hold, ...] = ()
     policy: Policy = POLICY
     before: Callable[[Cluster], None] = nothing
+    clients: int = 3
 
 
 SCENARIOS: Final[dict[str, Scenario]] = {

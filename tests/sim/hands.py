@@ -11,7 +11,7 @@ from memgraph_ha.core.record import ChangeKind
 from tests.sim.cluster import NAMES, Cluster
 from tests.sim.controller import Controller
 from tests.sim.faults import M0, M1, M2, Scenario, leader_of, main_of
-from tests.sim.orders import expect, gaps, kinds, ordered, refused
+from tests.sim.orders import expect, gaps, kinds, ordered, refused, says
 
 TO_MAIN: Final = "SET REPLICATION ROLE TO MAIN"
 SERVED_AGAIN_S: Final = 2.5
@@ -157,7 +157,7 @@ def adopted_without_record(cluster: Cluster, controllers: list[Controller]) -> N
     _control_again(cluster, controllers, 20)
     ordered(controllers, Ask.ADOPT, M0, 20)
     cluster.world.run(10)
-    leader_of(controllers).expects(Hold.REBUILD_NEEDED)
+    says(controllers, Hold.REBUILD_NEEDED)
     expect(not cluster.rebuilds, "nobody was rebuilt")
     ordered(controllers, Ask.REINIT, M1)
     cluster.world.run(20)
@@ -169,7 +169,7 @@ def replaced_and_left(cluster: Cluster, controllers: list[Controller]) -> None:
     cluster.world.run(10)
     cluster.replace_data(M0)
     cluster.world.run(3)
-    leader_of(controllers).expects(Hold.DATA_SET_REPLACED)
+    says(controllers, Hold.DATA_SET_REPLACED)
     cluster.let_up(M1)
     cluster.world.run(4)
     ordered(controllers, Ask.FAILOVER, M1, 20)
@@ -258,8 +258,8 @@ def readers_of_a_late_replica(cluster: Cluster, controllers: list[Controller]) -
     cluster.world.run(5)
 
 
-def _named(faults: Callable[[Cluster, list[Controller]], None], *says: Hold, serves: bool = True) -> Scenario:
-    return Scenario(faults=faults, says=says, serves=serves)
+def _named(faults: Callable[[Cluster, list[Controller]], None], *holds: Hold) -> Scenario:
+    return Scenario(faults=faults, says=holds)
 
 
 HANDS: Final[dict[str, Scenario]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Final
 
 from attrs import evolve
@@ -11,9 +12,10 @@ from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.policy import AutoReinit, Triggers, Users
 from memgraph_ha.core.record import ChangeKind
-from tests.sim.cluster import Cluster, ViolationError
+from tests.sim.cluster import Cluster
 from tests.sim.controller import Controller
 from tests.sim.faults import M0, M1, M2, POLICY, REQUIRED, Scenario, leader_of, main_of
+from tests.sim.store import ViolationError
 
 
 def expect(what: bool, text: str) -> None:
@@ -55,6 +57,19 @@ def refused(controllers: list[Controller], ask: Ask, instance: InstanceName | No
     return leader.answers[-1].text
 
 
+def says(controllers: list[Controller], hold: Hold, within_s: float = 4.0) -> None:
+    """Wait until the leader waits for that, by name.
+
+    Raises:
+        ViolationError: It does not.
+    """
+    leader = leader_of(controllers)
+    try:
+        leader.cluster.world.run_until(lambda: leader.decision is not None and leader.decision.hold is hold, within_s)
+    except TimeoutError:
+        raise ViolationError(f"L4: nobody says {hold.word}: {leader.doing}") from None
+
+
 def kinds(cluster: Cluster) -> list[ChangeKind]:
     """How the reigns began, oldest first."""
     return [change.kind for change in cluster.store.history[-1].history]
@@ -75,7 +90,7 @@ def switched(cluster: Cluster, controllers: list[Controller]) -> None:
 def gaps(cluster: Cluster, since_s: float) -> list[float]:
     """How long nothing was acknowledged, again and again, seconds."""
     times = [since_s, *(ack.at_s for ack in cluster.acks if ack.at_s >= since_s), cluster.now]
-    return [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    return [later - earlier for earlier, later in itertools.pairwise(times)]
 
 
 def switchover_given_up(cluster: Cluster, controllers: list[Controller]) -> None:
@@ -157,11 +172,11 @@ def wiped_async(cluster: Cluster, _controllers: list[Controller]) -> None:
 
 def diverged(cluster: Cluster, _controllers: list[Controller]) -> None:
     """F2: the old MAIN comes back with a commit that nobody acknowledged: it is rebuilt by itself."""
-    _diverge(cluster)
+    diverge(cluster)
     cluster.world.run(50)
 
 
-def _diverge(cluster: Cluster) -> None:
+def diverge(cluster: Cluster) -> None:
     """Let m1 follow m0, and m0 come back with a commit of its own."""
     cluster.keep_down(M0)
     cluster.world.run(8)
@@ -176,7 +191,7 @@ def _diverge(cluster: Cluster) -> None:
 
 def diverged_and_waits(cluster: Cluster, controllers: list[Controller]) -> None:
     """F2: policy `auto_reinit = never`: it waits for `reinit`."""
-    _diverge(cluster)
+    diverge(cluster)
     cluster.world.run(30)
     expect(cluster.store.history[-1].standby is None, "nobody rebuilt it")
     ordered(controllers, Ask.REINIT, M0)

@@ -12,7 +12,6 @@ from memgraph_ha.fakes.memgraph.virtual import Refused, Ticket
 from memgraph_ha.fakes.memgraph.virtual_host import State
 
 if TYPE_CHECKING:
-    from tests.sim.cluster import Cluster
     from tests.sim.controller import Controller
 
 COLUMNS = ("name", "socket_address", "sync_mode", "system_info", "data_info")
@@ -21,12 +20,6 @@ COLUMNS = ("name", "socket_address", "sync_mode", "system_info", "data_info")
 def to_rows(answer: list[list[Any]]) -> tuple[Row, ...]:
     """Read SHOW REPLICAS as the adapter does."""
     return parse_replicas([dict(zip(COLUMNS, line, strict=True)) for line in answer])
-
-
-def reachable(cluster: Cluster, name: InstanceName) -> bool:
-    """Whether a new connection would be answered now."""
-    host = cluster.world.hosts[name]
-    return host.state is State.OPEN and not host.frozen
 
 
 def probe(controller: Controller, name: InstanceName) -> None:

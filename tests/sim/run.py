@@ -9,9 +9,10 @@ from attrs import frozen
 
 from memgraph_ha.core import RULES, Policy, Rule
 from memgraph_ha.core.holds import Hold
-from tests.sim.cluster import NAMES, Cluster, ViolationError
+from tests.sim.cluster import NAMES, Cluster
 from tests.sim.controller import WIRE_S, Controller
 from tests.sim.faults import POLICY, Faults, Scenario, nothing
+from tests.sim.store import ViolationError
 
 CONVERGE_S: Final = 60.0
 SHOWN: Final = 60
@@ -171,7 +172,7 @@ def _check_acks(cluster: Cluster) -> None:
     record = cluster.store.read()[0]
     if record is None or record.standby is None:
         raise ViolationError("L1: no standby is named")
-    settled = {ack.write for ack in cluster.acks if ack.at_s < cluster.now - 1}
+    settled = {ack.write for ack in cluster.acks if ack.at_s < cluster.now - 1} | cluster.by_hand
     for name in (record.main, record.standby.instance):
         lost = settled - cluster.ids(name)
         if lost:
@@ -211,7 +212,7 @@ def play_scenario(scenario: Scenario, seed: int, rules: tuple[Rule, ...] = RULES
         if scenario.serves and cluster.now - last_s > SERVED_S:
             raise ViolationError(f"L2: nothing was acknowledged for {cluster.now - last_s:.1f} s ({cluster.gates})")
 
-    setup = Setup(seed=seed, policy=scenario.policy, rules=rules, before=scenario.before)
+    setup = Setup(seed=seed, policy=scenario.policy, rules=rules, before=scenario.before, clients=scenario.clients)
     result = play(setup, faults)
     unsaid = [hold.word for hold in scenario.says if hold not in result.holds]
     if unsaid:

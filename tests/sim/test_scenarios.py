@@ -7,10 +7,11 @@ import pytest
 from memgraph_ha.core import RULES
 from memgraph_ha.core.commands import Command
 from memgraph_ha.core.holds import Hold
-from tests.sim.cluster import Cluster, ViolationError
+from tests.sim.cluster import Cluster
 from tests.sim.controller import Controller
 from tests.sim.faults import M0, M1, REQUIRED, SCENARIOS, leader_of
 from tests.sim.run import Result, Setup, play, play_scenario, start
+from tests.sim.store import ViolationError
 
 
 @cache

@@ -203,7 +203,7 @@ def hold_flapping(view: View) -> Decision | Unmet:
     if record is None or view.loss is None:
         return Unmet("MAIN is lost")
     window_s = view.policy.failover_window_s
-    recent = [c for c in record.history if c.kind.unplanned and c.at > view.wall_s - window_s]
+    recent = [c for c in record.history if c.at > view.wall_s - window_s and c.kind.unplanned]
     if len(recent) < view.policy.failover_limit:
         return Unmet("too many unplanned reigns", len(recent))
     left_s = min(recent[-view.policy.failover_limit].at, view.wall_s) + window_s - view.wall_s

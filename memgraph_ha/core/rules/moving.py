@@ -18,6 +18,10 @@ MOMENT_S = SHORT_S / 10
 """How soon to look again while clients wait."""
 
 
+PASSING_S = 0.02
+"""What our gateway had written when the quiet moment began has reached MAIN by then."""
+
+
 def note_switchover(view: View) -> Decision | Unmet:
     """Write down that the reign is to move, so that a new leader knows it too.
 
@@ -89,7 +93,8 @@ def switch_over(view: View) -> Decision | Unmet:
 
 def _next_step(view: View, record: Record, run: RunId) -> Decision | Unmet:
     name, standby, quiet = record.main, record.standby, view.observed.quiet
-    if view.observed.quiet_since_s is None:
+    since_s = view.observed.quiet_since_s
+    if since_s is None or view.now_s - since_s < PASSING_S:
         return _wait(view, record, "until our gateway lets no new transaction pass")
     if not is_quiet(view):
         if not view.may_try(Quiesce, name):
