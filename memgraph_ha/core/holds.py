@@ -60,7 +60,7 @@ class Hold(enum.Enum):
         risk="nothing while it waits; adopting one that lacks writes loses them",
     )
     AMBIGUOUS_BOOTSTRAP = Wait(
-        blocked="the first reign: there is no record, and more than one instance could be MAIN",
+        blocked="the first reign: there is no record, and the facts leave more than one choice or somebody cannot be asked",
         ends="the silent ones answer, or a human says whose data counts",
         command="memgraph-ha adopt INSTANCE",
         risk="nothing while it waits; data that only the others hold is given up by adopting one",
@@ -83,16 +83,16 @@ class Hold(enum.Enum):
         risk="nothing while it waits; a forced failover can lose what the status says of that instance",
     )
     MAIN_LOST_DATA = Wait(
-        blocked="writes: MAIN came back without commits that its standby holds (a volume was rolled back?)",
+        blocked="writes: MAIN came back without commits that a replica holds (a volume was rolled back?)",
         ends="a human says whose data counts",
-        command="memgraph-ha failover --accept-data-loss STANDBY, or memgraph-ha reinit STANDBY",
-        risk="acknowledged writes: they are on the standby alone, and reinit gives them up",
+        command="memgraph-ha failover --accept-data-loss INSTANCE, or memgraph-ha reinit INSTANCE",
+        risk="acknowledged writes: they are on that instance alone, and reinit gives them up",
     )
     DATA_SET_REPLACED = Wait(
         blocked="writes: the living MAIN holds another data set than the record (RECOVER SNAPSHOT by hand?)",
         ends="a human says that the new data counts; every replica is then filled anew",
         command="memgraph-ha adopt INSTANCE",
-        risk="adopting gives up the old data set; the replicas still hold it until then",
+        risk="the old data set: RECOVER SNAPSHOT resets attached replicas at once; it may live on only in files and backups",
     )
     LOOKING = Wait(blocked="the next step", ends="the answers that are awaited come")
     BACKING_OFF = Wait(blocked="the next try", ends="the pause after the last one, which failed, is over")
@@ -109,6 +109,7 @@ class Hold(enum.Enum):
     UNAUTHORISED = Wait(
         blocked="everything about that instance: it refuses our user or password",
         ends="the password in the accounts file and in Memgraph are the same again",
+        command="memgraph-ha doctor",
         risk="nothing; it is never taken for dead because of this",
     )
     USERS_NOT_RESTORED = Wait(
@@ -128,8 +129,9 @@ class Hold(enum.Enum):
     )
     ANALYTICAL_MODE = Wait(
         blocked="replication: MAIN is not in IN_MEMORY_TRANSACTIONAL mode, so nothing reaches a replica",
-        ends="STORAGE MODE IN_MEMORY_TRANSACTIONAL on MAIN; every replica is then rebuilt",
-        risk="everything written meanwhile, if MAIN is lost",
+        ends="STORAGE MODE IN_MEMORY_TRANSACTIONAL on MAIN, then a snapshot, then each replica is given up and rebuilt",
+        command="memgraph-ha reinit INSTANCE",
+        risk="everything written meanwhile, if MAIN's process ends before a snapshot",
     )
     REBUILD_NEEDED = Wait(
         blocked="that replica: its data cannot be used, and history does not prove that it may be thrown away",
@@ -159,7 +161,8 @@ class Hold(enum.Enum):
     )
     STALE_ROW = Wait(
         blocked="the repair of a row that cannot be dropped safely now",
-        ends="a quiet moment, or the row's own recovery",
+        ends="a quiet moment, or the row's own recovery; a switchover forgets all rows without a DROP",
+        command="memgraph-ha switchover",
     )
     REPLICA_MISSING = Wait(
         blocked="reads from that replica: it is not attached, or its row is not healthy", ends="it answers, or recovers"
@@ -178,6 +181,7 @@ class Hold(enum.Enum):
     INIT_FILE_MISSING = Wait(
         blocked="nothing; but an instance started without --init-file comes back writable after a crash",
         ends="it is started with an init file that makes it a REPLICA",
+        command="memgraph-ha doctor",
         risk="writes that reach it directly before it is demoted",
     )
     UNSUPPORTED = Wait(

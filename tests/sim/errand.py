@@ -63,6 +63,9 @@ class Errand:
         if instance.run_id != command.run:
             self.answer(Outcome.REFUSED, f"it is run {instance.run_id[:6]}")
             return
+        self._guard(command, instance)
+
+    def _guard(self, command: InstanceCommand, instance: Instance) -> None:
         match command:
             case Promote() | Demote():
                 if instance.is_main is isinstance(command, Promote):

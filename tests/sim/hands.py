@@ -77,6 +77,7 @@ def by_hand_nobody_named(cluster: Cluster, controllers: list[Controller]) -> Non
     cluster.slow.clear()
     cluster.world.run(3)
     ordered(controllers, Ask.ADOPT, M1, 20)
+    cluster.world.run(5)
 
 
 def stray_reboots(cluster: Cluster, controllers: list[Controller]) -> None:
@@ -145,6 +146,7 @@ def old_record_no_main(cluster: Cluster, controllers: list[Controller]) -> None:
 
 def adopted_without_record(cluster: Cluster, controllers: list[Controller]) -> None:
     """G6: no record, two data sets: `adopt` chooses one, and `reinit` gives up the other."""
+    cluster.world.run(2)
     _nobody_controls(cluster, controllers)
     cluster.keep_down(M1)
     cluster.world.hosts[M1].disk.wipe()
@@ -227,6 +229,8 @@ def paused_and_restarted(cluster: Cluster, controllers: list[Controller]) -> Non
     ordered(controllers, Ask.RESTART, M1, 60)
     cluster.world.run(5)
     ordered(controllers, Ask.STOP, M1, 30)
+    cluster.kill(M1)
+    cluster.world.run(3)
     ordered(controllers, Ask.RESUME, None)
     cluster.world.run(5)
 

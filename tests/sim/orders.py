@@ -12,6 +12,7 @@ from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.policy import AutoReinit, Triggers, Users
 from memgraph_ha.core.record import ChangeKind
+from memgraph_ha.fakes.memgraph.rpc import FinalizeCommit
 from tests.sim.cluster import Cluster
 from tests.sim.controller import Controller
 from tests.sim.faults import M0, M1, M2, POLICY, REQUIRED, Scenario, leader_of, main_of
@@ -177,16 +178,15 @@ def diverged(cluster: Cluster, _controllers: list[Controller]) -> None:
 
 
 def diverge(cluster: Cluster) -> None:
-    """Let m1 follow m0, and m0 come back with a commit of its own."""
+    """Let MAIN die with a commit that nobody was told of, m1 follow it, and m0 come back."""
+    cluster.world.lose = lambda _source, target, request: target == M1 and isinstance(request, FinalizeCommit)
+    cluster.world.run(0.3)
     cluster.keep_down(M0)
+    cluster.world.lose = lambda _source, _target, _request: False
     cluster.world.run(8)
+    expect(main_of(cluster) == M1, "m1 follows")
     cluster.let_up(M0)
-    cluster.world.run_until(lambda: cluster.up(M0) and not cluster.world[M0].is_main, 5)
-    cluster.world.cut(M0, M1)
-    cluster.world.ask(M0, "SET REPLICATION ROLE TO MAIN")
-    cluster.world.ask(M0, "CREATE (:Stray)")
-    cluster.world.ask(M0, "SET REPLICATION ROLE TO REPLICA WITH PORT 10000")
-    cluster.world.heal()
+    cluster.world.run(2)
 
 
 def diverged_and_waits(cluster: Cluster, controllers: list[Controller]) -> None:
@@ -208,6 +208,7 @@ def reinit_standby(cluster: Cluster, controllers: list[Controller]) -> None:
 
 def forced(cluster: Cluster, controllers: list[Controller]) -> None:
     """B6: MAIN is gone for good, its standby may lack the last write, and a human accepts that."""
+    cluster.world.run(2)
     cluster.keep_down(M1)
     cluster.world.run(10)
     cluster.keep_down(M0)
