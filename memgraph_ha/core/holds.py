@@ -60,7 +60,7 @@ class Hold(enum.Enum):
         risk="nothing while it waits; adopting one that lacks writes loses them",
     )
     AMBIGUOUS_BOOTSTRAP = Wait(
-        blocked="the first reign: there is no record, and the facts leave more than one choice or somebody cannot be asked",
+        blocked="the first reign: there is no record, and there is more than one choice or somebody cannot be asked",
         ends="the silent ones answer, or a human says whose data counts",
         command="memgraph-ha adopt INSTANCE",
         risk="nothing while it waits; data that only the others hold is given up by adopting one",

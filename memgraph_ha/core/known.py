@@ -7,7 +7,7 @@ from typing import TypeVar
 from attrs import field, frozen
 
 from memgraph_ha.core.commands import Command, RegisterReplica, WriteRecord
-from memgraph_ha.core.facts import LeaseSeen, Outcome
+from memgraph_ha.core.facts import LeaseSeen, Miss, Outcome
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import InstanceName, RowName, Token
 from memgraph_ha.core.observed import Attempt, Observed, Seen
@@ -131,6 +131,12 @@ class Known:
         if seen.member.incarnation is None or seen.role is None:
             return True
         return seen.miss is not None and seen.miss.asked_at_s > seen.role.asked_at_s
+
+    def given_up(self, seen: Seen) -> bool:
+        """Whether there is no point in waiting for its answer: no process, or a verdict that it is dead or frozen."""
+        dead = seen.refused >= self.policy.refused_count or seen.timeouts >= self.policy.frozen_count
+        odd = seen.miss is not None and seen.miss.miss in (Miss.UNAUTHORISED, Miss.UNREADABLE)
+        return seen.member.incarnation is None or dead or odd
 
     def answered_within(self, seen: Seen, age_s: float) -> bool:
         """Whether its last answer is that young, and no probe has failed since."""

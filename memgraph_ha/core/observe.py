@@ -90,7 +90,7 @@ def observe(observed: Observed, fact: Fact) -> Observed:  # noqa: C901, PLR0912 
         case RequestSeen():
             return _request(observed, fact)
         case RequestEnded():
-            return evolve(observed, requests=tuple(r for r in observed.requests if r.id != fact.request_id))
+            return _request_ended(observed, fact)
         case _:  # pragma: no cover - the type checker proves that nothing is left
             assert_never(fact)
 
@@ -287,6 +287,17 @@ def _request(observed: Observed, fact: RequestSeen) -> Observed:
     if request.ask not in (Ask.STOP, Ask.RESTART) or old is None:
         return observed
     return _replace(observed, evolve(old, stop_asked_s=fact.at_s))
+
+
+def _request_ended(observed: Observed, fact: RequestEnded) -> Observed:
+    """Forget it; and if nobody waited long enough for a stop that was announced, forget the announcement too."""
+    request = next((known for known in observed.requests if known.id == fact.request_id), None)
+    if request is None:
+        return observed
+    observed = evolve(observed, requests=tuple(known for known in observed.requests if known is not request))
+    old = None if request.instance is None else observed.of(request.instance)
+    stops = request.ask in (Ask.STOP, Ask.RESTART) and fact.at_s >= request.until_s
+    return observed if old is None or not stops else _replace(observed, evolve(old, stop_asked_s=None))
 
 
 def _subject(command: Command) -> InstanceName:

@@ -1,4 +1,4 @@
-"""The scenes of a cluster's whole life: for each rule about orders, moves, rebuilds and reports one in which it fires."""
+"""The scenes of a whole life: for each rule about orders, moves, rebuilds and reports one in which it fires."""
 
 from typing import Final
 

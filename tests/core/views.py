@@ -11,6 +11,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from memgraph_ha.core.candidate import Candidate, Rejection, choose
+from memgraph_ha.core.commands import WriteRecord
 from memgraph_ha.core.decide import decide, explain
 from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.facts import (
@@ -76,6 +77,7 @@ __all__ = [
     "noop",
     "permit_for",
     "replication_of",
+    "rewritten",
     "run_of",
     "strict_row",
 ]
@@ -322,3 +324,11 @@ def assert_stopped(scene: Scene, rule: str, guard: str, evidence: str = "") -> N
 def chosen(scene: Scene) -> Candidate | tuple[Rejection, ...]:
     """Who begins the next reign in that scene."""
     return choose(scene.view)
+
+
+def rewritten(scene: Scene, rule: str) -> Record:
+    """The record that this rule writes over the one of the scene, as its only command."""
+    (command,) = decided(scene, rule).commands
+    assert isinstance(command, WriteRecord)
+    assert command.expected == scene.token
+    return command.record

@@ -129,8 +129,8 @@ def look_before_choosing(view: View) -> Decision | Unmet:
     """Cut, then ask everybody again, before anyone is chosen.
 
     When: MAIN is lost, and a way to a new reign is closed only because its facts are older than the cut (or
-        because the data set of an answering instance is not known yet); or nobody is named, and somebody who has a
-        process has not said yet whether it is MAIN, and of which data set (R40).
+        because the data set of an answering instance is not known yet); or the named standby, or anybody if nobody
+        is named, has not said yet whether it is MAIN, and of which data set (L12, R40).
     Then: nothing but a look at the pair; the route is closed already.
     Protects: NO_ACKED_LOSS (what was relayed until the cut is on the chosen one).
     After: U10.  Before: L20-L40, which need fresh facts.
@@ -142,7 +142,7 @@ def look_before_choosing(view: View) -> Decision | Unmet:
     if unheard is not None:
         return Decision(
             hold=Hold.LOOKING,
-            reason=f"MAIN is lost ({view.loss.evidence}), nobody is named, and {unheard} may be MAIN by hand",
+            reason=f"MAIN is lost ({view.loss.evidence}), and {unheard} may be MAIN by hand",
             look=(unheard,),
             wake_at_s=view.now_s + SHORT_S / 10,
         )
@@ -161,19 +161,23 @@ def look_before_choosing(view: View) -> Decision | Unmet:
 
 
 def _unheard(view: View) -> InstanceName | None:
-    """Who may be MAIN by a human's hand, while nobody is named: it has not said yet, or not which data it holds."""
+    """Who may be MAIN by a human's hand and has not said so yet, or not of which data set.
+
+    The named standby, or anybody if nobody is named; who is known to be gone, dead or frozen cannot be waited for.
+    """
     record = view.record
-    if record is None or not record.opened or record.standby is not None or record.fallback is not None:
+    if record is None or not record.opened or record.fallback is not None:
         return None
+    named = record.standby
     for seen in view.observed.seen:
-        if seen.member.name == record.main or seen.member.incarnation is None:
+        name, role, storage = seen.member.name, seen.role, seen.storage
+        if name == record.main or view.given_up(seen) or (named is not None and name != named.instance):
             continue
-        role, storage = seen.role, seen.storage
-        if role is None and seen.miss is None:
-            return seen.member.name
-        unknown = role is not None and (storage is None or storage.run != role.run)
-        if role is not None and role.role is Role.MAIN and unknown and not view.silent(seen):
-            return seen.member.name
+        if role is None:
+            return name
+        unknown = storage is None or storage.run != role.run
+        if role.role is Role.MAIN and unknown and not view.silent(seen):
+            return name
     return None
 
 
