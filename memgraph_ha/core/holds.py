@@ -92,7 +92,7 @@ class Hold(enum.Enum):
         blocked="writes: the living MAIN holds another data set than the record (RECOVER SNAPSHOT by hand?)",
         ends="a human says that the new data counts; every replica is then filled anew",
         command="memgraph-ha adopt INSTANCE",
-        risk="the old data set: RECOVER SNAPSHOT resets attached replicas at once; it may live on only in files and backups",
+        risk="the old data set: RECOVER SNAPSHOT resets attached replicas at once; it may be left in backups only",
     )
     LOOKING = Wait(blocked="the next step", ends="the answers that are awaited come")
     BACKING_OFF = Wait(blocked="the next try", ends="the pause after the last one, which failed, is over")

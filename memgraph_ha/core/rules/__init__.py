@@ -25,6 +25,7 @@ from memgraph_ha.core.rules import (
     restoring,
     rows,
     standing,
+    stranded,
     waiting,
 )
 from memgraph_ha.core.view import View
@@ -79,9 +80,9 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("L40", loss.fall_back),
     Rule("O10", opening.stop_other_mains),
     Rule("S10", opening.demote_stray_main),
-    Rule("L80", loss.retry_unwritable_main),
-    Rule("L85", loss.restart_frozen_main),
-    Rule("L90", loss.hold_without_candidate),
+    Rule("L80", stranded.retry_unwritable_main),
+    Rule("L85", stranded.restart_frozen_main),
+    Rule("L90", stranded.hold_without_candidate),
     Rule("W10", opening.hold_until_pair_was_asked),
     Rule("O20", opening.promote_main),
     Rule("O30", opening.commit_first),
