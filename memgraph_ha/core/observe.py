@@ -192,7 +192,7 @@ def _detail(observed: Observed, fact: RowsSeen | StorageSeen | ServerSeen | Port
             since = tuple((name, known.get(name, asked_at_s)) for name in bad)
             recovering, took = _catch_ups(observed, old, fact)
             filed = evolve(old, rows=fact, bad_rows=since, recovering=recovering)
-            return evolve(_replace(observed, filed), catch_ups=took)
+            return evolve(_replace(observed, filed), catch_ups=took, last_rows=fact)
         case StorageSeen():
             fresh = old.storage is None or asked_at_s >= old.storage.asked_at_s
             return _replace(observed, evolve(old, storage=fact)) if fresh else observed

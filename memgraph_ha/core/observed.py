@@ -126,6 +126,7 @@ class Observed:
         noop: The last no-op commit, whatever its end.
         noop_done: The last that was acknowledged.
         proof: The last that was acknowledged with a witness.
+        last_rows: What the last MAIN that was asked said of its replicas, also when its process is gone.
         catch_ups: How long the last catch-up of each replica took, or has taken so far, by its address; seconds.
         rows_doubtful_s: When a registration command last ended unknown: rows asked before say nothing.
         attempts: See `Attempt`.
@@ -148,6 +149,7 @@ class Observed:
     noop: NoopSeen | None = None
     noop_done: NoopSeen | None = None
     proof: NoopSeen | None = None
+    last_rows: RowsSeen | None = None
     catch_ups: tuple[tuple[Address, float], ...] = ()
     rows_doubtful_s: float | None = None
     attempts: tuple[Attempt, ...] = ()

@@ -45,14 +45,14 @@ def _of_replica(view: View, seen: Seen) -> ReadPermit | None:
     permit = _permit(view, seen)
     if permit is None:
         return None
-    last = None if view.main is None else view.main.rows
-    if last is None or view.main is None:
-        return ReadPermit(permit=permit, takes_new=True)  # a reign that begins: nobody can be asked yet
+    last = view.observed.last_rows  # of a lost MAIN too: its replicas are as level as it said
+    if last is None:
+        return ReadPermit(permit=permit, takes_new=True)  # nobody could be asked yet
     row = next((row for row in last.rows if row.address == seen.member.replication), None)
     if row is None:
         return None
     if row.status in (RowStatus.INVALID, RowStatus.RECOVERY):
-        since_s = view.main.bad_since_s(row.name)
+        since_s = None if view.main is None else view.main.bad_since_s(row.name)
         healing = since_s is not None and view.now_s - since_s < HEALING_S
         return ReadPermit(permit=permit, takes_new=False) if healing else None
     if not row.takes_commits:

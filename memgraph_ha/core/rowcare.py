@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from memgraph_ha.core.commands import RegisterReplica
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import AutoReinit
@@ -109,11 +110,32 @@ def far_behind(view: View, seen: Seen) -> bool:
 
 def why_not_rebuilt(view: View, record: Record, name: InstanceName) -> str | None:
     """Say why an instance may not be rebuilt without a human; None if it may."""
-    if name in record.reinit:
+    if name in record.reinit or _holds_nothing(view, record, name):
         return None
     if view.policy.auto_reinit is AutoReinit.NEVER:
         return "policy auto_reinit is never"
     return _unproven(record, name)
+
+
+def _holds_nothing(view: View, record: Record, name: InstanceName) -> bool:
+    """Whether it is empty, of a data set of its own: there is nothing to prove before it is emptied once more."""
+    seen = view.observed.of(name)
+    if seen is None or seen.role is None or seen.storage is None or seen.storage.run != seen.role.run:
+        return False
+    return seen.storage.empty and seen.storage.uuid != record.database_uuid
+
+
+def misfit(view: View, seen: Seen) -> bool:
+    """Whether it is empty, but its registration in this very run and reign came to nothing.
+
+    An instance of another cluster without vertices has a history all the same, which its row never gets over
+    (semantics 2.6); only a volume that is really new fits.
+    """
+    record, tried, role = view.record, view.attempt(RegisterReplica, seen.member.name), seen.role
+    if record is None or tried is None or role is None or view.rows_of(seen.member):
+        return False
+    vain = tried.failures == 0 and tried.replica_run == role.run and tried.generation == record.generation
+    return vain and _holds_nothing(view, record, seen.member.name)
 
 
 def _unproven(record: Record, name: InstanceName) -> str | None:

@@ -20,8 +20,8 @@ from memgraph_ha.adapters.memgraph import MemgraphDatabase
 from memgraph_ha.adapters.ports import Report
 from memgraph_ha.adapters.process_os import alive, incarnation_of
 from memgraph_ha.core import Decision, Hold, Policy, Route, View
-from memgraph_ha.core.commands import Command, RebuildInstance, StopInstance
-from memgraph_ha.core.facts import CommandEnded, GateSeen, LeaseSeen, MembersSeen, Outcome
+from memgraph_ha.core.commands import Command, CommitNoop, RebuildInstance, StopInstance
+from memgraph_ha.core.facts import CommandEnded, GateSeen, LeaseSeen, MembersSeen, NoopSeen, Outcome
 from memgraph_ha.core.names import Incarnation, InstanceName
 from memgraph_ha.core.topology import Member
 from memgraph_ha.daemon import Daemon, World
@@ -170,12 +170,14 @@ class Teller:
     _said_s: dict[tuple[str, str], float] = field(factory=dict, init=False)
 
     def show(self, view: View, decision: Decision) -> None:
-        """Take one tick."""
+        """Take one tick, once there is something to judge by."""
+        if not view.members or view.observed.record is None:
+            return
         standing = "" if view.record is None else f"{view.record.generation} {view.record.main} {view.record.standby}"
         if standing != self._standing:
             self._standing = standing
             self._line(headline(view))
-        if decision.commands:
+        if decision.commands and _taken_for_done(view, decision) is None:
             would = ", ".join(map(_words, decision.commands))
             key = (decision.rule, would)
             fresh = view.now_s - self._said_s.get(key, -_REPEATED_AFTER_S) >= _REPEATED_AFTER_S
@@ -215,4 +217,32 @@ def assemble_observer(
         database=MemgraphDatabase(policy, auth=None, accounts=accounts, clock=boottime),
         gateway=PretendedGateway(),
     )
-    return Daemon(policy, world, clock=boottime, wall=time.time, watcher=watcher, observe_only=True)
+
+    def look(view: View, decision: Decision) -> None:
+        watcher(view, decision)
+        taken = _taken_for_done(view, decision)
+        if taken is not None:
+            daemon.report(taken)
+
+    daemon = Daemon(policy, world, clock=boottime, wall=time.time, watcher=look, observe_only=True)
+    return daemon
+
+
+def _taken_for_done(view: View, decision: Decision) -> NoopSeen | None:
+    """Believe the leader that it made the first commit of an open reign, and proved whom the record names.
+
+    An observer cannot see that, and would want to do it before everything else, for ever.
+    """
+    record, role = view.record, view.main_role
+    wants = any(isinstance(command, CommitNoop) for command in decision.commands)
+    if not wants or record is None or role is None or not record.opened or view.noop_in_reign is not None:
+        return None
+    return NoopSeen(
+        at_s=view.now_s,
+        asked_at_s=view.now_s,
+        instance=record.main,
+        run=role.run,
+        generation=record.generation,
+        outcome=Outcome.DONE,
+        witness=record.standby,
+    )

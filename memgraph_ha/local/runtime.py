@@ -177,7 +177,8 @@ async def _start(parts: Parts, console: Console, instances: int | None, *, fresh
                 f"--instances {instances}: the controller with pid {pids} runs this cluster with {count}; "
                 f"{there}end that first"
             )
-        console.print(f"another controller (pid {pids}) runs on {datadir.path}; this one takes over when it ends")
+        waits = f"another controller (pid {pids}) runs on {datadir.path}; this one takes over when it ends"
+        console.print(waits, soft_wrap=True)
         return
     try:
         check_gateways_free(datadir.config)

@@ -17,6 +17,7 @@ from memgraph_ha.core.errors import InvariantViolation
 from memgraph_ha.core.facts import Miss, Outcome, RecordTrouble
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.record import ChangeKind, Fallback
+from memgraph_ha.core.requests import Ask
 from memgraph_ha.core.rules import Rule
 from memgraph_ha.core.topology import Role, RowStatus, StorageMode
 from memgraph_ha.core.view import View
@@ -50,6 +51,35 @@ from tests.core.changes import (
     unnamed,
     unprotected,
     wiped,
+)
+from tests.core.occasions import (
+    DEMOTED,
+    FOREIGN_ROW,
+    GIVEN_UP,
+    HELD,
+    NO_TRIGGERS,
+    READY_TO_MOVE,
+    ROLLED_BACK,
+    WRONG_ROW_QUIET,
+)
+from tests.core.orders import (
+    AUDIT,
+    STAMP,
+    analytical,
+    asks,
+    found_quiet,
+    full_disk,
+    given_up,
+    held,
+    moving,
+    paused,
+    rebuilding,
+    refused_as_diverged,
+    replaced,
+    repromoted,
+    restore_triggers,
+    restore_users,
+    will_stop,
 )
 from tests.core.scenes import (
     ADOPTABLE,
@@ -91,8 +121,15 @@ BASES: Final = {
     "empty": EMPTY,
     "adoptable": ADOPTABLE,
     "only data": ONLY_DATA,
+    "held": HELD,
+    "ready to move": READY_TO_MOVE,
+    "demoted": DEMOTED,
+    "given up": GIVEN_UP,
+    "rolled back": ROLLED_BACK,
+    "wrong row": WRONG_ROW_QUIET,
+    "no triggers": NO_TRIGGERS,
 }
-"""The steps of a failover and the clusters without a record."""
+"""The steps of a failover, of a planned move, of repairs, and the clusters without a record."""
 
 _STALE_ROW = strict_row("m1_2", status=RowStatus.INVALID)
 
@@ -115,6 +152,14 @@ _EACH: Final[dict[str, Callable[[InstanceName], SceneChange]]] = {
     "was just demoted in vain": lambda name: just_failed(Demote, name),
     "was just registered in vain": lambda name: just_failed(RegisterReplica, name),
     "does not flush": lambda name: place(name, flush_every=100_000),
+    "will be stopped": will_stop,
+    "is to be restarted": lambda name: asks(Ask.RESTART, name),
+    "is given up by word": lambda name: asks(Ask.REINIT, name),
+    "is forced": lambda name: asks(Ask.FAILOVER, name),
+    "is adopted": lambda name: asks(Ask.ADOPT, name),
+    "was refused as diverged": refused_as_diverged,
+    "was rebuilt": rebuilding,
+    "is old and deaf": lambda name: place(name, port_open=False, rows=None),
 }
 """What can happen to any instance."""
 
@@ -151,6 +196,22 @@ _RECORDED: Final[dict[str, SceneChange]] = {
     "commit just failed": just_failed(CommitNoop),
     "drop just failed": lambda old: old.but(just_failed(DropReplica, old.recorded.main)),
     "write just failed": just_failed(WriteRecord),
+    "m2 must be rebuilt": given_up(M2),
+    "m1 must be rebuilt by word": given_up(M1, reinit=True),
+    "moving to m1": moving(),
+    "m1 is asked to reign": asks(Ask.SWITCHOVER, M1),
+    "MAIN was found quiet": found_quiet(),
+    "another data set on MAIN": replaced,
+    "analytical mode on MAIN": analytical,
+    "a full disk": full_disk(ago_s=0.25),
+    "re-promoted": repromoted,
+    "paused": paused,
+    "m7 must be rebuilt": recorded(rebuild=frozenset({InstanceName("m7")})),
+    "the record has triggers": recorded(triggers=(AUDIT,)),
+    "MAIN has other triggers": lambda old: old.but(place(old.recorded.main, triggers=(STAMP,))),
+    "an endless catch-up": rows(strict_row("m1_6", status=RowStatus.RECOVERY), async_row()),
+    "a second ASYNC row": rows(strict_row(), async_row(), async_row("m2_by_hand")),
+    "a foreign row": rows(strict_row(), async_row(), FOREIGN_ROW),
 }
 """What can happen to a record, its rows and its proof: only with a record."""
 
@@ -168,6 +229,13 @@ _ALWAYS: Final[dict[str, SceneChange]] = {
     "required": required,
     "no noop": no_noop,
     "another pair": policy(eligible=("m0", "m2")),
+    "our gateway holds": held(),
+    "somebody pauses": asks(Ask.PAUSE),
+    "somebody resumes": asks(Ask.RESUME),
+    "accounts are restored": restore_users,
+    "triggers are restored": restore_triggers,
+    "m2 is old": place(M2, version="3.5.0"),
+    "m2 has no init file": place(M2, init_file=""),
     "m0 is not listed": lambda old: scene(places=tuple(p for p in old.places if p.name != M0))(old),
 }
 """What can happen to us."""

@@ -5,10 +5,7 @@ Generic searches in `test_order.py` find such pairs by themselves and fail if on
 
 from typing import Final
 
-from attrs import frozen
-
 from memgraph_ha.core.commands import (
-    Command,
     CommitNoop,
     Demote,
     DropReplica,
@@ -45,31 +42,15 @@ from tests.core.changes import (
     unnamed_for,
     unprotected,
 )
+from tests.core.overlap import Overlap
+from tests.core.overlaps_life import LIFE
 from tests.core.scenes import ADOPTABLE, ALONE, BEGUN, DURABLE, EMPTY, LOST
 from tests.core.views import HEALTHY, M0, M1, M2, NOW, Scene, async_row, strict_row
-
-
-@frozen(kw_only=True)
-class Overlap:
-    """Two neighbours that both match in a view.
-
-    Attributes:
-        does: The kinds of the commands that must be sent.
-        hold: The hold that must be named.
-        why: Why the first must win.
-    """
-
-    first: str
-    second: str
-    scene: Scene
-    does: tuple[type[Command], ...] = ()
-    hold: Hold | None = None
-    why: str
-
 
 _STALE_ROW = strict_row("m0_2", M0, RowStatus.INVALID)
 
 OVERLAPS: Final = (
+    *LIFE,
     Overlap(
         first="N10",
         second="N20",

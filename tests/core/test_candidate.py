@@ -44,7 +44,6 @@ def rejected(old: Scene, kind: ChangeKind) -> Rejection:
 
 OF_MAIN: list[tuple[SceneChange, Why]] = [
     (scene(places=BACK.places[1:]), Why.NOT_A_MEMBER),
-    (policy(eligible=("m1", "m2")), Why.NOT_ELIGIBLE),
     (recorded(rebuild=frozenset({M0})), Why.NEEDS_REBUILD),
     (gone(M0), Why.DOWN),
     (unheard(M0), Why.SILENT),
@@ -68,6 +67,26 @@ def test_each_reason_against_the_recorded_main(change: SceneChange, why: Why) ->
     assert rejected(BACK.but(change), ChangeKind.REPROMOTE) == Rejection(
         kind=ChangeKind.REPROMOTE, instance=M0, why=why
     )
+
+
+def test_who_may_not_be_main_is_rejected_unless_it_is() -> None:
+    """`eligible` binds the standby and the fallback; the recorded MAIN may return though it is not listed any more."""
+    assert rejected(LOST.but(policy(eligible=("m0", "m2"))), ChangeKind.FAILOVER).why is Why.NOT_ELIGIBLE
+    found = choose(BACK.but(policy(eligible=("m1", "m2"))).view)
+    assert isinstance(found, Candidate)
+    assert (found.instance, found.kind) == (M0, ChangeKind.REPROMOTE)
+
+
+def test_a_standby_that_a_human_promoted_comes_first() -> None:
+    """Before the old MAIN's return: what it took since is nowhere else. Until it was asked again, nobody is chosen."""
+    by_hand = HEALTHY.but(is_main(M1), restarted(M0), gate_shut())
+    assert choose(by_hand.view) == Candidate(instance=M1, kind=ChangeKind.ADOPT, main_run=run_of(M1), fallback=None)
+    for change, why in ((stale(M1), Why.STALE), (data_unknown(M1), Why.DATA_UNKNOWN)):
+        assert rejected(by_hand.but(change), ChangeKind.ADOPT).why is why
+    for change in (restarted(M1, Role.MAIN), other_data(M1), recorded(rebuild=frozenset({M1}))):
+        found = choose(by_hand.but(change).view)
+        assert isinstance(found, Candidate)
+        assert (found.instance, found.kind) == (M0, ChangeKind.REPROMOTE)
 
 
 def test_the_very_run_need_not_flush() -> None:
@@ -158,8 +177,8 @@ def test_without_a_record_there_is_nobody() -> None:
 # --- the twin -----------------------------------------------------------------------------------------
 
 
-def can_follow(view: View, record: Record, name: InstanceName, run: RunId | None) -> bool:
-    """REPLICA, uuid as recorded, its run (if one is given) unchanged; on facts newer than the cut."""
+def can_follow(view: View, record: Record, name: InstanceName, run: RunId | None, role: Role = Role.REPLICA) -> bool:
+    """Of that role, uuid as recorded, its run (if one is given) unchanged; on facts newer than the cut."""
     seen = view.observed.of(name)
     if seen is None or seen.role is None or seen.storage is None or view.cut_at_s is None:
         return False
@@ -167,10 +186,10 @@ def can_follow(view: View, record: Record, name: InstanceName, run: RunId | None
     answers &= seen.miss is None or seen.miss.asked_at_s <= seen.role.asked_at_s
     answers &= seen.role.asked_at_s >= view.now_s - view.policy.probe_interval_s - view.policy.probe_timeout_s
     newer = seen.role.asked_at_s >= view.cut_at_s and seen.storage.asked_at_s >= view.cut_at_s
-    replica = seen.role.role is Role.REPLICA and seen.storage.run == seen.role.run
+    replica = seen.role.role is role and seen.storage.run == seen.role.run
     uuid = seen.storage.uuid == record.database_uuid
     same = run is None or seen.role.run == run
-    allowed = name in view.pair and name not in record.rebuild
+    allowed = (name in view.pair or name == record.main) and name not in record.rebuild
     return answers and newer and replica and uuid and same and allowed
 
 
@@ -184,11 +203,31 @@ def flushed(view: View, record: Record) -> bool:
     return seen.server is not None and seen.server.run == seen.role.run and seen.server.flush_every == 1
 
 
+def promoted_by_hand(view: View, record: Record) -> bool | None:
+    """Whether the named standby is MAIN, and has every acknowledged write; None if it must be asked again."""
+    named = record.standby
+    seen = None if named is None else view.observed.of(named.instance)
+    if named is None or seen is None or seen.role is None or seen.role.role is not Role.MAIN:
+        return False
+    if can_follow(view, record, named.instance, named.run, Role.MAIN):
+        return True
+    answers = seen.member.incarnation is not None and seen.role.run == named.run
+    answers &= seen.miss is None or seen.miss.asked_at_s <= seen.role.asked_at_s
+    allowed = named.instance in view.pair and named.instance not in record.rebuild
+    data = seen.storage if seen.storage is not None and seen.storage.run == seen.role.run else None
+    other = data is not None and data.uuid != record.database_uuid
+    return None if answers and allowed and not other else False
+
+
 def twin(view: View) -> tuple[InstanceName, ChangeKind, RunId | None] | None:
     """Design 4, "Who may begin a reign when MAIN is lost, first that holds", word for word and without cleverness."""
     record = view.record
     if record is None:
         return None
+
+    by_hand = promoted_by_hand(view, record)
+    if by_hand is None or (by_hand and record.standby is not None):
+        return (record.standby.instance, ChangeKind.ADOPT, record.standby.run) if by_hand and record.standby else None
 
     directory_counts = record.opened or record.main_run is None
     first = can_follow(view, record, record.main, None if directory_counts else record.main_run)
@@ -222,7 +261,9 @@ def test_the_choice_is_that_of_the_design(view: View) -> None:
         assert (found.instance, found.kind, found.main_run) == expected
     else:
         assert expected is None
-        assert len(found) == (0 if view.record is None else 3)
+        by_hand = any(rejection.kind is ChangeKind.ADOPT for rejection in found)
+        ways = [rejection for rejection in found if rejection.kind is not ChangeKind.ADOPT]
+        assert len(ways) == 3 or by_hand or view.record is None, "each way is told, or who must be asked first"
 
 
 @pytest.mark.parametrize("old", [LOST, BACK, BEGUN, HEALTHY, BEGUN.but(gone(M1), restarted(M0))])

@@ -85,6 +85,9 @@ READ_IN_THE_SOURCE = {
     "in analytical storage mode",
     "Cannot resolve conflicting transactions",
     "No space left on device",
+    "Input/output error",
+    "Read-only file system",
+    "Disk quota exceeded",
 }
 """Lines of the table that no recording shows: semantics 2, 3.12's successor, or the operating system."""
 

@@ -10,6 +10,7 @@ from memgraph_ha.core.decision import Decision
 from memgraph_ha.core.rules import RULES
 from memgraph_ha.core.view import View
 from tests.core.corpus import BASES, CHANGES, applied, corpus
+from tests.core.occasions import OCCASIONS
 from tests.core.overlaps import OVERLAPS, Overlap
 from tests.core.views import answer
 from tests.property.strategies import views
@@ -43,7 +44,7 @@ def overlapping(view: View) -> set[tuple[str, str]]:
 def test_no_overlap_of_the_hand_made_scenes_is_untested() -> None:
     """Every step, with one change and with two or three at random: whoever overlaps there has a line in the table."""
     found: set[tuple[str, str]] = set()
-    for _name, scene in corpus():
+    for scene in (*OCCASIONS.values(), *(scene for _name, scene in corpus())):
         found |= overlapping(scene.view)
     source = random.Random(SEED)
     bases, names = list(BASES.values()), list(CHANGES)

@@ -81,6 +81,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
         "refused_gap_s": "0.05",
         "frozen_count": "4",
         "frozen_standby_s": "3",
+        "restart_frozen_main_s": "60",
         "main_restart_limit": "3",
         "main_restart_window_s": "600",
         "failover_limit": "5",
@@ -91,6 +92,13 @@ def test_the_defaults_are_those_of_the_design() -> None:
         "lease_renew_s": "2",
         "hold_max_s": "30",
         "hold_max_connections": "1000",
+        "drain_s": "2",
+        "quiesce_max_s": "0.5",
+        "catch_up_max_s": "2",
+        "read_max_behind": "1000",
+        "auto_reinit": "proven",
+        "users": "none",
+        "triggers": "report",
         "tilt_gap_s": "1",
     }
 

@@ -32,6 +32,7 @@ from tests.core.changes import (
     unprotected,
     wiped,
 )
+from tests.core.orders import rebuilding
 from tests.core.scenes import ALONE, ATTACHED, BEGUN, DURABLE, EMPTY, LOST
 from tests.core.views import (
     DATA,
@@ -258,10 +259,11 @@ def test_a_level_is_noted_once_and_only_when_reached(old: Scene, guard: str, evi
 
 
 def test_a_rebuilt_standby_is_attached_and_its_mark_cleared() -> None:
-    """Empty is what a rebuild leaves: the mark goes with the very write that precedes its REGISTER."""
+    """Once we have emptied it: the mark goes with the very write that precedes its REGISTER."""
     marked = HEALTHY.but(unprotected, recorded(rebuild=frozenset({M1})), rows(async_row()))
+    assert_stopped(marked.but(wiped(M1)), "A10", "it can be attached", "it must be rebuilt first")
     assert_stopped(marked, "A10", "it can be attached", "it must be rebuilt first")
-    write, register = decided(marked.but(wiped(M1)), "A10").commands
+    write, register = decided(marked.but(wiped(M1), rebuilding(M1)), "A10").commands
     assert isinstance(write, WriteRecord)
     assert isinstance(register, RegisterReplica)
     assert write.record.rebuild == frozenset()

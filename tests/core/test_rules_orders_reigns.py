@@ -8,6 +8,7 @@ from memgraph_ha.core.decide import decide
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.record import Change, ChangeKind
 from memgraph_ha.core.requests import Ask
+from memgraph_ha.core.topology import Role
 from tests.core.changes import (
     data_unknown,
     gone,

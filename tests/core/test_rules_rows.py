@@ -273,7 +273,7 @@ def test_the_second_row_of_an_async_replica_is_dropped() -> None:
     assert_stopped(doubled, "H10", "dropping it is safe now", "by-hand (ready)")
 
 
-@pytest.mark.parametrize("status", [RowStatus.READY, RowStatus.REPLICATING, RowStatus.INVALID, RowStatus.DIVERGED])
+@pytest.mark.parametrize("status", [RowStatus.READY, RowStatus.REPLICATING, RowStatus.DIVERGED])
 def test_a_whole_async_row_is_never_dropped(status: RowStatus) -> None:
     """DROP of one under commits killed or hung MAIN in 35 of 40 tries (Q7); a shut gateway is no proof of quiet."""
     row = evolve(ASYNC_STANDBY, status=status)

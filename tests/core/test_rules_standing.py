@@ -1,8 +1,9 @@
 """Rules N and R: whether it is ours to act, and whether the record can be relied on."""
 
 import pytest
+from attrs import evolve
 
-from memgraph_ha.core.commands import Demote
+from memgraph_ha.core.commands import Demote, WriteRecord
 from memgraph_ha.core.decision import Decision
 from memgraph_ha.core.facts import RecordTrouble
 from memgraph_ha.core.holds import Hold
@@ -10,6 +11,7 @@ from memgraph_ha.core.record import Fallback
 from memgraph_ha.core.topology import Role
 from tests.core.changes import (
     data_unknown,
+    gate_shut,
     is_main,
     is_replica,
     lease,
@@ -186,9 +188,24 @@ CONTRADICTED = ALONE.but(
 
 def test_a_record_that_the_facts_contradict_is_refused() -> None:
     """The real MAIN is not demoted because a restored record says so."""
-    decision = decided(CONTRADICTED, "R40")
+    decision = decided(CONTRADICTED.but(_forgotten), "R40")
     assert (decision.commands, decision.hold, decision.route.permit) == ((), Hold.RECORD_REGRESSED, None)
     assert "m0 is MAIN with the recorded data set" in decision.reason
+
+
+def _forgotten(old: Scene) -> Scene:
+    """The record does not say any more that m0 was level."""
+    return evolve(old, record=old.recorded.without_level(M0))
+
+
+def test_what_such_a_main_took_is_never_rebuilt_away_by_itself() -> None:
+    """Should it restart before a human decides, nothing would tell it from a replica: its level is forgotten now."""
+    decision = decided(CONTRADICTED, "R40")
+    assert decision.hold is Hold.RECORD_REGRESSED
+    (command,) = decision.commands
+    assert isinstance(command, WriteRecord)
+    assert command.record == CONTRADICTED.recorded.without_level(M0)
+    assert M0 not in dict(command.record.level)
 
 
 @pytest.mark.parametrize(
@@ -213,16 +230,17 @@ def test_a_stray_main_alone_does_not_make_a_record_old(change: SceneChange) -> N
 
 
 def test_a_named_standby_is_no_contradiction() -> None:
-    """A named standby that is MAIN was promoted by hand: it is un-named, and the record is believed."""
+    """A named standby that is MAIN was promoted by hand: its reign is recognised after a look at both."""
     named = CONTRADICTED.but(recorded(unprotected=False, standby=NEW_STANDBY))
     assert_stopped(named, "R40", "the record is older than the facts")
-    decided(named, "U10")
+    decided(named, "L10")
+    decided(named.but(gate_shut()), "L12")
 
 
-def test_a_record_whose_main_is_no_member_contradicts_nothing() -> None:
-    """A MAIN that was scaled away is lost, not contradicted."""
+def test_a_record_whose_main_is_no_member_is_contradicted_too() -> None:
+    """It is lost, and the only MAIN with its data set is not demoted: a human says whose reign it is."""
     gone = CONTRADICTED.but(scene(places=tuple(p for p in CONTRADICTED.places if p.name != M1)))
-    assert_stopped(gone, "R40", "the record is older than the facts")
+    assert decided(gone, "R40").hold is Hold.RECORD_REGRESSED
 
 
 def test_demoting_the_real_main_is_what_r40_prevents() -> None:

@@ -6,6 +6,7 @@ from attrs import evolve
 from memgraph_ha.core.commands import (
     Demote,
     StopInstance,
+    WriteRecord,
 )
 from memgraph_ha.core.facts import Miss, Outcome
 from memgraph_ha.core.holds import Hold
@@ -35,6 +36,7 @@ from tests.core.views import (
     M1,
     M2,
     NOW,
+    TOKEN,
     Scene,
     SceneChange,
     assert_stopped,
@@ -141,9 +143,12 @@ def test_a_new_process_is_stopped_again() -> None:
 
 
 def test_a_stray_main_is_demoted() -> None:
-    """An instance that answers as MAIN without a reign is demoted, to the replication port that it has."""
+    """It is demoted to the replication port that it has; what it took is never rebuilt away by itself."""
     decision = decided(STRAY, "S10")
-    assert decision.commands == (Demote(instance=M2, run=run_of(M2), generation=4, port=10002),)
+    demote = Demote(instance=M2, run=run_of(M2), generation=4, port=10002)
+    assert decision.commands == (WriteRecord(expected=TOKEN, record=STRAY.recorded.without_level(M2)), demote)
+    again = STRAY.but(lambda old: evolve(old, record=old.recorded.without_level(M2)))
+    assert decided(again, "S10").commands == (demote,)
     assert decision.look == (M2,)
     assert decision.route.permit is not None, "MAIN is not disturbed"
 
@@ -181,7 +186,7 @@ def test_the_reigning_main_is_no_stray() -> None:
 def test_one_stray_does_not_hide_another() -> None:
     """While the first pauses after a failed demotion, the next is demoted."""
     two = STRAY.but(is_main(M1), recorded(standby=None), just_failed(Demote, M1))
-    (command,) = decided(two, "S10").commands
+    command = decided(two, "S10").commands[-1]
     assert isinstance(command, Demote)
     assert command.instance == M2
 

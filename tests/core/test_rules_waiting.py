@@ -5,15 +5,13 @@ from attrs import evolve
 
 from memgraph_ha.core.commands import CommitNoop, RegisterReplica
 from memgraph_ha.core.decide import decide
-from memgraph_ha.core.facts import CommandEnded, NoopSeen, Outcome
+from memgraph_ha.core.facts import NoopSeen, Outcome
 from memgraph_ha.core.holds import Hold
-from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.observe import observe
+from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.topology import RowStatus
-from memgraph_ha.core.view import View
 from tests.core.changes import (
-    a_registration,
     gate_shut,
     gone,
     just_failed,
@@ -30,6 +28,7 @@ from tests.core.changes import (
     unprotected,
     wiped,
 )
+from tests.core.orders import analytical, given_up, rebuilding, refused_as_diverged
 from tests.core.scenes import ALONE, ATTACHED, EMPTY, PROMOTED, PROVEN
 from tests.core.views import (
     HEALTHY,
@@ -59,6 +58,9 @@ LAGGING = HEALTHY.but(
     place(M0, rows=(strict_row(), async_row(status=RowStatus.INVALID)), rows_bad_s=NOW - 4),
 )
 """The ASYNC replica's row has taken nothing for longer than Memgraph needs to heal it."""
+
+level_forgotten = recorded(level=((M0, 4),))
+"""History proves nothing of the replicas."""
 
 LONELY = HEALTHY.but(rows(strict_row()), gone(M2))
 """The ASYNC replica is gone and has no row."""
@@ -109,31 +111,66 @@ def test_an_open_gateway_is_not_explained(served: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "lack"),
+    ("old", "hold", "lack"),
     [
-        (SINGLE, "m1: it does not answer"),
-        (SINGLE.but(recorded(rebuild=frozenset({M1}))), "m1 must be rebuilt: stop it, empty its data directory"),
-        (SINGLE.but(standby_row(RowStatus.RECOVERY)), "row m1_7 is recovery"),
-        (SINGLE.but(scene(places=(SINGLE.place(M0),))), "the cluster has no second eligible instance"),
+        (SINGLE, Hold.UNPROTECTED, "m1: it does not answer"),
+        (SINGLE.but(given_up(M1)), Hold.REBUILDING, "m1 must be rebuilt"),
+        (SINGLE.but(given_up(M1), rebuilding(M1)), Hold.REBUILDING, "m1 is being rebuilt: its old data is aside"),
+        (
+            SINGLE.but(given_up(M1), level_forgotten),
+            Hold.REBUILD_NEEDED,
+            "to give up what it holds: memgraph-ha reinit m1",
+        ),
+        (SINGLE.but(standby_row(RowStatus.RECOVERY)), Hold.UNPROTECTED, "row m1_7 is recovery"),
+        (
+            SINGLE.but(rows(async_row(), async_row("m1", M1, RowStatus.RECOVERY))),
+            Hold.CATCHING_UP,
+            "row m1 is recovery",
+        ),
+        (
+            SINGLE.but(analytical, given_up(M1, M2), recorded(level=((M0, 4),))),
+            Hold.ANALYTICAL_MODE,
+            "MAIN's storage mode is IN_MEMORY_ANALYTICAL: nothing is replicated",
+        ),
+        (
+            SINGLE.but(scene(places=(SINGLE.place(M0),)), rows()),
+            Hold.UNPROTECTED,
+            "the cluster has no second eligible instance",
+        ),
         (
             ALONE.but(just_failed(RegisterReplica, M0)),
+            Hold.UNPROTECTED,
             "m0 is attached next; last try: refused (it says no)",
         ),
         (
             ATTACHED.but(just_failed(CommitNoop), recorded(level=((M0, 5), (M1, 5), (M2, 5)))),
-            "row m0_8 is ready; last try: refused (it says no)",
+            Hold.UNPROTECTED,
+            "row m0_8 is ready, 0 behind; last try: refused (it says no)",
         ),
         (
             PROVEN.but(last_noop(witness=None, detail="its run changed"), recorded(level=((M0, 5), (M1, 5), (M2, 5)))),
-            "row m0_8 is ready; not proven: its run changed",
+            Hold.UNPROTECTED,
+            "row m0_8 is ready, 0 behind; not proven: its run changed",
         ),
     ],
-    ids=["gone", "to be rebuilt", "catching up", "none", "backing off", "proof backing off", "proof without a witness"],
+    ids=[
+        "gone",
+        "to be rebuilt",
+        "being rebuilt",
+        "a human must give it up",
+        "blocking",
+        "catching up as ASYNC",
+        "analytical",
+        "none",
+        "backing off",
+        "proof backing off",
+        "proof without a witness",
+    ],
 )
-def test_a_main_that_serves_alone_says_what_its_standby_lacks(old: Scene, lack: str) -> None:
+def test_a_main_that_serves_alone_says_what_its_standby_lacks(old: Scene, hold: Hold, lack: str) -> None:
     """Nothing waits without a name, and the reason says what would end it."""
     decision = decided(old, "Y20")
-    assert (decision.commands, decision.hold) == ((), Hold.UNPROTECTED)
+    assert (decision.commands, decision.hold) == ((), hold)
     assert lack in decision.reason
     assert decision.route.permit is not None
 
@@ -148,8 +185,8 @@ def test_required_waits_while_its_row_blocks() -> None:
 @pytest.mark.parametrize(
     ("durability", "hold", "says"),
     [
-        (required, Hold.WAITING_FOR_STANDBY, "m0 waits for a proven standby; row m1_7 is invalid"),
-        (scene(), Hold.UNPROTECTED, "m0 serves without a proven standby; row m1_7 is invalid"),
+        (required, Hold.WAITING_FOR_STANDBY, "m0 waits for a proven standby; row m1_7 is invalid, 0 behind"),
+        (scene(), Hold.UNPROTECTED, "m0 serves without a proven standby; row m1_7 is invalid, 0 behind"),
     ],
     ids=["required", "preferred"],
 )
@@ -227,28 +264,27 @@ def test_an_async_row_that_flaps_is_no_news() -> None:
     assert decided(young, "Z99").hold is None
 
 
-def _refused_as_diverged(old: Scene, name: InstanceName) -> View:
-    """MAIN answered the last REGISTER of that instance with `Error: 3`."""
-    ended = CommandEnded(
-        at_s=NOW - 2,
-        command=a_registration(old, name),
-        outcome=Outcome.REFUSED,
-        error=ErrorClass.DIVERGED,
-        detail=f"Couldn't register replica {name}. Error: 3",
-    )
-    return evolve(old.view, observed=observe(old.view.observed, ended))
-
-
 @pytest.mark.parametrize(
-    ("old", "name", "rule"),
-    [(HEALTHY.but(unprotected, rows(async_row())), M1, "Y20"), (HEALTHY.but(rows(strict_row())), M2, "Y30")],
+    ("old", "rule"),
+    [
+        (HEALTHY.but(unprotected, rows(async_row()), level_forgotten, refused_as_diverged(M1)), "Y20"),
+        (HEALTHY.but(rows(strict_row()), level_forgotten, refused_as_diverged(M2)), "Y30"),
+    ],
     ids=["standby", "ASYNC replica"],
 )
-def test_a_diverged_replica_is_called_so_with_the_way_out(old: Scene, name: InstanceName, rule: str) -> None:
+def test_a_diverged_replica_is_called_so_with_the_way_out(old: Scene, rule: str) -> None:
     """`Error: 3` never heals by itself: the hold says what to do, and the same run is not asked again for a minute."""
-    decision = decide(_refused_as_diverged(old, name))
-    assert (decision.rule, decision.hold, decision.commands) == (rule, Hold.DIVERGED_REPLICA, ())
-    assert "wal/ and snapshots/" in decision.reason
+    known = old.but(recorded(level=tuple((name, 4) for name in (M0, M1, M2) if not old.view.diverged(seen(old, name)))))
+    decision = decided(known, rule)
+    assert (decision.hold, decision.commands) == (Hold.DIVERGED_REPLICA, ())
+    assert "memgraph-ha reinit" in decision.reason
+
+
+def seen(old: Scene, name: InstanceName) -> Seen:
+    """What is known of it."""
+    found = old.observed.of(name)
+    assert found is not None
+    return found
 
 
 def test_a_proof_without_a_witness_says_what_the_standby_lacks() -> None:

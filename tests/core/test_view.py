@@ -268,10 +268,10 @@ def test_pauses_double_up_to_five_seconds(failures: int, pause_s: float) -> None
 
 def test_a_success_ends_the_pause() -> None:
     """And what was never tried may be tried now."""
-    one = a_registration(HEALTHY, M1)
+    one = a_registration(HEALTHY, M2)
     done = HEALTHY.but(tried(one), tried(one, Outcome.DONE, ago_s=0.01))
-    assert done.view.may_try(RegisterReplica, M1)
-    assert done.view.last_outcome(RegisterReplica, M1) == ""
+    assert done.view.may_try(RegisterReplica, M2)
+    assert done.view.last_outcome(RegisterReplica, M2) == ""
     assert HEALTHY.view.may_try(RegisterReplica, M1)
     assert HEALTHY.view.last_outcome(RegisterReplica, M1) == ""
 

@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -326,6 +327,10 @@ class Ledger:
         """Note that a fault comes now: each may leave every writer in doubt about one write."""
         self.faults_s.append(time.monotonic())
 
+    def failed(self) -> Mapping[str, int]:
+        """Count the errors with which writes ended for whoever made them, by their words."""
+        return sum((log.errors for log in self.writers.logs), Counter[str]())
+
     async def more(self, count: int = 20) -> None:
         """Wait until so many writes, begun from now on, are acknowledged."""
         begun_s, before = time.monotonic(), self.writers.acknowledged()
@@ -337,7 +342,9 @@ class Ledger:
 
 
 @contextlib.asynccontextmanager
-async def writing(cluster: Cluster, *, writers: int = 2, bounded: bool = True) -> AsyncIterator[Ledger]:
+async def writing(
+    cluster: Cluster, *, writers: int = 2, bounded: bool = True, stock: bool = False
+) -> AsyncIterator[Ledger]:
     """Write through the gateway while the block runs; then every acknowledged write is on every instance.
 
     On leaving, the cluster must be able to become level: whoever is down must come back by itself.
@@ -346,8 +353,9 @@ async def writing(cluster: Cluster, *, writers: int = 2, bounded: bool = True) -
         cluster: Open for writes.
         writers: How many write at once.
         bounded: Whether each fault may leave each writer in doubt about one write only.
+        stock: Whether they write in managed transactions, which the driver retries.
     """
-    ledger = Ledger(cluster, Writers(cluster.local.gateway, writers))
+    ledger = Ledger(cluster, Writers(cluster.local.gateway, writers, stock=stock))
     ledger.writers.start()
     try:
         await ledger.more()

@@ -135,7 +135,18 @@ def test_a_first_start_that_fails_leaves_words_and_nothing_else(tmp_path: Path) 
     binary, data = rig.script(tmp_path / "memgraph", _FAILS), tmp_path / "data"
     bases = iter(rig.free_ports(9))
     ports = [f"--{kind}-base={next(bases)}" for kind in ("bolt", "replication", "monitoring", "metrics")]
-    command = ("local", "--data", str(data), "--memgraph", binary, "--instances=2", f"--port={next(bases)}", *ports)
+    command = (
+        "local",
+        "--data",
+        str(data),
+        "--memgraph",
+        binary,
+        "--instances=2",
+        f"--port={next(bases)}",
+        "--ro-port=0",
+        "--http-port=0",
+        *ports,
+    )
     with run(*command) as first:
         _, said = first.communicate(timeout=PATIENCE_S)
         assert first.returncode == 2

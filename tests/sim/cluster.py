@@ -21,9 +21,11 @@ from memgraph_ha.core.permit import Permit
 from memgraph_ha.core.record import ChangeKind, Record
 from memgraph_ha.core.topology import Member
 from memgraph_ha.fakes.memgraph.disk import Disk
+from memgraph_ha.fakes.memgraph.rpc import LogChunk, SnapshotChunk, SnapshotFinish
 from memgraph_ha.fakes.memgraph.settings import Settings
 from memgraph_ha.fakes.memgraph.virtual import Refused, Ticket, World
 from memgraph_ha.fakes.memgraph.virtual_host import State
+from memgraph_ha.fakes.memgraph.virtual_net import Reach
 from tests.sim.store import LeaseObject, Store, ViolationError
 
 NAMES: Final = (InstanceName("m0"), InstanceName("m1"), InstanceName("m2"))
@@ -58,6 +60,9 @@ class Cluster:
         older: Whose volume is older than what was acknowledged, until it is emptied.
         empties: Whether a rebuild empties anything: a platform may fail to.
         calm: Clients write nothing.
+        locked: Who refuses the controllers' password.
+        claims: What an instance says of its configuration, where that is not as usual.
+        gone: Who left the platform's list.
     """
 
     def __init__(self, seed: int) -> None:
@@ -83,6 +88,9 @@ class Cluster:
         self.older: set[InstanceName] = set()
         self.empties = True
         self.calm = False
+        self.locked: set[InstanceName] = set()
+        self.claims: dict[InstanceName, dict[str, Any]] = {}
+        self.gone: set[InstanceName] = set()
         self.stalled: set[str] = set()
         self.writes = 0
         settings = evolve(Settings(), flush_every=1, snapshot_on_exit=False)
@@ -121,11 +129,18 @@ class Cluster:
         host = self.world.hosts[name]
         return host.state is State.OPEN and not host.frozen
 
+    def _end(self, name: InstanceName) -> None:
+        """End its process; who waits for an answer of it learns that from the kernel, unless nothing gets through."""
+        self.world.kill(name)
+        for other in NAMES:
+            if other != name and self.world.reach(name, other) is Reach.OPEN:
+                self.world.hosts[other].break_links_to(name)
+
     def kill(self, name: InstanceName) -> None:
         """SIGKILL; the platform starts it again unless it is kept down."""
         if self.up(name):
             self.say("", f"kill {name}")
-            self.world.kill(name)
+            self._end(name)
             self.world.at(0.05 + self.random.random() * 0.3, lambda: self.restart(name))
 
     def restart(self, name: InstanceName) -> None:
@@ -160,7 +175,7 @@ class Cluster:
         """Kill it and empty its data directory."""
         self.say("", f"wipe {name}")
         if self.up(name):
-            self.world.kill(name)
+            self._end(name)
         self.world.hosts[name].disk.wipe()
         self.world.at(0.2, lambda: self.restart(name))
 
@@ -172,7 +187,7 @@ class Cluster:
         """Kill it, and put an older volume in the place of its own."""
         self.say("", f"roll {name} back")
         if self.up(name):
-            self.world.kill(name)
+            self._end(name)
         self.world.hosts[name].disk = copy.deepcopy(image)
         self.older.add(name)
         self.world.at(0.2, lambda: self.restart(name))
@@ -182,16 +197,30 @@ class Cluster:
         self.world.heal()
         self.world.lose = lambda _source, _target, _request: False
         self.slow.clear()
+        self.locked.clear()
+        self.claims.clear()
+        self.gone.clear()
         self.empties, self.calm = True, False
         for name in NAMES:
             self.world.hosts[name].disk_full = False
+
+    def stall_copies_to(self, name: InstanceName) -> None:
+        """Swallow what it answers to a recovery: its row stays in recovery until MAIN gives the call up (30-60 s)."""
+
+        def stall(source: str, target: str, request: object) -> bool:
+            if target == name and isinstance(request, LogChunk | SnapshotChunk | SnapshotFinish):
+                self.world.cut(source, target)
+                self.world.at(0.05, lambda: self.world.cut(source, target, Reach.OPEN))
+            return False
+
+        self.world.lose = stall
 
     def rebuild(self, name: InstanceName) -> None:
         """Kill it and move what it stored aside."""
         self.say("", f"rebuild {name}")
         self.rebuilds.append((self.now, name))
         if self.up(name):
-            self.world.kill(name)
+            self._end(name)
         if self.empties:
             self.world.hosts[name].disk.wipe()
             self.older.discard(name)
@@ -211,6 +240,7 @@ class Cluster:
                 incarnation=self.incarnation(name),
             )
             for name in NAMES
+            if name not in self.gone
         )
 
     def send(

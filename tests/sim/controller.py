@@ -55,6 +55,9 @@ LIST_S: Final = 0.05
 READ_S: Final = 0.5
 """How often the record is read without a reason."""
 
+TRIGGERS_S: Final = 5.0
+"""As the daemon: how often MAIN is asked for its triggers."""
+
 LOOK_PAUSE_S: Final = 0.05
 """As the daemon: a rule that waits does not look again sooner."""
 
@@ -112,6 +115,7 @@ class Controller:
     _lease: LeaseSeen = field(factory=lambda: LeaseSeen(at_s=0.0, leading=False))
     _seen_lease: tuple[tuple[str | None, int], float] = ((None, -1), 0.0)
     _last_tick_s: float = 0.0
+    _triggers_due_s: float = 0.0
     _looked: dict[InstanceName, float] = field(factory=dict)
     _order: dict[str, int] = field(factory=dict)
 
@@ -231,6 +235,13 @@ class Controller:
             return
         self._looked[name] = now_s
         self.cluster.world.at(0.005, lambda: probe(self, name) if life == self._life and not self.paused else None)
+
+    def triggers_are_due(self) -> bool:
+        """Whether MAIN is to be asked for its triggers now; it counts as asked then."""
+        due = self.cluster.now >= self._triggers_due_s
+        if due:
+            self._triggers_due_s = self.cluster.now + TRIGGERS_S
+        return due
 
     # --- deciding
 

@@ -34,6 +34,7 @@ from memgraph_ha.fakes.memgraph.errors import MemgraphError
 from memgraph_ha.fakes.memgraph.instance import Instance
 from memgraph_ha.fakes.memgraph.virtual import Ticket
 from tests.sim.probe import to_rows
+from tests.sim.restoring import restore
 
 if TYPE_CHECKING:
     from tests.sim.controller import Controller
@@ -83,7 +84,7 @@ class Errand:
             case Quiesce():
                 self._quiesce(command)
             case RestoreUsers() | RestoreTriggers():
-                self.answer(Outcome.DONE)
+                restore(self.controller, command, self.answer)
 
     def _fit(self, command: RegisterReplica) -> bool:
         cluster = self.controller.cluster

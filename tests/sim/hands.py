@@ -107,7 +107,7 @@ def stray_took_a_write(cluster: Cluster, controllers: list[Controller]) -> None:
     number = cluster.write_by_hand(M1)
     cluster.by_hand.clear()
     cluster.world.heal()
-    cluster.world.run(40)
+    cluster.world.run(80)
     expect(number in cluster.ids(M1), "what the human wrote is still there")
     expect(not cluster.rebuilds, "nobody was rebuilt")
     ordered(controllers, Ask.REINIT, M1)
@@ -183,6 +183,7 @@ def replaced_and_left(cluster: Cluster, controllers: list[Controller]) -> None:
 
 def emptied_main_is_refused(cluster: Cluster, controllers: list[Controller]) -> None:
     """B6: MAIN comes back empty, its standby is older: nobody forces the empty one while another one has data."""
+    cluster.world.run(2)
     cluster.keep_down(M1)
     cluster.world.run(10)
     cluster.wipe(M0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve
 
 from memgraph_ha.core.facts import Miss, PortSeen, ProbeMissed, RoleSeen, RowsSeen, ServerSeen, StorageSeen
 from memgraph_ha.core.names import InstanceName, RunId
@@ -10,9 +12,14 @@ from memgraph_ha.core.rows import parse_replicas, parse_role, parse_storage_info
 from memgraph_ha.core.topology import Role, Row
 from memgraph_ha.fakes.memgraph.virtual import Refused, Ticket
 from memgraph_ha.fakes.memgraph.virtual_host import State
+from tests.sim.restoring import look_at_triggers
 
 if TYPE_CHECKING:
     from tests.sim.controller import Controller
+
+SERVER: Final = ServerSeen(
+    at_s=0.0, instance=InstanceName(""), run=RunId(""), version="3.6.1", wal=True, flush_every=1, init_file="/init"
+)
 
 COLUMNS = ("name", "socket_address", "sync_mode", "system_info", "data_info")
 
@@ -38,6 +45,9 @@ def probe(controller: Controller, name: InstanceName) -> None:
 
     if host.state is not State.OPEN:
         missed(Miss.REFUSED)
+        return
+    if name in cluster.locked:
+        missed(Miss.UNAUTHORISED)
         return
     run = RunId(host.live().run_id)
     cluster.world.at(controller.policy.probe_timeout_s, lambda: missed(Miss.TIMED_OUT))
@@ -85,9 +95,7 @@ def _details(controller: Controller, name: InstanceName, run: RunId, role: Role)
             seen = to_rows(ticket.rows)
             controller.file(RowsSeen(at_s=cluster.now, asked_at_s=asked_s, instance=name, run=run, rows=seen))
 
-    server = ServerSeen(
-        at_s=cluster.now, instance=name, run=run, version="3.6.1", wal=True, flush_every=1, init_file="/init"
-    )
+    server = evolve(SERVER, at_s=cluster.now, instance=name, run=run, **cluster.claims.get(name, {}))
     controller.file(server)
     late_s = cluster.slow.get(name, 0.0)
     if late_s:
@@ -96,6 +104,8 @@ def _details(controller: Controller, name: InstanceName, run: RunId, role: Role)
         cluster.send(name, "SHOW STORAGE INFO", storage)
     if role is Role.MAIN:
         cluster.send(name, "SHOW REPLICAS", rows)
+        if controller.triggers_are_due():
+            look_at_triggers(controller, name, run)
     else:
         opened = cluster.world.hosts[name].server is not None
         controller.file(PortSeen(at_s=cluster.now, asked_at_s=asked_s, instance=name, open=opened))

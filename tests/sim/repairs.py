@@ -6,7 +6,7 @@ from typing import Final
 
 from memgraph_ha.core import Ask
 from memgraph_ha.core.holds import Hold
-from memgraph_ha.fakes.memgraph.rpc import LogChunk, SnapshotChunk, SnapshotFinish
+from memgraph_ha.fakes.memgraph.virtual_net import Reach
 from tests.sim.cluster import Cluster
 from tests.sim.controller import Controller
 from tests.sim.faults import M0, M1, M2, POLICY, REQUIRED, Scenario, leader_of, main_of
@@ -152,14 +152,24 @@ def emptied_elsewhere(cluster: Cluster, _controllers: list[Controller]) -> None:
 
 
 def endless_recovery(cluster: Cluster, _controllers: list[Controller]) -> None:
-    """B7: the standby comes back without its log, and copying everything to it does not end."""
-    cluster.keep_down(M1)
-    cluster.world.lose = lambda _source, target, request: (
-        target == M1 and isinstance(request, LogChunk | SnapshotChunk | SnapshotFinish)
-    )
-    cluster.world.hosts[M1].disk.wipe_data()
-    cluster.let_up(M1)
+    """B7: the standby comes back with nothing, and copying everything to it does not end."""
+    cluster.world.run(2)
+    cluster.stall_copies_to(M1)
+    cluster.wipe(M1)
     cluster.world.run(45)
+
+
+def endless_recovery_cut(cluster: Cluster, _controllers: list[Controller]) -> None:
+    """B7: the same, and MAIN cannot be told that the standby's process ended: it is not killed again and again."""
+    cluster.world.run(2)
+    cluster.stall_copies_to(M1)
+    cluster.wipe(M1)
+    cluster.world.run_until(lambda: cluster.world.reach(M0, M1) is not Reach.OPEN, 20)
+    cluster.world.run(0.1)
+    cluster.world.cut(M0, M1)
+    lives = cluster.lives[M1]
+    cluster.world.run(25)
+    expect(cluster.lives[M1] - lives <= 4, f"m1 was killed {cluster.lives[M1] - lives} times")
 
 
 def rebuilt_in_vain(cluster: Cluster, controllers: list[Controller]) -> None:
@@ -209,8 +219,11 @@ REPAIRS: Final[dict[str, Scenario]] = {
     "H3 MAIN's disk is full": Scenario(faults=full_disk),
     "B7 standby of another cluster": Scenario(faults=emptied_elsewhere),
     "B7 recovery does not end": Scenario(faults=endless_recovery),
+    "B7 recovery does not end, cut off": Scenario(faults=endless_recovery_cut, serves=False),
     "F2 rebuilt in vain": Scenario(faults=rebuilt_in_vain, says=(Hold.REBUILD_NEEDED,)),
-    "F2 old MAIN diverged, required": Scenario(faults=diverged_required, says=(Hold.REBUILDING,), policy=REQUIRED),
+    "F2 old MAIN diverged, required": Scenario(
+        faults=diverged_required, says=(Hold.WAITING_FOR_STANDBY,), policy=REQUIRED
+    ),
     "F4 standby given up, required": Scenario(faults=reinit_required, policy=REQUIRED),
     "Q1 a quiet moment in vain": Scenario(faults=quiet_in_vain, policy=POLICY),
 }

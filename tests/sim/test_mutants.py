@@ -11,7 +11,7 @@ from memgraph_ha.core import RULES, Decision, Rule, View
 from memgraph_ha.core.commands import Promote, WriteRecord
 from memgraph_ha.core.decision import Unmet
 from memgraph_ha.core.names import RunId
-from tests.sim.faults import SCENARIOS
+from tests.sim.catalogue import CATALOGUE
 from tests.sim.run import play_scenario
 
 KILLED_BY: Final[dict[str, str]] = {
@@ -74,7 +74,7 @@ CORE: Final = Path(__file__).parent.parent / "core"
 def test_every_rule_is_held_by_something() -> None:
     """Each rule is in exactly one of the two tables, and every test and scenario named there exists."""
     assert sorted([*KILLED_BY, *HELD_ELSEWHERE]) == sorted(rule.id for rule in RULES)
-    assert set(KILLED_BY.values()) <= set(SCENARIOS)
+    assert set(KILLED_BY.values()) <= set(CATALOGUE)
     for named in HELD_ELSEWHERE.values():
         file, _, test = named.partition("::")
         tree = ast.parse((CORE / file).read_text(encoding="utf-8"))
@@ -83,7 +83,7 @@ def test_every_rule_is_held_by_something() -> None:
 
 def _fails(rules: tuple[Rule, ...], name: str) -> str:
     with pytest.raises(AssertionError) as caught:
-        play_scenario(SCENARIOS[name], len(name), rules)
+        play_scenario(CATALOGUE[name], len(name), rules)
     return str(caught.value).splitlines()[0]
 
 
@@ -114,7 +114,7 @@ def _without(rule: str) -> tuple[Rule, ...]:
 def test_a_forgotten_rule_is_found_for_the_right_reason(rule: str, scenario: str, says: str) -> None:
     """A kept name, a promotion beside a frozen MAIN, no durable epoch, a stray left alone, an old record obeyed."""
     with pytest.raises(AssertionError, match=says):
-        play_scenario(SCENARIOS[scenario], len(scenario), _without(rule))
+        play_scenario(CATALOGUE[scenario], len(scenario), _without(rule))
 
 
 def test_a_promotion_before_its_record_is_found() -> None:

@@ -7,9 +7,10 @@ import pytest
 from memgraph_ha.core import RULES
 from memgraph_ha.core.commands import Command
 from memgraph_ha.core.holds import Hold
+from tests.sim.catalogue import CATALOGUE
 from tests.sim.cluster import Cluster
 from tests.sim.controller import Controller
-from tests.sim.faults import M0, M1, REQUIRED, SCENARIOS, leader_of
+from tests.sim.faults import M0, M1, REQUIRED, leader_of
 from tests.sim.run import Result, Setup, play, play_scenario, start
 from tests.sim.store import ViolationError
 
@@ -17,10 +18,10 @@ from tests.sim.store import ViolationError
 @cache
 def result_of(name: str) -> Result:
     """Run a scenario once, for all tests that look at it."""
-    return play_scenario(SCENARIOS[name], len(name))
+    return play_scenario(CATALOGUE[name], len(name))
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", CATALOGUE)
 def test_every_named_scenario_keeps_its_promises(name: str) -> None:
     """From a whole cluster to a whole cluster, with every acknowledged write on MAIN and standby."""
     assert result_of(name).acked > 0
@@ -28,7 +29,7 @@ def test_every_named_scenario_keeps_its_promises(name: str) -> None:
 
 def test_every_rule_decides_in_some_scenario() -> None:
     """A rule that no scenario reaches is not tested here: there is none."""
-    fired = frozenset[str]().union(*(result_of(name).fired for name in SCENARIOS))
+    fired = frozenset[str]().union(*(result_of(name).fired for name in CATALOGUE))
     assert [rule.id for rule in RULES if rule.id not in fired] == []
 
 

@@ -73,8 +73,8 @@ def adopt_by_order(view: View) -> Decision | Unmet:
 
     When: somebody asks for it; and there is no record, or that instance is MAIN with the recorded data set while the
         recorded MAIN does not serve, or it is MAIN and its data set was replaced.
-    Then: begin its reign, with nobody else to fall back on. After a replaced data set every other instance is put
-        into `rebuild`: they hold the old one.
+    Then: begin its reign, with nobody else to fall back on. After a replaced data set everybody who does
+        not hold the new one is put into `rebuild`.
     Protects: NO_ACKED_LOSS as far as it can be: a human decides, by name, and the history says so.
     After: R30.  Before: R40 and B30, whose holds it ends.
     Source: design 4, 6 (Bootstrap, DataSetReplaced); scenarios E2, G3, J5.
@@ -91,10 +91,15 @@ def adopt_by_order(view: View) -> Decision | Unmet:
     if record is None:
         written = first_record(view, seen, change)
         return Decision(reason=change.reason, commands=(written,), wake_at_s=view.now_s + SHORT_S)
-    others = frozenset(member.name for member in view.members if member.name != request.instance)
+    uuid = seen.storage.uuid
+    others = frozenset(
+        other.member.name
+        for other in view.observed.seen
+        if other is not seen and (other.storage is None or other.storage.uuid != uuid)
+    )
     begun = evolve(
         record.begun(change, main_run=seen.role.run, fallback=None),
-        database_uuid=seen.storage.uuid,
+        database_uuid=uuid,
         rebuild=record.rebuild | others if view.replaced is not None else record.rebuild - {request.instance},
         reinit=record.reinit | others if view.replaced is not None else record.reinit - {request.instance},
     )

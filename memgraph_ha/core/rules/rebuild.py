@@ -9,7 +9,7 @@ from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.facts import Outcome
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.record import Record
-from memgraph_ha.core.rowcare import why_not_rebuilt
+from memgraph_ha.core.rowcare import misfit, why_not_rebuilt
 from memgraph_ha.core.rules.standing import SHORT_S
 from memgraph_ha.core.view import View
 
@@ -35,13 +35,15 @@ def mark_diverged(view: View) -> Decision | Unmet:
         return Unmet("MAIN has everything", view.unsound)
     for seen in view.observed.seen:
         name = seen.member.name
-        if name == record.main or name in record.rebuild or not view.diverged(seen):
+        if name == record.main or name in record.rebuild or not (view.diverged(seen) or misfit(view, seen)):
             continue
         why = why_not_rebuilt(view, record, name)
         if why is not None:
             return Unmet("history proves that it may be rebuilt", why)
         return Decision(
-            reason=f"{name} has diverged; MAIN has every acknowledged write since its level: it is rebuilt",
+            reason=f"{name} has diverged; MAIN has every acknowledged write since its level: it is rebuilt"
+            if view.diverged(seen)
+            else f"{name} is empty, but its history does not fit: it is rebuilt",
             commands=(view.rewrite(evolve(record, rebuild=record.rebuild | {name})),),
             wake_at_s=view.now_s + SHORT_S,
         )
@@ -85,17 +87,25 @@ def being_rebuilt(view: View, seen: Seen) -> bool:
     return view.rebuilt(seen) or seen.role is None or seen.member.incarnation in (None, tried.incarnation)
 
 
+def in_vain(view: View, seen: Seen) -> str | None:
+    """Why it is not rebuilt once more by itself; None if it was not rebuilt in vain lately."""
+    name, record, tried = seen.member.name, view.record, view.attempt(RebuildInstance, seen.member.name)
+    if record is None or tried is None or tried.outcome is not Outcome.DONE or view.rebuilt(seen):
+        return None
+    pause_s = REINIT_PAUSE_S if name in record.reinit else AGAIN_S
+    ago_s = view.now_s - tried.at_s
+    return f"it was rebuilt {ago_s:.0f} s ago, in vain" if ago_s < pause_s else None
+
+
 def _unready(view: View, record: Record, seen: Seen) -> str | None:
     name = seen.member.name
     if name == record.main or (record.standby is not None and record.standby.instance == name):
         return "it is MAIN, or named"
     if view.rebuilt(seen):
         return "it is empty already"
-    tried = view.attempt(RebuildInstance, name)
-    if tried is not None and tried.outcome is Outcome.DONE:
-        pause_s = REINIT_PAUSE_S if name in record.reinit else AGAIN_S
-        if view.now_s - tried.at_s < pause_s:
-            return f"it was rebuilt {view.now_s - tried.at_s:.0f} s ago, in vain"
+    vain = in_vain(view, seen)
+    if vain is not None:
+        return vain
     if not view.may_try(RebuildInstance, name):
         return f"the pause after the last try is not over{view.last_outcome(RebuildInstance, name)}"
     if view.rows_of(seen.member):

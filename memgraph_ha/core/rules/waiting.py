@@ -9,7 +9,7 @@ from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability
 from memgraph_ha.core.record import Record
 from memgraph_ha.core.rowcare import why_not_rebuilt
-from memgraph_ha.core.rules.rebuild import being_rebuilt
+from memgraph_ha.core.rules.rebuild import being_rebuilt, in_vain
 from memgraph_ha.core.rules.standing import LONG_S, SHORT_S
 from memgraph_ha.core.topology import Mode, Row, RowStatus
 from memgraph_ha.core.view import View
@@ -120,6 +120,8 @@ def _trouble(view: View, record: Record, seen: Seen) -> tuple[Hold, str] | None:
     """What keeps a replica's data from being used: the hold and the words for it; None if nothing does."""
     name = seen.member.name
     why = why_not_rebuilt(view, record, name)
+    if name in record.rebuild and not being_rebuilt(view, seen):
+        why = why or in_vain(view, seen)
     way = "" if why is None else f" ({why}); to give up what it holds: memgraph-ha reinit {name}"
     tried = view.last_outcome(RebuildInstance, name)
     if name in record.rebuild:
@@ -150,7 +152,11 @@ def _standby_lack(view: View) -> str:
         said = view.last_outcome(CommitNoop, record.main) or doubt
         return f"; row {row.name} is {row.status.value}{behind}{said}"
     why = view.attachable(other)
-    return f"; {name}: {why}" if why else f"; {name} is attached next{view.last_outcome(RegisterReplica, name)}"
+    if why:
+        return f"; {name}: {why}"
+    pause_s = view.retry_at_s(RegisterReplica, name) - view.now_s
+    when = f"in {pause_s:.0f} s" if pause_s > 1 else "next"
+    return f"; {name} is attached {when}{view.last_outcome(RegisterReplica, name)}"
 
 
 def hold_without_replica(view: View) -> Decision | Unmet:
