@@ -47,6 +47,8 @@ bench: $(DEV)
 docs: $(DEV)
 	$(BIN)/python scripts/generate_docs.py
 	$(BIN)/python scripts/conformance_table.py
+	$(BIN)/python scripts/generate_api_docs.py
+	$(BIN)/python scripts/generate_cli_docs.py
 
 format: $(DEV)
 	$(BIN)/ruff format .

@@ -83,7 +83,9 @@ def answers(n: int, role: Role, at_s: float = NOW - 0.05) -> list[Fact]:
             empty=False,
             mode=StorageMode.TRANSACTIONAL,
         ),
-        ServerSeen(at_s=at_s, instance=who, run=run(n), version="3.6.1", wal=True, flush_every=1, init_file="init.cypherl"),
+        ServerSeen(
+            at_s=at_s, instance=who, run=run(n), version="3.6.1", wal=True, flush_every=1, init_file="init.cypherl"
+        ),
         PortSeen(at_s=at_s, asked_at_s=at_s, instance=who, open=True),
     ]
 

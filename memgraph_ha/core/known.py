@@ -22,6 +22,8 @@ DIVERGED_PAUSE_S = 60.0
 STALLED_PAUSE_S = 30.0
 BLOCKED_PAUSE_S = 60.0
 """How long a standby whose row took no commits is not registered again in the same run."""
+GIVEN_UP_S = 2.0
+"""For how long a process that refuses connections may still be one that starts, or is merely overrun."""
 STOP_MEMORY_S = 120.0
 """How long an announced stop that did not happen is believed."""
 
@@ -134,7 +136,8 @@ class Known:
 
     def given_up(self, seen: Seen) -> bool:
         """Whether there is no point in waiting for its answer: no process, or a verdict that it is dead or frozen."""
-        dead = seen.refused >= self.policy.refused_count or seen.timeouts >= self.policy.frozen_count
+        refusing_s = seen.refused_last_s - seen.refused_first_s if seen.refused else 0.0
+        dead = refusing_s >= GIVEN_UP_S or seen.timeouts >= self.policy.frozen_count
         odd = seen.miss is not None and seen.miss.miss in (Miss.UNAUTHORISED, Miss.UNREADABLE)
         return seen.member.incarnation is None or dead or odd
 

@@ -102,7 +102,7 @@ def _repair(view: View, record: Record) -> str | None:
     since_s = view.observed.quiet_since_s
     if since_s is not None and view.now_s - since_s > view.policy.quiesce_max_s + QUIET_LIMIT_S:
         return None
-    if since_s is None and not _rested(view, record):
+    if since_s is None and rest_s(view, record) > 0:
         return None
     rows = quiet_rows(view)
     if rows:
@@ -119,11 +119,12 @@ def quiet_rows(view: View) -> tuple[str, ...]:
     return tuple(row.name for row in waiting)
 
 
-def _rested(view: View, record: Record) -> bool:
+def rest_s(view: View, record: Record) -> float:
+    """How long until clients may be asked for another quiet moment, seconds; 0 if now."""
     tried, ended_s = view.attempt(Quiesce, record.main), view.observed.quiet_ended_s
     times = [] if tried is None else [tried.at_s]
     times += [] if ended_s is None else [ended_s]
-    return not times or view.now_s - max(times) >= QUIET_PAUSE_S
+    return 0.0 if not times else max(0.0, max(times) + QUIET_PAUSE_S - view.now_s)
 
 
 def _attaching(view: View, record: Record) -> bool:

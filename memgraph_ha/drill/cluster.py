@@ -208,7 +208,7 @@ class LocalCluster:
         if not self.specs or self._opened is None:
             return []
         instances = [port for spec in self.specs for _, port in spec.ports.named()]
-        return [self._opened.config.rw_port, *instances]
+        return [*(port for _, port in self._opened.config.gateways()), *instances]
 
     def _note_instances(self) -> None:
         notes = [self._opened.read_run(spec.name) for spec in self.specs] if self._opened is not None else []

@@ -41,12 +41,24 @@ TAIL: Final = 512
 """Bytes kept of an answer; a final summary is 50 to 300 bytes long."""
 _SMALLEST: Final = 6
 """A message's length, two bytes, and its end."""
-_NOT_WHOLE: Final = (0, 0)
+_NOT_WHOLE: Final = (0, 0, 0, 0)
 _WITH_TEXT: Final = 9
 """A RUN's chunk that is not shorter has at least two bytes of text."""
+_AHEAD: Final = 8
+"""Bytes that show a message's length, its marker and signature, and of a RUN with a `_USUAL_TEXT` two letters."""
+_USUAL_TEXT: Final = 0xD0
+"""The marker of a text of 16 to 255 bytes (PackStream): one look at the message shows all that is asked of it."""
 
+# Bound once: they are called for each message.
+_opening: Final = Struct(">HHBxH").unpack_from
 _frame: Final = Struct(">HH").unpack_from
 _letters: Final = Struct(">H").unpack_from
+_kind_of: Final = KINDS.get
+
+
+def _short_opening(data: bytearray, at: int, count: int) -> tuple[int, ...]:
+    """Of a message that ends too soon for `_opening`, or of which too little is there: its length and signature."""
+    return (*_frame(data, at), 0, 0) if at + _SMALLEST <= count else _NOT_WHOLE
 
 
 class Standing(enum.Enum):
@@ -170,26 +182,30 @@ class Dialogue:
                 if at < 0:
                     return 0
             while at < count:
-                size, head = _frame(data, at) if at + _SMALLEST <= count else _NOT_WHOLE
-                end = at + size + 2
-                if size > 1 and end + 2 <= count and not (data[end] or data[end + 1]):
-                    kind = KINDS.get(head)
+                size, head, marker, letters = (
+                    _opening(data, at) if at + _AHEAD <= count else _short_opening(data, at, count)
+                )
+                end = at + size + 4
+                if size > 1 and end <= count and not (data[end - 2] or data[end - 1]):
+                    kind = _kind_of(head)
                     if kind == FETCH:
                         self._last = FETCH
                     elif (
                         kind == RUN
                         and size >= _WITH_TEXT
-                        and _letters(data, at + 4 + TEXT_AFTER[data[at + 4]])[0] & UPPER not in MAYBE
+                        and (letters if marker == _USUAL_TEXT else _letters(data, at + 4 + TEXT_AFTER[marker])[0])
+                        & UPPER
+                        not in MAYBE
                     ):
                         if not self._explicit:
                             if quiet.on:
                                 return at
-                            self.fresh = end + 2
+                            self.fresh = end
                         self._last = RUN
-                    elif not self._said(kind, data, at + 2, end):
+                    elif not self._said(kind, data, at + 2, end - 2):
                         return at
                     self._tail = b""
-                    at = end + 2
+                    at = end
                     continue
                 begun, at = at, self._resume(data, at, count)
                 if at < 0:

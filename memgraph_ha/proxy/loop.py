@@ -173,18 +173,24 @@ class Loop(ABC):
     def _loop(self) -> None:
         poll, find, clock = self._poller.poll, self._poller.handlers.get, self._clock
         turnstile, lock = self._turnstile, self._lock
+        now = clock()
         while not self._stopping:
-            pause = 0.0 if self._chores else min(max(self._wake_at - clock(), 0.0), LOOK_S)
-            events = poll(pause, EVENTS_AT_ONCE)
-            with turnstile:
-                pass
+            # One look at the clock per batch serves what is due and how long to sleep. Never below zero: epoll takes
+            # that for "without end".
+            pause = 0.0 if self._chores or self._wake_at <= now else self._wake_at - now
+            events = poll(min(pause, LOOK_S), EVENTS_AT_ONCE)
+            if turnstile.locked():
+                with turnstile:
+                    pass
             with lock:
                 for fd, mask in events:
                     ready = find(fd)
                     if ready is not None:
                         ready(mask)
-                if self._chores or clock() >= self._wake_at:
+                now = clock()
+                if self._chores or now >= self._wake_at:
                     self._tidy()
+                    now = clock()
 
     def _bell_rang(self, _mask: int) -> None:
         os.eventfd_read(self._bell)

@@ -10,13 +10,17 @@ OUT: Final = select.EPOLLOUT
 GONE: Final = select.EPOLLRDHUP
 """The peer has sent its FIN; hang-ups and errors are reported without being asked for."""
 ERROR: Final = select.EPOLLERR
+IN_ONCE: Final = IN | GONE | select.EPOLLET
+"""Report what arrives once, not again for as long as it has not been read, which spares the kernel a look per message.
+Whoever asks for it reads until a read brings less than there was room for, and if anything but `IN` alone was reported
+(an end of the stream that came with the last bytes) asks again by `Poller.change`."""
 
 Ready = Callable[[int], None]
 """Called with the epoll mask. It must bear being called for nothing: a mask is a hint, the next call tells."""
 
 
 class Poller:
-    """Level-triggered epoll.
+    """Epoll, level-triggered but for who asks for `IN_ONCE`.
 
     Sockets are added only from the thread that polls, after it has gone through one batch of events, so a
     descriptor closed during a batch cannot come back in it as another socket. Sockets may be *closed* by

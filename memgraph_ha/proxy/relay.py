@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from memgraph_ha.proxy.dialogue import TAIL, Quiet
 from memgraph_ha.proxy.pipes import Pipe, Pipes
-from memgraph_ha.proxy.poller import ERROR, IN, OUT, Poller
+from memgraph_ha.proxy.poller import ERROR, IN, IN_ONCE, OUT, Poller
+from memgraph_ha.proxy.tls import TlsSocket
 
 if TYPE_CHECKING:
     from memgraph_ha.proxy.link import Link
@@ -83,6 +84,7 @@ class End:
         "_gate",
         "_link",
         "_mask",
+        "_reading",
         "_recv_into",
         "_streak",
         "_view",
@@ -113,6 +115,8 @@ class End:
         self._clock = shared.clock
         self._gate = shared.gate
         self._mask = IN
+        # TLS keeps bytes that the kernel no longer knows of: there, only asking for as long as it takes is enough.
+        self._reading = IN if isinstance(sock, TlsSocket) else IN_ONCE
         self._streak = 0
         self.follow: Callable[[bytearray, int], int] | None = None
         self.bulk_after: float = BULK_AFTER
@@ -125,50 +129,73 @@ class End:
 
     def begin(self) -> None:
         """Begin to read."""
-        self._link.shared.poller.watch(self._fd, IN, self.ready)
+        self._listen(IN)
 
     def ready(self, mask: int) -> None:
-        """Something can be read or written here, perhaps."""
+        """Something can be read or written here, perhaps: read once and write it to the peer."""
+        if mask != IN or self._mask != IN or self._streak:
+            self._see_to(mask)
+        else:
+            self._copy()
+            if self._streak:
+                self._look_again()
+
+    def _see_to(self, mask: int) -> None:
+        """Do what an event asks for that is not just a message."""
         if mask & self._mask & OUT and self.owed is not None:
             self._pay()
         if self._mask & IN:
             if mask & ~OUT and not self._link.over:
-                self._pump()
+                if self._streak < self.bulk_after or not self._splice():
+                    self._copy()
+                self._look_again()
         elif mask & _HUNG_UP and not self._link.over:
             self._hung_up()
 
-    def _pump(self) -> None:
-        """Read once and write it to the peer."""
-        if self._streak >= self.bulk_after and self._splice():
-            return
+    def _look_again(self) -> None:
+        """There may be more to read, of which no event would tell."""
+        if self._mask == IN and not self._link.over:
+            self._link.shared.poller.change(self._fd, self._reading)
+
+    def _copy(self) -> None:
+        """Read once into the shared buffer, and write it to the peer."""
+        # What is called for each message is taken out of its slot first: CPython 3.11 looks a slot that is called
+        # like a method up by its name each time, and one that is read by its offset.
+        recv_into = self._recv_into
         try:
-            count = self._recv_into(self._buffer)
+            count = recv_into(self._buffer)
         except BlockingIOError:
             return
         except OSError:
             self._link.reset()
             return
-        if self._clock() >= self._gate.until:
+        clock = self._clock
+        if clock() >= self._gate.until:
             self._gate.lapse()
             return
         if not count:
             self._end_of_stream()
             return
-        self._streak = self._streak + 1 if count == BUFFER_SIZE else 0
+        if count == BUFFER_SIZE:
+            self._streak += 1
+        elif self._streak:
+            self._streak = 0
         self._pass(count)
 
     def _pass(self, count: int) -> None:
         """Write to the peer what is in the buffer, but for what must be held."""
-        if self.follow is not None:
-            passing = self.follow(self._buffer, count)
+        follow = self.follow
+        if follow is not None:
+            passing = follow(self._buffer, count)
             if passing != count:
                 self._hold(passing, count)
                 if not passing:
                     return
                 count = passing
         peer = self.peer
+        send = peer.send
         try:
-            sent = peer.send(self._view[:count])
+            sent = send(self._view[:count])
         except BlockingIOError:
             sent = 0
         except OSError:
@@ -353,7 +380,7 @@ class End:
     def _listen(self, mask: int) -> None:
         """Wait for these from now on, also if a hang-up had ended the watch."""
         self._mask = mask
-        self._link.shared.poller.watch(self._fd, mask, self.ready)
+        self._link.shared.poller.watch(self._fd, self._reading if mask == IN else mask, self.ready)
 
     def _forgive(self) -> None:
         if isinstance(self.owed, Pipe):

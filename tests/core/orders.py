@@ -66,7 +66,7 @@ def asks(ask: Ask, instance: InstanceName | None = None, *, ago_s: float = 1.0, 
 
 def will_stop(name: InstanceName, ago_s: float = 10.0) -> SceneChange:
     """It was announced that its process will be stopped, and nobody waits for the answer any more."""
-    made = request(Ask.STOP, name, ago_s=ago_s)
+    made = request(Ask.STOP, name, ago_s=ago_s, wait_s=200.0)
     return lambda old: evolve(old, requests=(*old.requests, made), answered=old.answered | {made.id})
 
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memgraph_ha.core.errors import RecordError, RecordSchemaError
-from memgraph_ha.core.record import Change, ChangeKind, Fallback, Record
+from memgraph_ha.core.record import Change, ChangeKind, Fallback, Pause, Record, Switchover
 from memgraph_ha.core.record_json import dump_record, parse_record
+from memgraph_ha.core.topology import Trigger
 from tests.core.scenes import BEGUN
 from tests.core.views import HEALTHY, M0, M1, M2, WALL, run_of
 from tests.property.strategies import records
@@ -18,6 +19,14 @@ from tests.property.strategies import records
 Json = dict[str, object]
 FULL = HEALTHY.recorded
 WITH_FALLBACK = BEGUN.recorded
+MOVING = evolve(
+    FULL,
+    switchover=Switchover(target=M1, by="alice", reason=""),
+    paused=Pause(by="bob", reason="", at=WALL),
+    rebuild=frozenset({M1, M2}),
+    reinit=frozenset({M2}),
+    triggers=(Trigger(name="audit", event="", phase="AFTER COMMIT", statement="RETURN 1"),),
+)
 
 
 def raw(record: Record = FULL) -> Json:
@@ -62,11 +71,13 @@ FIELDS = (
     "level",
     "history",
 )
+LATER = ("switchover", "paused", "reinit", "triggers")
+"""Those that version 0.1.0 did not write: a record without them is whole."""
 
 
 def test_the_fields_are_those_of_the_design_in_its_order() -> None:
     """Nothing is written that the reference does not describe, and `schema` comes first."""
-    assert tuple(raw()) == FIELDS
+    assert tuple(raw()) == FIELDS + LATER
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -90,10 +101,16 @@ WRONG: dict[str, tuple[object, ...]] = {
     "database_uuid": (None, "", 1),
     "level": (None, [], 4, "m0"),
     "history": (None, {}, "x", [1], [[]]),
+    "switchover": ("m1", 1, True, []),
+    "paused": ("bob", 1, True, []),
+    "reinit": (None, "m1", {"m1": 1}, [1], [None], [""]),
+    "triggers": (None, {}, "x", [1], [[]]),
 }
 
 
-@pytest.mark.parametrize(("field", "value"), [(field, value) for field in FIELDS for value in WRONG[field]], ids=repr)
+@pytest.mark.parametrize(
+    ("field", "value"), [(field, value) for field in (*FIELDS, *LATER) for value in WRONG[field]], ids=repr
+)
 def test_each_wrong_value_is_named_with_its_field(field: str, value: object) -> None:
     """The text names field and value, and says what it should be."""
     text = complaint(changed((field,), value))
@@ -114,6 +131,17 @@ INNER: tuple[tuple[Record, tuple[str | int, ...], str, tuple[object, ...]], ...]
     (FULL, ("history", 0, "standby"), "history[0].standby", (..., "", 1)),
     (FULL, ("history", 0, "rule"), "history[0].rule", (..., None, "")),
     (FULL, ("history", 0, "reason"), "history[0].reason", (..., None, "")),
+    (MOVING, ("switchover", "target"), "switchover.target", (..., None, "", 1)),
+    (MOVING, ("switchover", "by"), "switchover.by", (..., None, "", 1)),
+    (MOVING, ("switchover", "reason"), "switchover.reason", (..., None, 1)),
+    (MOVING, ("paused", "by"), "paused.by", (..., None, "", 1)),
+    (MOVING, ("paused", "reason"), "paused.reason", (..., None, 1)),
+    (MOVING, ("paused", "at"), "paused.at", (..., None, "now", True)),
+    (MOVING, ("triggers", 0, "name"), "triggers[0].name", (..., None, "")),
+    (MOVING, ("triggers", 0, "event"), "triggers[0].event", (..., None, 1)),
+    (MOVING, ("triggers", 0, "phase"), "triggers[0].phase", (..., None, "")),
+    (MOVING, ("triggers", 0, "statement"), "triggers[0].statement", (..., None, "")),
+    (FULL, ("history", 0, "by"), "history[0].by", (None, 1)),
     (FULL, ("history", 0, "at"), "history[0].at", (..., None, "now", True, 10**400, -(10**16))),
 )
 
@@ -195,9 +223,14 @@ def test_another_schema_is_told_apart_from_damage() -> None:
             evolve(WITH_FALLBACK, opened=True),
             "record field fallback: must be null once the reign opened",
         ),
+        (
+            evolve(FULL, switchover=Switchover(target=M0, by="alice", reason="")),
+            "record field switchover.target: 'm0' is already main",
+        ),
+        (evolve(FULL, reinit=frozenset({M2})), "record field reinit: lists somebody who is not in rebuild"),
         (evolve(FULL, generation=3), "record field history: its last generation 4 is above generation (3)"),
     ],
-    ids=["standby is main", "standby unopened", "unprotected", "row number", "fallback", "history"],
+    ids=["standby is main", "standby unopened", "unprotected", "row number", "fallback", "target", "reinit", "history"],
 )
 def test_what_no_single_field_shows_is_refused(record: Record, says: str) -> None:
     """Fields that contradict each other are damage too."""
@@ -219,6 +252,44 @@ def test_fields_of_a_later_version_are_kept(record: Record, more: dict[str, obje
     stored = {**known, **finite}
     again = parse_record(json.dumps(stored))
     assert json.loads(dump_record(evolve(again, row_seq=again.row_seq))) == stored
+
+
+def test_a_record_of_the_first_version_is_whole() -> None:
+    """It lacks the later fields, and `by` in its history: nobody asked, nothing is under way."""
+    old = raw()
+    for field in LATER:
+        del old[field]
+    history = old["history"]
+    assert isinstance(history, list)
+    for line in history:
+        del line["by"]
+    assert parse_record(json.dumps(old)) == FULL
+
+
+def test_later_fields_come_back_as_they_were() -> None:
+    """Each of them, with values."""
+    assert parse_record(dump_record(MOVING)) == MOVING
+
+
+def test_a_reign_that_begins_ends_the_switchover_and_keeps_the_rest() -> None:
+    """A pause, what must be rebuilt, and triggers outlive a change of MAIN."""
+    change = evolve(FULL.history[0], generation=5, main=M1)
+    begun = MOVING.begun(change, main_run=None, fallback=None)
+    assert (begun.switchover, begun.standby, begun.unprotected) == (None, None, False)
+    assert (begun.paused, begun.rebuild, begun.reinit, begun.triggers) == (
+        MOVING.paused,
+        MOVING.rebuild,
+        MOVING.reinit,
+        MOVING.triggers,
+    )
+
+
+def test_a_level_may_be_forgotten() -> None:
+    """Of whoever is named; a mark comes with it if asked for."""
+    assert FULL.without_level(M1).level == ((M0, 4), (M2, 4))
+    assert FULL.without_level(M1).rebuild == frozenset()
+    marked = FULL.without_level(M1, M2, rebuild=True)
+    assert (marked.level, marked.rebuild) == (((M0, 4),), {M1, M2})
 
 
 def test_the_history_keeps_the_last_64_changes() -> None:

@@ -117,7 +117,7 @@ def test_an_open_gateway_is_not_explained(served: Scene) -> None:
         (SINGLE.but(given_up(M1)), Hold.REBUILDING, "m1 must be rebuilt"),
         (SINGLE.but(given_up(M1), rebuilding(M1)), Hold.REBUILDING, "m1 is being rebuilt: its old data is aside"),
         (
-            SINGLE.but(given_up(M1), level_forgotten),
+            SINGLE.but(given_up(M1), recorded(level=((M0, 4), (M2, 4)))),
             Hold.REBUILD_NEEDED,
             "to give up what it holds: memgraph-ha reinit m1",
         ),

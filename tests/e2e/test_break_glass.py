@@ -1,4 +1,4 @@
-"""No controller is left, and a human promotes by hand: whatever the human's MAIN took survives the controller's return."""
+"""No controller is left, and a human promotes by hand: what that MAIN took survives the controller's return."""
 
 import shutil
 
@@ -39,7 +39,7 @@ async def _everywhere(cluster: Cluster) -> None:
 
 
 async def test_a_standby_promoted_by_hand_is_adopted(cluster: Cluster) -> None:
-    """MAIN is dead and the human promotes the standby: the returning controller adopts that reign and fills the rest."""
+    """MAIN is dead and the human promotes the standby: the controller returns, adopts, and fills the rest."""
     async with writing(cluster) as ledger:
         ledger.fault()
         before = await _lose_the_controller(cluster)
@@ -118,7 +118,7 @@ async def _has_all(cluster: Cluster, name: InstanceName) -> bool:
 
 
 async def test_the_record_is_lost_while_a_human_reigns(cluster: Cluster) -> None:
-    """The way of the how-to page: the old record aside, the controller holds, `adopt` names who has the newest writes."""
+    """The way of the how-to page: the old record aside, all is held, `adopt` names who has the newest writes."""
     async with writing(cluster) as ledger:
         ledger.fault()
         before = await _lose_the_controller(cluster)

@@ -1,12 +1,10 @@
 """The controller is lost: between any two steps of a reign, beside a second one, frozen for longer than its lease."""
 
 import contextlib
-import json
+import functools
 import os
 import signal
-import time
 from pathlib import Path
-from typing import Final
 
 import pytest
 import trio
@@ -14,39 +12,12 @@ import trio
 from memgraph_ha.core.names import InstanceName
 from tests.e2e.bolt import HANDSHAKE, HELLO, dial
 from tests.e2e.cluster import PATIENCE_S, Cluster, Event, writing
+from tests.e2e.steps import STEPS, strike
 
 pytestmark = [pytest.mark.trio, pytest.mark.slow]
 
-STEPS: Final = 40
-"""More steps than any reign has."""
-
-STEP_MAX_S: Final = 20.0
-
 ESTABLISHED, CLOSE_WAIT = "01", "08"
 """States of a connection in /proc/net/tcp (include/net/tcp_states.h); MAIN hangs up after it refused a client."""
-
-
-def _kill_at(cluster: Cluster, from_byte: int, step: int) -> Event | None:
-    """SIGKILL the controller the moment it logs the beginning or end of its ``step``-th command; None if it has fewer.
-
-    Looks at the file all the time, in a thread: between two steps there may be less than a millisecond.
-    """
-    pid, seen, rest = cluster.controller_pid(), 0, b""
-    end_s = time.monotonic() + STEP_MAX_S
-    with cluster.log.open("rb") as log:
-        log.seek(from_byte)
-        while time.monotonic() < end_s:
-            *lines, rest = (rest + log.read()).split(b"\n")
-            for event in map(json.loads, lines):
-                if event["event"] in ("command", "command ended"):
-                    seen += 1
-                if seen > step:
-                    os.kill(pid, signal.SIGKILL)
-                    return dict(event)
-                if event.get("rule") == "Z99" and seen:
-                    return None
-            time.sleep(0.0002)
-    raise AssertionError(f"step {step} of the reign was not reached in {STEP_MAX_S:g} s\n{cluster.local.tail()}")
 
 
 @pytest.mark.timeout(600)
@@ -59,7 +30,8 @@ async def test_kill_the_controller_between_any_two_steps_of_a_reign(cluster: Clu
             from_byte = cluster.log.stat().st_size
             ledger.fault()
             await cluster.kill(before.main)
-            event = await trio.to_thread.run_sync(_kill_at, cluster, from_byte, step)
+            kill = functools.partial(os.kill, cluster.controller_pid(), signal.SIGKILL)
+            event = await trio.to_thread.run_sync(strike, cluster, from_byte, step, kill)
             if event is None:
                 break
             reached.append(event)

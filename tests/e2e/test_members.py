@@ -4,7 +4,7 @@ import pytest
 
 from memgraph_ha.adapters.datadir import open_data_dir
 from memgraph_ha.core.record import ChangeKind
-from tests.e2e.cluster import Cluster, writing
+from tests.e2e.cluster import Cluster, free_block, writing
 from tests.e2e.conftest import Making
 from tests.e2e.hands import by_hand, done
 
@@ -13,7 +13,9 @@ pytestmark = [pytest.mark.trio, pytest.mark.slow]
 
 async def test_three_five_two_three(running: Making) -> None:
     """Who comes is attached, who goes is forgotten, the pair and its reign stay; then MAIN dies and two suffice."""
-    async with running() as cluster, writing(cluster) as ledger:
+    kinds = ("replication", "monitoring", "metrics")
+    roomy = [f"--{kind}-base={free_block()}" for kind in kinds]
+    async with running(*roomy) as cluster, writing(cluster) as ledger:
         before = await cluster.protected()
         for count in (5, 2, 3, 2):
             await done(cluster, "instances", str(count), "--yes")

@@ -23,11 +23,11 @@ PAIRS = (
 )
 
 
-@pytest.mark.parametrize("manner", ["reject", "black hole"])
+@pytest.mark.parametrize("how", ["refused", "swallowed", "unanswered"])
 @pytest.mark.parametrize("pair", PAIRS)
-def test_partition(pair: str, manner: str) -> None:
+def test_partition(pair: str, how: str) -> None:
     """The case of that name in partition_cases.py passes."""
-    own_namespaces.run_tests(f"{CASES}::{pair}[{manner}]")
+    own_namespaces.run_tests(f"{CASES}::{pair}[{how}]")
 
 
 def test_main_lost_while_the_async_replica_is_cut_off() -> None:

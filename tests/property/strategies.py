@@ -6,7 +6,6 @@ change it, and add chance to it.
 """
 
 from functools import reduce
-from typing import Final
 
 from hypothesis import strategies as st
 
@@ -16,7 +15,11 @@ from memgraph_ha.core.commands import (
     Demote,
     DropReplica,
     Promote,
+    Quiesce,
+    RebuildInstance,
     RegisterReplica,
+    RestoreTriggers,
+    RestoreUsers,
     StopInstance,
     WriteRecord,
 )
@@ -32,86 +35,49 @@ from memgraph_ha.core.facts import (
     Outcome,
     PortSeen,
     ProbeMissed,
+    QuietSeen,
     RecordSeen,
     RecordTrouble,
+    RequestEnded,
+    RequestSeen,
     RoleSeen,
     RowsSeen,
     SentinelBroke,
     ServerSeen,
     StorageSeen,
+    TriggersSeen,
 )
 from memgraph_ha.core.messages import ErrorClass
-from memgraph_ha.core.names import Address, Incarnation, InstanceName, RowName, RunId, Token
+from memgraph_ha.core.names import Address, InstanceName
 from memgraph_ha.core.observe import observe
 from memgraph_ha.core.observed import Observed
 from memgraph_ha.core.permit import Permit
-from memgraph_ha.core.policy import DataDurability, Policy
-from memgraph_ha.core.record import Change, ChangeKind, Fallback, Record, Standby
+from memgraph_ha.core.policy import AutoReinit, DataDurability, Policy, Triggers, Users
+from memgraph_ha.core.record import Standby
+from memgraph_ha.core.requests import Ask, Request
 from memgraph_ha.core.topology import Member, Mode, Role, Row, RowStatus, StorageMode
 from memgraph_ha.core.view import View
 from tests.core.corpus import BASES, CHANGES, applied
-from tests.core.views import DATA, NOW, WALL, Scene, replication_of
-
-NAMES: Final = tuple(InstanceName(f"m{n}") for n in range(4))
-names = st.sampled_from(NAMES)
-runs = st.builds(lambda name, life: RunId(f"run-{name}-{life}"), names, st.integers(1, 2))
-incarnations = st.builds(lambda name, life: Incarnation(f"pid-{name}-{life}"), names, st.integers(1, 2))
-replications = st.sampled_from([*map(replication_of, NAMES), Address("10.9.9.9:10000")])
-row_names = st.builds(RowName, st.sampled_from(["m1_7", "m0_8", "m1_1", "m0_2", "m2", "m3", "by-hand", "m1", ""]))
-data_sets = st.sampled_from([DATA, DATA, DATA, "data-set-2"])
-clusters = st.sampled_from(["cluster-1", "cluster-1", "cluster-1", "cluster-2"])
-generations = st.integers(1, 5)
-tokens = st.builds(Token, st.sampled_from(["t1", "t2"]))
-times = st.one_of(
-    st.floats(NOW - 2, NOW, allow_nan=False),
-    st.sampled_from([NOW - 600, NOW - 10, NOW - 1, NOW, NOW + 5, NOW + 60, 0.0, -1e9, 1e9]),
+from tests.core.occasions import OCCASIONS
+from tests.core.views import NOW, WALL, Scene, replication_of
+from tests.property.records import (
+    NAMES,
+    TRIGGERS,
+    clusters,
+    data_sets,
+    generations,
+    incarnations,
+    names,
+    records,
+    replications,
+    row_names,
+    runs,
+    texts,
+    times,
+    tokens,
 )
-texts = st.sampled_from(["", "it says no", "Error: 3"])
 
-
-@st.composite
-def records(draw: st.DrawFn) -> Record:
-    """A record as `parse_record` returns it: what it would refuse is not drawn."""
-    main = draw(st.sampled_from(NAMES[:3]))
-    row_seq = draw(st.sampled_from([0, 2, 7, 8]))
-    standby_of = draw(st.none() | st.sampled_from([name for name in NAMES if name != main]))
-    opened = standby_of is not None or draw(st.booleans())
-    standby = standby_of and Standby(instance=standby_of, run=draw(runs), row=RowName(f"{standby_of}_{row_seq}"))
-    generation = draw(generations)
-    return Record(
-        cluster=draw(clusters),
-        generation=generation,
-        main=main,
-        main_run=draw(st.none() | runs),
-        opened=opened,
-        standby=standby or None,
-        fallback=None if opened else draw(st.none() | fallbacks),
-        unprotected=standby_of is None and draw(st.booleans()),
-        row_seq=row_seq,
-        rebuild=draw(st.frozensets(names, max_size=2)),
-        database_uuid=draw(data_sets),
-        level=tuple(sorted(draw(st.dictionaries(names, st.integers(0, 5), max_size=3)).items())),
-        history=draw(st.lists(changes(generation), max_size=6).map(tuple)),
-    )
-
-
-fallbacks = st.builds(Fallback, instance=names, run=st.none() | runs)
-
-
-def changes(most: int) -> st.SearchStrategy[Change]:
-    """A line of history, of no later generation than that."""
-    return st.builds(
-        Change,
-        generation=st.integers(1, most),
-        main=names,
-        previous=st.none() | names,
-        kind=st.sampled_from(ChangeKind),
-        standby=st.none() | names,
-        rule=st.just("L20"),
-        reason=st.just("before"),
-        at=st.sampled_from([WALL, WALL - 100, WALL - 700, WALL + 5000, 0.0, -5.0]),
-    )
-
+__all__ = ["facts", "names", "near_scenes", "observations", "records", "views", "wild_views"]
 
 policies = st.one_of(
     st.just(Policy()),
@@ -129,6 +95,14 @@ policies = st.one_of(
         main_restart_limit=st.integers(0, 3),
         failover_limit=st.integers(1, 5),
         proof_interval_s=st.sampled_from([0.1, 1.0, 60.0]),
+        restart_frozen_main_s=st.sampled_from([1.0, 60.0]),
+        drain_s=st.sampled_from([0.0, 2.0]),
+        quiesce_max_s=st.sampled_from([0.05, 0.5]),
+        catch_up_max_s=st.sampled_from([0.1, 2.0]),
+        read_max_behind=st.sampled_from([0, 1000]),
+        auto_reinit=st.sampled_from(AutoReinit),
+        users=st.sampled_from(Users),
+        triggers=st.sampled_from(Triggers),
     ),
 )
 
@@ -168,6 +142,7 @@ permits = st.builds(
     generation=st.integers(1, 5),
     valid_until_s=times,
 )
+triggers = st.frozensets(st.sampled_from(TRIGGERS)).map(lambda chosen: tuple(sorted(chosen)))
 _on = {"instance": names, "run": runs, "generation": generations}
 
 commands: st.SearchStrategy[Command] = st.one_of(
@@ -193,6 +168,10 @@ commands: st.SearchStrategy[Command] = st.one_of(
         address=replications,
         statuses=st.frozensets(st.sampled_from(RowStatus)),
     ),
+    st.builds(Quiesce, **_on, patience_s=st.sampled_from([0.5, 2.0])),
+    st.builds(RestoreUsers, **_on),
+    st.builds(RestoreTriggers, **_on, triggers=triggers),
+    st.builds(RebuildInstance, instance=names, incarnation=incarnations, generation=generations),
 )
 
 
@@ -227,6 +206,7 @@ about_instances: st.SearchStrategy[Fact] = st.one_of(
         uuid=data_sets,
         empty=st.booleans(),
         mode=st.sampled_from(StorageMode),
+        objects=st.sampled_from([0, 10, 10**7]),
     ),
     st.builds(
         ServerSeen,
@@ -236,9 +216,23 @@ about_instances: st.SearchStrategy[Fact] = st.one_of(
         version=st.sampled_from(["3.6.1", "", "x"]),
         wal=st.booleans(),
         flush_every=st.sampled_from([1, 100_000]),
+        init_file=st.sampled_from(["", "/init"]),
     ),
+    st.builds(TriggersSeen, **_timed, instance=names, run=runs, triggers=triggers),
     st.builds(PortSeen, **_timed, instance=names, open=st.booleans()),
     st.builds(SentinelBroke, at_s=times, instance=names, run=runs),
+)
+
+request_ids = st.sampled_from(["a", "b", "c"])
+requests = st.builds(
+    Request,
+    id=request_ids,
+    ask=st.sampled_from(Ask),
+    instance=st.none() | names | names,
+    by=st.just("alice"),
+    reason=texts,
+    asked_s=times,
+    until_s=times,
 )
 
 about_us: st.SearchStrategy[Fact] = st.one_of(
@@ -251,7 +245,10 @@ about_us: st.SearchStrategy[Fact] = st.one_of(
         clean=st.sampled_from([True, True, False]),
         floor_generation=st.sampled_from([0, 0, 0, 3, 9]),
     ),
-    st.builds(GateSeen, at_s=times, permit=st.none() | permits),
+    st.builds(GateSeen, at_s=times, permit=st.none() | permits, quiet=st.booleans()),
+    st.builds(QuietSeen, at_s=times, instance=names, run=runs, generation=generations, ended=st.integers(0, 2)),
+    st.builds(RequestSeen, at_s=times, request=requests),
+    st.builds(RequestEnded, at_s=times, request_id=request_ids),
     st.builds(GapSeen, at_s=times, gap_s=st.floats(0, 100)),
     st.builds(
         NoopSeen,
@@ -262,6 +259,7 @@ about_us: st.SearchStrategy[Fact] = st.one_of(
         outcome=st.sampled_from(Outcome),
         witness=st.none() | witnesses,
         row_ts=st.none() | st.integers(0, 2),
+        error=st.none() | st.sampled_from([ErrorClass.DISK, ErrorClass.ABORTED]),
         detail=texts,
     ),
     st.builds(
@@ -305,7 +303,7 @@ def wild_views(draw: st.DrawFn) -> View:
 @st.composite
 def near_scenes(draw: st.DrawFn) -> tuple[Scene, tuple[Fact, ...]]:
     """A step of a failover with up to four changes, and a few more facts by chance."""
-    base = draw(st.sampled_from(list(BASES.values())))
+    base = draw(st.sampled_from([*BASES.values(), *OCCASIONS.values()]))
     names_of_changes = draw(st.lists(st.sampled_from(list(CHANGES)), max_size=4, unique=True))
     changed = applied(base, *names_of_changes) or base
     more = draw(st.lists(st.one_of(about_instances, about_us), max_size=3))

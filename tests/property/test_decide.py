@@ -3,14 +3,25 @@
 from copy import deepcopy
 
 from attrs import evolve
-from hypothesis import given
+from hypothesis import assume, given
 
-from memgraph_ha.core.commands import Command, Promote, StopInstance, WriteRecord
+from memgraph_ha.core.commands import (
+    Command,
+    Demote,
+    DropReplica,
+    Promote,
+    RebuildInstance,
+    RegisterReplica,
+    StopInstance,
+    WriteRecord,
+)
 from memgraph_ha.core.decide import decide, explain
 from memgraph_ha.core.decision import Decision
 from memgraph_ha.core.invariants import broken_by
+from memgraph_ha.core.record import Pause
 from memgraph_ha.core.record_json import dump_record, parse_record
 from memgraph_ha.core.rules import RULES
+from memgraph_ha.core.topology import Role
 from memgraph_ha.core.view import View
 from tests.property.strategies import views, wild_views
 
@@ -43,7 +54,9 @@ def test_every_decision_is_well_formed(view: View) -> None:
     assert decision.route.why
     assert view.now_s <= decision.wake_at_s
     assert decision.wake_at_s <= view.now_s + 2 or decision.rule == "N30", "only a gap from the future waits for it"
-    assert decision.hold is None or decision.commands == ()
+    assert decision.hold is None or decision.commands == () or decision.rule == "R40", (
+        "R40 forgets a level while it holds"
+    )
     assert set(decision.look) <= {member.name for member in view.members} | set(view.pair) | {
         view.record.main if view.record else None,
         view.record.standby.instance if view.record and view.record.standby else None,
@@ -79,11 +92,23 @@ def test_equal_views_decide_equally(view: View) -> None:
     assert decide(again) == decide(view)
 
 
+def permitted(decision: Decision) -> str | None:
+    """Whom the route relays to."""
+    return None if decision.route.permit is None else decision.route.permit.instance
+
+
 @given(views())
 def test_nothing_begins_while_the_gateway_may_relay(view: View) -> None:
-    """No reign begins, and nobody is promoted or stopped as a rival, under a route that relays."""
+    """No reign begins, and nobody is promoted or stopped as a rival, under a route that relays.
+
+    But for a planned move: it begins in a quiet moment, after MAIN was demoted, which refuses late commits.
+    """
     decision = decide(view)
-    if any(begins_a_reign(view, command) for command in decision.commands):
+    if any(isinstance(command, Demote) and command.instance == permitted(decision) for command in decision.commands):
+        assert [type(command) for command in decision.commands] == [Demote, WriteRecord]
+        assert decision.rule == "M30"
+        assert decision.route.quiet
+    elif any(begins_a_reign(view, command) for command in decision.commands):
         assert decision.route.permit is None
     if decision.rule == "O10":
         assert [type(command) for command in decision.commands] == [StopInstance]
@@ -114,3 +139,49 @@ def test_a_permit_is_for_the_recorded_main_in_its_recorded_run(view: View) -> No
     )
     assert view.now_s < permit.valid_until_s < lease.until_s
     assert record.unprotected or view.standby_row is not None
+
+
+@given(views())
+def test_reads_never_go_to_main(view: View) -> None:
+    """A read permit names a living REPLICA of the recorded data set, never who may be MAIN now."""
+    decision = decide(view)
+    for read in decision.route.reads:
+        seen, record = view.observed.of(read.permit.instance), view.record
+        assert record is not None
+        assert seen is not None
+        assert seen.role is not None
+        assert read.permit.instance != record.main
+        assert (seen.role.role, seen.role.run) == (Role.REPLICA, read.permit.run)
+        assert read.permit.valid_until_s > view.now_s
+        promoted = [command.instance for command in decision.commands if isinstance(command, Promote)]
+        assert read.permit.instance not in promoted
+    instances = [read.permit.instance for read in decision.route.reads]
+    assert len(set(instances)) == len(instances)
+
+
+@given(views())
+def test_nobody_is_held_in_a_transaction_without_a_permit(view: View) -> None:
+    """A quiet moment is one of a MAIN that serves."""
+    found = decide(view).route
+    assert found.permit is not None or not found.quiet
+
+
+@given(views())
+def test_a_paused_cluster_is_left_alone(view: View) -> None:
+    """Unless somebody orders it by name: nobody is promoted, rebuilt or registered, and no reign begins by itself.
+
+    What keeps writes going is done: a dead standby's row is dropped, and one that catches up without end is stopped.
+    """
+    record = view.record
+    assume(record is not None and record.opened and record.switchover is None)
+    assert record is not None
+    quieter = evolve(view.observed, requests=())
+    reading = view.observed.record
+    assert reading is not None
+    paused = evolve(quieter, record=evolve(reading, record=evolve(record, paused=Pause(by="bob", reason="", at=0.0))))
+    decision = decide(evolve(view, observed=paused))
+    for command in decision.commands:
+        assert not isinstance(command, (Promote, RebuildInstance, RegisterReplica)), decision.rule
+        assert not isinstance(command, StopInstance) or decision.rule == "D15"
+        assert not isinstance(command, DropReplica) or decision.rule == "H10"
+        assert not isinstance(command, WriteRecord) or command.record.generation == record.generation

@@ -18,6 +18,7 @@ from memgraph_ha.core.facts import (
     RecordSeen,
     RequestEnded,
     RequestSeen,
+    RowsSeen,
 )
 from memgraph_ha.core.observe import observe
 from memgraph_ha.core.observed import Observed
@@ -68,7 +69,15 @@ def test_facts_about_distinct_subjects_may_come_in_any_order(found: list[Fact], 
         shuffled.append(queues[chosen].pop(0))
         if not queues[chosen]:
             del queues[chosen]
-    assert unordered(reduce(observe, shuffled, start)) == unordered(reduce(observe, found, start))
+    one, other = unordered(reduce(observe, shuffled, start)), unordered(reduce(observe, found, start))
+    if len({fact.instance for fact in found if isinstance(fact, RowsSeen)}) > 1:  # MAIN changed: the last counts
+        one, other = (last_forgotten(one), last_forgotten(other))
+    assert one == other
+
+
+def last_forgotten(filed: tuple[Observed, frozenset[object]]) -> tuple[Observed, frozenset[object]]:
+    """Without what the last MAIN said of its replicas, whoever it was."""
+    return evolve(filed[0], last_rows=None, catch_ups=()), filed[1]
 
 
 @given(near_scenes())

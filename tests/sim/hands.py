@@ -62,6 +62,22 @@ def by_hand_old_main_unheard(cluster: Cluster, controllers: list[Controller]) ->
     cluster.world.run(15)
 
 
+def by_hand_standby_unheard(cluster: Cluster, controllers: list[Controller]) -> None:
+    """J5: the human's MAIN, still named, answers its first probes late; the old MAIN is back as REPLICA and quick."""
+    _nobody_controls(cluster, controllers)
+    cluster.keep_down(M0)
+    cluster.world.ask(M1, TO_MAIN)
+    cluster.write_by_hand(M1)
+    cluster.let_up(M0)
+    cluster.world.run(1)
+    cluster.lease.holder = None  # released long ago: the first one that comes leads at once
+    cluster.freeze(M1)
+    _control_again(cluster, controllers, 1)  # one or two probes of m1 are missed, too few for a verdict
+    cluster.thaw(M1)
+    cluster.world.run(15)
+    expect(main_of(cluster) == M1, "the human's choice stands")
+
+
 def by_hand_nobody_named(cluster: Cluster, controllers: list[Controller]) -> None:
     """J5: the standby restarted before it was promoted, and says late which data it holds; the old MAIN is back."""
     _nobody_controls(cluster, controllers)
@@ -270,6 +286,7 @@ def _named(faults: Callable[[Cluster, list[Controller]], None], *holds: Hold) ->
 HANDS: Final[dict[str, Scenario]] = {
     "J5 break-glass, data set known late": _named(by_hand_data_known_late),
     "J5 break-glass, the old MAIN hangs": _named(by_hand_old_main_unheard),
+    "J5 break-glass, unheard at first": _named(by_hand_standby_unheard),
     "J5 break-glass, nobody is named": _named(by_hand_nobody_named, Hold.RECORD_REGRESSED),
     "J5 break-glass, then a reboot": _named(stray_reboots, Hold.RECORD_REGRESSED),
     "H6 a stray took a write": _named(stray_took_a_write, Hold.DIVERGED_REPLICA),

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tests.sim.chance import random_faults
+from tests.sim.chance import random_faults, random_life
+from tests.sim.faults import POLICY, REQUIRED
 from tests.sim.run import Result, Setup, play
 
 STEPS = 20

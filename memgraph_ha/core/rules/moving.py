@@ -3,7 +3,7 @@
 from attrs import evolve
 
 from memgraph_ha.core.asks import refusal
-from memgraph_ha.core.candidate import Candidate, named_standby
+from memgraph_ha.core.candidate import Rejection, Why, named_standby
 from memgraph_ha.core.commands import CommitNoop, Demote, Quiesce
 from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.holds import Hold
@@ -137,8 +137,12 @@ def _prove(view: View, record: Record, run: RunId) -> Decision | Unmet:
 
 def _begin_after_demotion(view: View, record: Record) -> Decision | Unmet:
     """MAIN was demoted, but the record could not be written in the same breath."""
+    if record.switchover is None:  # pragma: no cover - checked by the caller
+        raise ValueError("no switchover is under way")
     found = named_standby(view, record)
-    if not isinstance(found, Candidate):
+    if isinstance(found, Rejection) and found.why in (Why.STALE, Why.DATA_UNKNOWN):
+        return evolve(_wait(view, record, "for the target to be asked again"), look=(record.switchover.target,))
+    if isinstance(found, Rejection):
         return Unmet("the target can begin its reign", str(found))
     begun = _begun(view, record)
     return Decision(

@@ -7,6 +7,7 @@ from memgraph_ha.core.facts import Miss, ServerSeen
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import Triggers
+from memgraph_ha.core.quiet import quiet_rows, rest_s
 from memgraph_ha.core.rowcare import foreign_rows, stale_rows
 from memgraph_ha.core.rows import version_tuple
 from memgraph_ha.core.rules.standing import LONG_S
@@ -52,8 +53,9 @@ def hold_with_stale_row(view: View) -> Decision | Unmet:
     stale = stale_rows(view, view.record)
     if not stale:
         return Unmet("a row of ours is stale", "none is")
-    row = stale[0]
-    return _report(view, Hold.STALE_ROW, f"row {row.name} to {row.address} is stale, and {row.status.value}")
+    row, rest = stale[0], rest_s(view, view.record)
+    waits = f"; the next quiet moment may be in {rest:.0f} s" if rest and quiet_rows(view) else ""
+    return _report(view, Hold.STALE_ROW, f"row {row.name} to {row.address} is stale, and {row.status.value}{waits}")
 
 
 def hold_without_triggers(view: View) -> Decision | Unmet:

@@ -17,6 +17,9 @@ from memgraph_ha.core.rules.standing import SHORT_S
 from memgraph_ha.core.topology import Mode, Role, Row, RowStatus
 from memgraph_ha.core.view import View
 
+STOPPED_PAUSE_S: Final = 60.0
+"""MAIN may not notice for as long that a peer which it cannot reach has ended (semantics, RPC time-outs)."""
+
 DEAF_S: Final = 60.0
 """A replica that answers and does not listen for so long never will; a starting one listens before it answers."""
 
@@ -117,8 +120,9 @@ def stop_endless_catch_up(view: View) -> Decision | Unmet:
     blocking = [row for row in rows if row.status is RowStatus.RECOVERY and row != view.standby_row]
     if not blocking or other.member.incarnation is None:
         return Unmet("a row that was given up is in recovery", [row.status.value for row in rows])
-    if not view.may_try(StopInstance, other.member.name):
-        return Unmet("the pause after the last try is over", view.last_outcome(StopInstance, other.member.name))
+    tried = view.attempt(StopInstance, other.member.name)
+    if tried is not None and view.now_s - tried.at_s < STOPPED_PAUSE_S:
+        return Unmet("it was not stopped a moment ago", f"{view.now_s - tried.at_s:.1f} s")
     return Decision(
         reason=f"stop {other.member.name}: row {blocking[0].name} catches up without end, and every write aborts",
         commands=(

@@ -15,7 +15,7 @@ from attrs import evolve, field, frozen
 from memgraph_ha.drill.conduct import FIRST_WRITE_MAX_S, LEVEL_MAX_S, Interrupted
 from memgraph_ha.drill.errors import DrillError
 from memgraph_ha.drill.ledger import Findings, WriterLog, check
-from memgraph_ha.drill.soak.crew import Crew
+from memgraph_ha.drill.soak.crew import Crew, quiet_driver
 from memgraph_ha.drill.soak.plan import Step, draw
 from memgraph_ha.drill.soak.recovery import MOST_HELP, Help, NotWholeError, help_out, until_whole
 from memgraph_ha.drill.soak.results import Felt, SoakResult, costs_of, pause_of
@@ -81,7 +81,7 @@ async def conduct_soak(plan: SoakPlan, screen: Screen) -> SoakResult:
 
             nursery.start_soon(end_on_signal)
             nursery.start_soon(screen.tick)
-            with work:
+            with work, quiet_driver():
                 await soak.run()
             nursery.cancel_scope.cancel()
     result = soak.result(str(binary))

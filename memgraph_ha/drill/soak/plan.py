@@ -185,11 +185,14 @@ def _step(dice: random.Random, number: int, kinds: dict[Kind, int]) -> Step:
     double = dice.random() < DOUBLE_SHARE and blow.kind is not Kind.WIPE
     if not double and blow.kind is not Kind.IN_REIGN:
         return Step(number=number, settle_s=settle_s, blow=blow)
+    second = _blow(dice, _by_weight(dice, _SECOND.items()))
+    while second.whom is blow.whom is Whom.CONTROLLER:  # a controller that is killed cannot be frozen, nor twice
+        second = _blow(dice, _by_weight(dice, _SECOND.items()))
     return Step(
         number=number,
         settle_s=settle_s,
         blow=blow,
-        second=_blow(dice, _by_weight(dice, _SECOND.items())),
+        second=second,
         second_after_s=dice.uniform(*_IN_REIGN_S),
     )
 

@@ -14,7 +14,7 @@ from attrs import define, field, frozen
 
 from memgraph_ha.adapters.ports_in_use import port_is_busy
 from memgraph_ha.adapters.process_argv import InstanceSpec
-from memgraph_ha.adapters.process_os import ProcessHandle
+from memgraph_ha.adapters.process_os import ProcessHandle, find_by_argument
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.record import Record
 from memgraph_ha.drill.cluster import LocalCluster
@@ -68,6 +68,23 @@ class Controller(LocalCluster):
         if self._process is None:
             raise DrillError("this controller was not started")
         return self._process
+
+    def hold(self, name: InstanceName) -> ProcessHandle:
+        """Take hold of an instance's process, also of one that could not be written down for want of disk.
+
+        Raises:
+            DrillError: None lives.
+        """
+        try:
+            return super().hold(name)
+        except DrillError:
+            spec = next(spec for spec in self.specs if spec.name == name)
+            found = map(ProcessHandle.open, find_by_argument(spec.data_argument))
+            handle = next((each for each in found if each is not None), None)
+            if handle is None:
+                raise
+            self._note(handle.identity)
+            return handle
 
     async def read_record(self) -> Record | None:
         """Read the record, whether this controller lives or not."""

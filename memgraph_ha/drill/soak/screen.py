@@ -15,6 +15,8 @@ from memgraph_ha.drill.soak.results import Felt, Line, SoakResult, lines_of
 
 TOLD_EVERY_S: Final = 2.0
 
+_TABLE_WIDTH: Final = 200
+
 
 class Screen:
     """The soak's mouth.
@@ -68,6 +70,8 @@ class Screen:
         """Draw the table and the verdict."""
         self.said("")
         if result.felt:
+            # Whoever pipes it decides how wide it is, as with every other line; nothing is drawn after this.
+            self._console.width = max(_TABLE_WIDTH, self._console.width)
             self._console.print(kinds_table(lines_of(result.felt, result.costs)))
             self.said("")
         if result.findings is not None:

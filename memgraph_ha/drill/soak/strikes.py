@@ -10,6 +10,7 @@ from typing import Final
 import trio
 from attrs import define, field
 
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.drill.errors import DrillError
 from memgraph_ha.drill.soak.isolation import cut, fill, heal
@@ -220,21 +221,26 @@ async def _full_disk(rig: Rig, blow: Blow, roles: Roles, moment: Moment) -> None
 
 async def _lease(rig: Rig, blow: Blow, _roles: Roles, moment: Moment) -> None:
     first, mark = rig.controller, rig.log_mark()
+
+    def is_logged(word: str) -> bool:
+        return any(f'"{word}"' in line for line in rig.log_since(mark))
+
+    def has_given_up() -> bool:
+        # It is ended by its successor if it keeps a port for too long.
+        return first.process.poll() is not None or is_logged("lease.lost")
+
     second = await rig.start_controller()
-    await _until_logged(rig, mark, f'"{_FOLLOWS}"', "the second controller does not wait for the lease")
+    await _until(rig, lambda: is_logged(Hold.NOT_LEADING.word), "the second controller did not wait for the lease")
     await _freeze_controller(first, blow.for_s, moment)
-    await _until_logged(rig, mark, '"lease.gained"', "nobody took over from the frozen controller")
-    await _until_logged(rig, mark, '"lease.lost"', "the controller that was frozen does not see that it was replaced")
+    await _until(rig, lambda: is_logged("lease.gained"), "nobody took over from the frozen controller")
+    await _until(rig, has_given_up, "the controller that was frozen did not see that it was replaced")
     await first.end(signal.SIGTERM)
     second.check()
 
 
-_FOLLOWS: Final = "NotLeading"
-
-
-async def _until_logged(rig: Rig, mark: int, word: str, otherwise: str) -> None:
+async def _until(rig: Rig, happened: Callable[[], bool], otherwise: str) -> None:
     with trio.move_on_after(FOLLOWS_MAX_S):
-        while not any(word in line for line in rig.log_since(mark)):  # noqa: ASYNC110 - another process writes it
+        while not happened():  # noqa: ASYNC110 - another process does it
             await trio.sleep(_LOOK_S)
         return
     raise DrillError(f"{otherwise} within {FOLLOWS_MAX_S:g} s\n{rig.controller.tail()}")

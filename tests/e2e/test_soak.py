@@ -1,0 +1,59 @@
+"""A short soak: `memgraph-ha soak` itself, with real processes, in name spaces of its own where they can be had."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-P", "-m", "memgraph_ha", "soak"]
+FAULTS = 12
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+
+def test_a_short_soak_loses_nothing(tmp_path: Path) -> None:
+    """Twelve faults by lot: every acknowledged write is everywhere once, and nothing is left, also no directory."""
+    done = _run(tmp_path, "--faults", str(FAULTS), "--seed", "11", "--json")
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    found = json.loads(done.stdout)
+    assert found["passed"] is True
+    assert len(found["faults"]) == FAULTS
+    assert found["ledger"]["acknowledged"] > FAULTS * 20
+    assert found["ledger"]["lost"] == found["ledger"]["duplicated"] == 0
+    assert set(found["ledger"]["rows"]) == {"memgraph-0", "memgraph-1", "memgraph-2"}
+    assert all(fault["pause_s"] is not None for fault in found["faults"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_soak_leaves_nothing(tmp_path: Path) -> None:
+    """SIGINT while faults are done: everything is stopped in order, and the exit code names the signal."""
+    with subprocess.Popen(
+        [*COMMAND, "--no-isolation", "--seed", "5"], env=_environment(tmp_path), stdout=subprocess.PIPE, text=True
+    ) as soak:
+        assert soak.stdout is not None
+        end_s = time.monotonic() + 120
+        for line in soak.stdout:
+            assert time.monotonic() < end_s, line
+            if "fault 1/" in line:
+                break
+        soak.send_signal(signal.SIGINT)
+        rest = soak.stdout.read()
+        assert soak.wait(120) == 128 + signal.SIGINT
+    assert "Interrupted; everything was stopped" in rest
+    assert "had to be killed" not in rest
+    assert list(tmp_path.iterdir()) == []
+
+
+def _run(scratch: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*COMMAND, *arguments], env=_environment(scratch), capture_output=True, text=True, check=False, timeout=390
+    )
+
+
+def _environment(scratch: Path) -> dict[str, str]:
+    return {**os.environ, "TMPDIR": str(scratch)}
