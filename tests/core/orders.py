@@ -1,5 +1,6 @@
 """What humans and hooks ask for, quiet moments, planned moves and rebuilds, in words: changes of a scene."""
 
+from collections.abc import Callable
 from typing import Final
 
 from attrs import evolve
@@ -236,7 +237,11 @@ def triggers_command(old: Scene) -> RestoreTriggers:
     return RestoreTriggers(instance=record.main, run=run, generation=record.generation, triggers=record.triggers)
 
 
-def ended(make: "type[Command]", outcome: Outcome = Outcome.REFUSED, *, ago_s: float = 0.05) -> SceneChange:
+def ended(kind: type[Command], outcome: Outcome = Outcome.REFUSED, *, ago_s: float = 0.05) -> SceneChange:
     """One of the commands of this module ended so on MAIN."""
-    makers = {Quiesce: a_quiesce, RestoreUsers: accounts_command, RestoreTriggers: triggers_command}
-    return lambda old: old.but(tried(makers[make](old), outcome, ago_s=ago_s))
+    makers: dict[type[Command], Callable[[Scene], Command]] = {
+        Quiesce: a_quiesce,
+        RestoreUsers: accounts_command,
+        RestoreTriggers: triggers_command,
+    }
+    return lambda old: old.but(tried(makers[kind](old), outcome, ago_s=ago_s))

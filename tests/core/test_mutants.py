@@ -8,7 +8,8 @@ from memgraph_ha.core.rules import RULES, Rule
 from memgraph_ha.core.view import View
 from tests.core.corpus import BASES, corpus, outcome
 from tests.core.occasions import OCCASIONS
-from tests.core.overlaps import FIRES, OVERLAPS, Overlap
+from tests.core.overlap import Overlap
+from tests.core.overlaps import FIRES, OVERLAPS
 
 INDEX = {rule.id: place for place, rule in enumerate(RULES)}
 

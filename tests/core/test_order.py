@@ -11,7 +11,8 @@ from memgraph_ha.core.rules import RULES
 from memgraph_ha.core.view import View
 from tests.core.corpus import BASES, CHANGES, applied, corpus
 from tests.core.occasions import OCCASIONS
-from tests.core.overlaps import OVERLAPS, Overlap
+from tests.core.overlap import Overlap
+from tests.core.overlaps import OVERLAPS
 from tests.core.views import answer
 from tests.property.strategies import views
 

@@ -289,7 +289,7 @@ def test_a_level_may_be_forgotten() -> None:
     assert FULL.without_level(M1).level == ((M0, 4), (M2, 4))
     assert FULL.without_level(M1).rebuild == frozenset()
     marked = FULL.without_level(M1, M2, rebuild=True)
-    assert (marked.level, marked.rebuild) == (((M0, 4),), {M1, M2})
+    assert (marked.level, marked.rebuild) == (((M0, 4),), frozenset({M1, M2}))
 
 
 def test_the_history_keeps_the_last_64_changes() -> None:

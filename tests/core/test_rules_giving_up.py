@@ -14,6 +14,7 @@ from memgraph_ha.core.rules.rows import DEAF_S
 from memgraph_ha.core.topology import Mode, RowStatus
 from tests.core.changes import (
     a_registration,
+    a_stop,
     gone,
     is_main,
     just_failed,
@@ -113,9 +114,10 @@ GIVEN_UP_ROW = "a row that was given up is in recovery"
         (HEALTHY.but(unprotected, rows(strict_row("m1_6"), async_row())), GIVEN_UP_ROW),
         (HEALTHY.but(unprotected, rows(async_row("m1", M1, RowStatus.RECOVERY))), GIVEN_UP_ROW),
         (ENDLESS.but(gone(M1)), GIVEN_UP_ROW),
-        (ENDLESS.but(just_failed(StopInstance, M1)), "the pause after the last try is over"),
+        (ENDLESS.but(just_failed(StopInstance, M1)), "it was not stopped a moment ago"),
+        (ENDLESS.but(tried(a_stop(ENDLESS, M1), Outcome.DONE, ago_s=59)), "it was not stopped a moment ago"),
     ],
-    ids=["named", "protected", "numbered", "ready", "ASYNC", "gone", "backing off"],
+    ids=["named", "protected", "numbered", "ready", "ASYNC", "gone", "tried", "stopped"],
 )
 def test_when_no_catch_up_is_ended(old: Scene, guard: str) -> None:
     """The nearest misses."""

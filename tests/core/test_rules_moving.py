@@ -11,11 +11,13 @@ from memgraph_ha.core.record import Change, ChangeKind, Fallback, Switchover
 from memgraph_ha.core.requests import Ask
 from memgraph_ha.core.topology import RowStatus
 from tests.core.changes import (
+    data_unknown,
     gate_shut,
     gone,
     just_failed,
     new_term,
     one_more_noop,
+    other_data,
     place,
     refuses,
     restarted,
@@ -224,7 +226,15 @@ def test_a_target_that_cannot_follow_a_demoted_main_leaves_it_the_reign() -> Non
     """m1 restarted too: un-named, and m0, which holds everything, is re-promoted."""
     both = DEMOTED.but(restarted(M1))
     assert rewritten(both, "U10").standby is None
-    assert_stopped(DEMOTED.but(stale(M1)), "M30", "the target can begin its reign", "older than the cut")
+    gone_too = DEMOTED.but(other_data(M1))
+    assert_stopped(gone_too, "M30", "the target can begin its reign", "it holds another data set")
+
+
+@pytest.mark.parametrize("change", [stale(M1), data_unknown(M1)], ids=["older than the cut", "data unknown"])
+def test_a_target_is_asked_again_after_main_was_demoted(change: SceneChange) -> None:
+    """A moment's ignorance does not give the reign back to MAIN."""
+    decision = decided(DEMOTED.but(change), "M30")
+    assert (decision.commands, decision.hold, decision.look) == ((), Hold.SWITCHING_OVER, (M1,))
 
 
 @pytest.mark.parametrize(

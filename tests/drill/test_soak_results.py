@@ -6,6 +6,8 @@ import math
 
 import jsonschema  # type: ignore[import-untyped]  # it ships no types
 import pytest
+import trio
+import trio.testing
 from attrs import evolve
 from rich.console import Console
 
@@ -138,6 +140,20 @@ def test_the_closing_shows_the_whole_table_also_on_a_narrow_output() -> None:
     assert "400 ms" in shown
     assert "Nothing lost" in shown
     assert "seed 7" in shown
+
+
+@pytest.mark.trio
+async def test_every_two_seconds_what_is_waited_for_is_said(autojump_clock: trio.testing.MockClock) -> None:
+    """Also where no terminal is: one line with the fault and the number of writes."""
+    out = io.StringIO()
+    screen = Screen(Console(file=out, width=80))
+    screen.stage("fault 3/200: kill MAIN: until whole again")
+    screen.count_with(lambda: 12_345)
+    with trio.move_on_after(6.5):
+        await screen.tick()
+    assert autojump_clock.current_time() >= 6.5
+    assert out.getvalue().count("fault 3/200: kill MAIN: until whole again") == 3
+    assert "12,345 writes" in out.getvalue()
 
 
 def test_the_closing_shows_what_failed() -> None:

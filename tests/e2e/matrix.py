@@ -76,6 +76,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
             "test_flapping.test_an_instance_that_crashes_again_and_again",
             "test_flapping.test_an_instance_that_exits_at_every_start",
             "test_full_disk.test_case",
+            "test_main_disk.test_the_disk_of_main_alone_is_full",
         ),
     ),
     Scenario(

@@ -101,6 +101,7 @@ async def test_switchover_there_and_back_under_managed_transactions(cluster: Clu
     assert [each["kind"] for each in told][-3:] == ["switchover", "switchover", after.history[-1].kind.value]
 
 
+@pytest.mark.timeout(300)  # half a minute, where the machine has nothing else to do
 async def test_each_verb_does_what_it_says(cluster: Cluster) -> None:
     """Of one cluster: what a verb changes is read from the record, the processes and the directory, not from it."""
     await _reinit(cluster)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-COMMAND = [sys.executable, "-P", "-m", "memgraph_ha", "soak"]
+COMMAND = [sys.executable, "-P", "-m", "memgraph_ha.drill.soak"]
 FAULTS = 12
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]

@@ -76,12 +76,12 @@ async def test_both_of_the_pair_are_emptied(gated: Cluster) -> None:
 
 async def test_mains_volume_is_rolled_back(gated: Cluster) -> None:
     """Both die, and MAIN returns without its last commits: held by name until a human takes who has them (G1, F4)."""
-    assert await gated.local.stop() == ()
     before = await gated.record()
+    assert await gated.local.stop() == ()
     old = gated.root / "old"
     shutil.copytree(gated.spec(before.main).data, old)
     await gated.start()
-    before = await gated.protected()
+    before = await gated.protected(above=before.generation)
     async with writing(gated, bounded=False) as ledger:
         standby = standby_of(before)
         gated.keep_down(before.main, standby)

@@ -118,6 +118,7 @@ class Controller:
     _triggers_due_s: float = 0.0
     _looked: dict[InstanceName, float] = field(factory=dict)
     _order: dict[str, int] = field(factory=dict)
+    _urgent: frozenset[str] = frozenset()
 
     @property
     def doing(self) -> str:
@@ -134,6 +135,7 @@ class Controller:
         self._lease = LeaseSeen(at_s=self.cluster.now, leading=False)
         self._last_tick_s = self.cluster.now
         self._order = {rule.id: place for place, rule in enumerate(self.rules)}
+        self._urgent = frozenset(rule.id for rule in self.rules if rule.urgent)
         self._looked.clear()
         self.busy.clear()
         self.cluster.stalled.discard(self.name)
@@ -318,7 +320,8 @@ class Controller:
     def _preempts(self, decision: Decision, batch: Batch) -> bool:
         if decision.hold is Hold.NOT_LEADING:
             return True
-        return bool(decision.commands) and self._order[decision.rule] < self._order[batch.decision.rule]
+        earlier = self._order[decision.rule] < self._order[batch.decision.rule]
+        return bool(decision.commands) and earlier and decision.rule in self._urgent
 
     # --- commands
 

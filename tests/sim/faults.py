@@ -321,6 +321,9 @@ class Scenario:
     Attributes:
         serves: Writes are acknowledged again while the fault lasts.
         says: What the controllers wait for at some time, by name.
+        policy: The operator's choices.
+        before: What is there before the controllers are.
+        clients: How many write from the beginning.
     """
 
     faults: Faults

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -9,6 +10,7 @@ from attrs import frozen
 
 from memgraph_ha.core import RULES, Ask, Policy, Rule
 from memgraph_ha.core.holds import Hold
+from memgraph_ha.core.names import InstanceName
 from tests.sim.cluster import NAMES, Cluster
 from tests.sim.controller import WIRE_S, Controller
 from tests.sim.faults import POLICY, Faults, Scenario, nothing
@@ -18,6 +20,9 @@ CONVERGE_S: Final = 90.0
 SHOWN: Final = 60
 
 OPERATOR_TRIES: Final = 4
+
+REINIT: Final = re.compile(r"memgraph-ha reinit (\w+)")
+"""The command by which a hold says that a person may give up what an instance holds."""
 
 SERVED_S: Final = 2.0
 """Who serves has acknowledged something within so long."""
@@ -147,17 +152,17 @@ def finish(cluster: Cluster, controllers: list[Controller], *, operator: bool = 
 
 
 def _tend(cluster: Cluster, controllers: list[Controller]) -> None:
-    """Do what only a person may: end a pause, and give up what history does not prove to be nothing (design 6)."""
+    """Do what only a person may, as the leader's own words name it: end a pause, or give up what a replica holds."""
     record = cluster.store.read()[0]
     leader = next((controller for controller in controllers if controller.name == cluster.lease.holder), None)
     if whole(cluster) or record is None or leader is None or leader.decision is None:
         return
+    named = REINIT.search(leader.decision.reason)
     if record.paused is not None:
         leader.ask(Ask.RESUME)
-    elif leader.decision.hold in (Hold.DIVERGED_REPLICA, Hold.REBUILD_NEEDED):
-        name = next(name for name in NAMES if name != record.main and f"{name}" in leader.decision.reason)
+    elif named is not None:
         cluster.say("", f"the operator reads: {leader.decision.reason}")
-        leader.ask(Ask.REINIT, name)
+        leader.ask(Ask.REINIT, InstanceName(named[1]))
 
 
 def _check_acks(cluster: Cluster) -> None:

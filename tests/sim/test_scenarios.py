@@ -7,7 +7,7 @@ import pytest
 from memgraph_ha.core import RULES
 from memgraph_ha.core.commands import Command
 from memgraph_ha.core.holds import Hold
-from tests.sim.catalogue import CATALOGUE
+from tests.sim.catalogue import CATALOGUE, LONG
 from tests.sim.cluster import Cluster
 from tests.sim.controller import Controller
 from tests.sim.faults import M0, M1, REQUIRED, leader_of
@@ -21,7 +21,10 @@ def result_of(name: str) -> Result:
     return play_scenario(CATALOGUE[name], len(name))
 
 
-@pytest.mark.parametrize("name", CATALOGUE)
+SHORT = [name for name in CATALOGUE if name not in LONG]
+
+
+@pytest.mark.parametrize("name", [*SHORT, *(pytest.param(name, marks=pytest.mark.slow) for name in sorted(LONG))])
 def test_every_named_scenario_keeps_its_promises(name: str) -> None:
     """From a whole cluster to a whole cluster, with every acknowledged write on MAIN and standby."""
     assert result_of(name).acked > 0
@@ -29,7 +32,7 @@ def test_every_named_scenario_keeps_its_promises(name: str) -> None:
 
 def test_every_rule_decides_in_some_scenario() -> None:
     """A rule that no scenario reaches is not tested here: there is none."""
-    fired = frozenset[str]().union(*(result_of(name).fired for name in CATALOGUE))
+    fired = frozenset[str]().union(*(result_of(name).fired for name in SHORT))
     assert [rule.id for rule in RULES if rule.id not in fired] == []
 
 

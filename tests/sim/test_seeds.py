@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from memgraph_ha.core import Policy
 from tests.sim.chance import random_faults, random_life
 from tests.sim.faults import POLICY, REQUIRED
 from tests.sim.run import Result, Setup, play
@@ -18,21 +19,45 @@ def _run(seed: int, *, late: bool) -> Result:
     return play(Setup(seed=seed, late=late, operator=True), random_faults(STEPS))
 
 
+def _live(seed: int, policy: Policy, *, late: bool = False) -> Result:
+    return play(Setup(seed=seed, policy=policy, late=late, operator=True), random_life(STEPS // 2))
+
+
 def digest(seed: int) -> str:
     """Fingerprint of a run's whole trace."""
     return hashlib.sha256("\n".join(_run(seed, late=True).trace).encode()).hexdigest()
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_random_faults_lose_nothing(seed: int) -> None:
     """No promise is broken, and after healing the cluster is whole."""
     assert _run(seed, late=False).acked > 0
 
 
-@pytest.mark.parametrize("seed", range(100, 104))
+@pytest.mark.parametrize("seed", range(100, 102))
 def test_random_faults_with_late_commands_lose_nothing(seed: int) -> None:
     """The same with commands that land seconds late and answers that never come."""
     assert _run(seed, late=True).acked > 0
+
+
+@pytest.mark.parametrize(("seed", "policy"), [(200, POLICY), (201, POLICY), (202, REQUIRED)])
+def test_random_faults_and_orders_lose_nothing(seed: int, policy: Policy) -> None:
+    """The same with switchovers, restarts, announced stops, pauses and rebuilds in between."""
+    assert _live(seed, policy).acked > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("policy", [POLICY, REQUIRED], ids=["preferred", "required"])
+def test_many_random_lives_lose_nothing(policy: Policy) -> None:
+    """Many more seeds with orders, each third with late commands; every seed that fails is named."""
+    failed: dict[int, str] = {}
+    for seed in range(2000, 2060):
+        try:
+            _live(seed, policy, late=seed % 3 == 0)
+        except AssertionError as error:
+            failed[seed] = str(error).splitlines()[0]
+    assert failed == {}
 
 
 @pytest.mark.slow

@@ -60,8 +60,17 @@ def soak(
     console = Console(stderr=as_json, highlight=False)
     reason = None if inside or no_isolation else why_not_isolated()
     if not inside and not no_isolation and reason is None:
-        again = [sys.executable, "-P", "-m", "memgraph_ha", *sys.argv[1:], _INSIDE]
-        enter(again if seed is not None else [*again, f"--seed={chosen}"])
+        again = [
+            sys.executable,
+            "-P",
+            "-m",
+            "memgraph_ha.drill.soak",
+            _INSIDE,
+            f"--faults={faults}",
+            f"--seed={chosen}",
+        ]
+        given = {f"--minutes={minutes}": minutes, f"--memgraph={memgraph}": memgraph, "--keep": keep, "--json": as_json}
+        enter([*again, *(option for option, value in given.items() if value)])
     screen = Screen(console)
     screen.said(f"memgraph-ha soak: {faults} faults, seed {chosen}", "bold")
     if reason is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import trio
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from memgraph_ha.drill.conduct import FIRST_WRITE_MAX_S, LEVEL_MAX_S, Interrupted
 from memgraph_ha.drill.errors import DrillError
@@ -52,7 +52,7 @@ class SoakPlan:
     minutes: float = math.inf
     memgraph: Path | None = None
     keep: bool = False
-    patience_s: float = field(default=PATIENCE_S)
+    patience_s: float = PATIENCE_S
 
 
 async def conduct_soak(plan: SoakPlan, screen: Screen) -> SoakResult:

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -206,7 +207,7 @@ def longest_silence(times: Sequence[float], from_s: float, until_s: float) -> fl
         from_s: Begin of the window.
         until_s: End of the window; what is silent at its end counts until there.
     """
-    inside = [at_s for at_s in times if from_s < at_s < until_s]
+    inside = times[bisect_right(times, from_s) : bisect_left(times, until_s)]
     return max((after - before for before, after in itertools.pairwise([from_s, *inside, until_s])), default=0.0)
 
 
