@@ -138,7 +138,7 @@ class End:
         else:
             self._copy()
             if self._streak:
-                self._look_again()
+                self._look_again(streamed=False)
 
     def _see_to(self, mask: int) -> None:
         """Do what an event asks for that is not just a message."""
@@ -146,16 +146,17 @@ class End:
             self._pay()
         if self._mask & IN:
             if mask & ~OUT and not self._link.over:
+                streamed = self._streak > 0
                 if self._streak < self.bulk_after or not self._splice():
                     self._copy()
-                self._look_again()
+                self._look_again(streamed=streamed)
         elif mask & _HUNG_UP and not self._link.over:
             self._hung_up()
 
-    def _look_again(self) -> None:
-        """There may be more to read, of which no event would tell."""
-        if self._mask == IN and not self._link.over:
-            self._link.shared.poller.change(self._fd, self._reading)
+    def _look_again(self, *, streamed: bool) -> None:
+        """There may be more to read: of a stream the kernel is to tell each time, else once more."""
+        if self._mask == IN and not self._link.over and not (streamed and self._streak):
+            self._link.shared.poller.change(self._fd, IN if self._streak else self._reading)
 
     def _copy(self) -> None:
         """Read once into the shared buffer, and write it to the peer."""
@@ -380,7 +381,8 @@ class End:
     def _listen(self, mask: int) -> None:
         """Wait for these from now on, also if a hang-up had ended the watch."""
         self._mask = mask
-        self._link.shared.poller.watch(self._fd, self._reading if mask == IN else mask, self.ready)
+        once = mask == IN and not self._streak
+        self._link.shared.poller.watch(self._fd, self._reading if once else mask, self.ready)
 
     def _forgive(self) -> None:
         if isinstance(self.owed, Pipe):

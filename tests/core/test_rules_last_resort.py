@@ -4,6 +4,7 @@ import pytest
 
 from memgraph_ha.core.commands import CommitNoop, StopInstance
 from memgraph_ha.core.decide import decide
+from memgraph_ha.core.facts import Miss
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.record import ChangeKind
 from memgraph_ha.core.topology import Role
@@ -15,6 +16,7 @@ from tests.core.changes import (
     gone,
     is_main,
     just_failed,
+    misses,
     one_more_noop,
     place,
     refuses,
@@ -100,7 +102,8 @@ def test_while_nobody_is_named_everybody_is_heard_first() -> None:
     assert (decision.hold, decision.look, decision.commands) == (Hold.LOOKING, (M1,), ())
     unknown = decided(returned.but(is_main(M1), data_unknown(M1)), "L10")
     assert (unknown.hold, unknown.look) == (Hold.LOOKING, (M1,))
-    assert decide(returned.but(refuses(M1), place(M1, run=None)).view).rule == "L20"
+    assert decide(returned.but(refuses(M1), place(M1, run=None)).view).rule == "L10", "it may just be starting"
+    assert decide(returned.but(misses(M1, Miss.REFUSED, 3, 1.0), place(M1, run=None)).view).rule == "L20"
 
 
 NOT_FULL = "MAIN is lost because its disk takes no commits"

@@ -7,7 +7,7 @@ from memgraph_ha.drill.asking import count_writes
 from tests.e2e.cluster import Cluster, writing
 from tests.e2e.hands import done, standby_of
 
-pytestmark = [pytest.mark.trio, pytest.mark.slow]
+pytestmark = [pytest.mark.trio, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 async def _forget(cluster: Cluster) -> None:

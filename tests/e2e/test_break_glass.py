@@ -11,7 +11,7 @@ from memgraph_ha.drill.asking import count_writes
 from tests.e2e.cluster import M2, Cluster, writing
 from tests.e2e.hands import TO_MAIN, by_hand, done, idle, standby_of, write_by_hand, written_by_hand
 
-pytestmark = [pytest.mark.trio, pytest.mark.slow]
+pytestmark = [pytest.mark.trio, pytest.mark.slow, pytest.mark.timeout(300)]
 
 COUNT = 10
 

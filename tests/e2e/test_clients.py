@@ -15,7 +15,7 @@ from memgraph_ha.drill.asking import count_writes
 from tests.e2e.cluster import M2, PATIENCE_S, Cluster, writing
 from tests.e2e.hands import by_hand, standby_of
 
-pytestmark = [pytest.mark.trio, pytest.mark.slow]
+pytestmark = [pytest.mark.trio, pytest.mark.slow, pytest.mark.timeout(300)]
 
 RO_OFFSET: Final = 13
 """Where `port_arguments` puts the read-only gateway, from the first port."""

@@ -7,7 +7,7 @@ from tests.e2e.cluster import Cluster, writing
 from tests.e2e.conftest import Making
 from tests.e2e.hands import by_hand, done, idle, standby_of, write_by_hand, written_by_hand
 
-pytestmark = [pytest.mark.trio, pytest.mark.slow]
+pytestmark = [pytest.mark.trio, pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROUNDS = 6
 """How often MAIN is frozen in the middle of what eight writers commit."""
@@ -65,7 +65,6 @@ async def test_a_diverged_old_main_waits_for_a_human_if_told_to(running: Making)
         await ledger.more()
 
 
-@pytest.mark.timeout(240)
 async def test_main_frozen_in_the_middle_of_commits(cluster: Cluster) -> None:
     """Eight writers, MAIN frozen again and again: whatever it had committed alone was acknowledged to nobody."""
     async with writing(cluster, writers=8) as ledger:

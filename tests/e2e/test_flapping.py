@@ -12,7 +12,7 @@ from tests.e2e.cluster import Cluster, writing
 from tests.e2e.conftest import Making
 from tests.e2e.hands import standby_of
 
-pytestmark = [pytest.mark.trio, pytest.mark.slow]
+pytestmark = [pytest.mark.trio, pytest.mark.slow, pytest.mark.timeout(300)]
 
 STUTTERS: Final = 15
 STUTTER_S: Final = 0.45

@@ -12,7 +12,7 @@ from memgraph_ha.core.record import ChangeKind
 from tests.e2e.cluster import M2, Cluster, free_block, writing
 from tests.e2e.hands import by_hand, done, operate, standby_of
 
-pytestmark = [pytest.mark.trio, pytest.mark.slow]
+pytestmark = [pytest.mark.trio, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 async def _row_names(cluster: Cluster) -> set[str]:

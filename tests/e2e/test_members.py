@@ -8,7 +8,7 @@ from tests.e2e.cluster import Cluster, free_block, writing
 from tests.e2e.conftest import Making
 from tests.e2e.hands import by_hand, done
 
-pytestmark = [pytest.mark.trio, pytest.mark.slow]
+pytestmark = [pytest.mark.trio, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 async def test_three_five_two_three(running: Making) -> None:
@@ -20,6 +20,7 @@ async def test_three_five_two_three(running: Making) -> None:
         for count in (5, 2, 3, 2):
             await done(cluster, "instances", str(count), "--yes")
             await _rows_fit(cluster, count)
+            await _all_seen_level(cluster, count)
             await ledger.more()
         after = await cluster.record()
         assert (after.generation, after.main) == (before.generation, before.main)
@@ -43,3 +44,8 @@ async def _rows_fit(cluster: Cluster, count: int) -> None:
         return {str(row["socket_address"]) for row in rows} == wanted and record.standby is not None
 
     await cluster.until_true(fit, f"MAIN has rows of {count - 1} replicas, and of nobody else")
+
+
+async def _all_seen_level(cluster: Cluster, count: int) -> None:
+    """Wait until the record says of every member that it was level: a row is known to be ours by that."""
+    await cluster.until(lambda record: len(record.level) >= count, "each member was seen level")

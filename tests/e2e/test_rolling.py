@@ -12,7 +12,7 @@ from memgraph_ha.core.record import ChangeKind
 from tests.e2e.cluster import M0, M1, M2, PATIENCE_S, Cluster, writing
 from tests.e2e.hands import standby_of
 
-pytestmark = [pytest.mark.trio, pytest.mark.slow]
+pytestmark = [pytest.mark.trio, pytest.mark.slow, pytest.mark.timeout(300)]
 
 HTTP_OFFSET: Final = 14
 """Where `port_arguments` puts the API, from the first port."""
@@ -56,7 +56,6 @@ async def test_an_announced_stop_of_each_role(cluster: Cluster, role: str) -> No
     assert after.main == (standby_of(before) if role == "main" else before.main)
 
 
-@pytest.mark.timeout(240)
 async def test_two_rolling_restarts_back_to_back(cluster: Cluster) -> None:
     """Instances 2, 1, 0, then all again, each as soon as it is whole: no write is in doubt (scenarios H1, H2)."""
     async with writing(cluster, writers=4, stock=True) as ledger:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,14 @@ import time
 from pathlib import Path
 
 import pytest
+import trio
+
+from memgraph_ha.drill.soak.plan import Blow, Kind, Whom
+from memgraph_ha.drill.soak.recovery import Help, NotWholeError, help_out, until_whole
+from memgraph_ha.drill.soak.rig import Rig
+from memgraph_ha.drill.soak.strikes import Moment, strike
+from memgraph_ha.local.options import find_binary
+from tests.e2e.cluster import M2
 
 COMMAND = [sys.executable, "-P", "-m", "memgraph_ha.drill.soak"]
 FAULTS = 12
@@ -47,6 +56,42 @@ def test_an_interrupted_soak_leaves_nothing(tmp_path: Path) -> None:
     assert "Interrupted; everything was stopped" in rest
     assert "had to be killed" not in rest
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.trio
+async def test_a_cluster_that_waits_for_a_human_is_helped(tmp_path: Path) -> None:
+    """Paused it is resumed; with MAIN's data gone and the standby unproven a loss is accepted: as the holds say."""
+    rig = Rig(root=tmp_path, binary=find_binary(None), isolated=False)
+    try:
+        await rig.start()
+        await until_whole(rig, within_s=60)
+        (rig.spec(M2).place / "run.json").unlink()  # as a full disk leaves it
+        with rig.held(M2) as handles:
+            assert not handles[0].ended
+        assert await rig.ask("pause") is None
+        assert await _helped(rig, within_s=2) == Help(hold="Paused", did="resume", lossy=False)
+
+        roles = await rig.roles()
+        with rig.kept_down(roles.main), rig.kept_down(roles.standby):
+            moment = Moment()
+            await strike(rig, Blow(kind=Kind.KILL_PAIR, whom=Whom.MAIN), moment)
+            shutil.rmtree(rig.spec(roles.main).data)
+        assert await _helped(rig, within_s=15) == Help(
+            hold="NoSafeCandidate", did=f"failover {roles.standby}", lossy=True
+        )
+    finally:
+        with trio.CancelScope(shield=True):
+            left = await rig.stop()
+    assert left == ()
+
+
+async def _helped(rig: Rig, *, within_s: float) -> Help:
+    """Wait in vain for the cluster to become whole, help it, and see that it does."""
+    with pytest.raises(NotWholeError) as caught:
+        await until_whole(rig, within_s=within_s)
+    given = await help_out(rig, caught.value)
+    await until_whole(rig, within_s=60)
+    return given
 
 
 def _run(scratch: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":

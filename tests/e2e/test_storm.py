@@ -12,7 +12,7 @@ from tests.e2e.bolt import HANDSHAKE, dial
 from tests.e2e.cluster import PATIENCE_S, Cluster, writing
 from tests.e2e.conftest import Making
 
-pytestmark = [pytest.mark.trio, pytest.mark.slow]
+pytestmark = [pytest.mark.trio, pytest.mark.slow, pytest.mark.timeout(300)]
 
 CLIENTS: Final = 2000
 

@@ -10,7 +10,7 @@ from memgraph_ha.drill.asking import count_writes
 from tests.e2e.cluster import M2, Cluster, writing
 from tests.e2e.hands import done, operate, standby_of
 
-pytestmark = [pytest.mark.trio, pytest.mark.slow]
+pytestmark = [pytest.mark.trio, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 async def test_the_standby_is_emptied_and_main_dies(gated: Cluster) -> None:

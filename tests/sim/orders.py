@@ -102,7 +102,9 @@ def switchover_given_up(cluster: Cluster, controllers: list[Controller]) -> None
     cluster.keep_down(M1)
     cluster.world.run(15)
     expect(not leader.answers[-1].ok, "the switchover is given up")
-    expect(main_of(cluster) == M0, "m0 goes on")
+    cluster.let_up(M1)
+    cluster.world.run(10)
+    expect(main_of(cluster) == M0, "m0 goes on, also when m1 is back")
 
 
 def switchover_loses_its_leader(cluster: Cluster, controllers: list[Controller]) -> None:
@@ -208,7 +210,9 @@ def reinit_standby(cluster: Cluster, controllers: list[Controller]) -> None:
     """An operator gives up what the healthy standby holds."""
     cluster.slow[M1] = 0.6
     ordered(controllers, Ask.REINIT, M1)
-    cluster.world.run(40)
+    cluster.world.run(3)
+    expect(bool(cluster.rebuilds), "it is rebuilt at once")
+    cluster.world.run(30)
     expect(len(cluster.rebuilds) == 1, "it is rebuilt once")
 
 

@@ -156,7 +156,7 @@ def endless_recovery(cluster: Cluster, _controllers: list[Controller]) -> None:
     cluster.world.run(2)
     cluster.stall_copies_to(M1)
     cluster.wipe(M1)
-    cluster.world.run(45)
+    cluster.world.run(20)
 
 
 def endless_recovery_cut(cluster: Cluster, _controllers: list[Controller]) -> None:

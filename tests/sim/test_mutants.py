@@ -49,14 +49,45 @@ KILLED_BY: Final[dict[str, str]] = {
     "Y10": "B3 the successor dies before it reigns",
     "Y20": "A1 MAIN crashes",
     "Y30": "B5 ASYNC down at failover",
+    "C20": "E2 old record, nobody reigns",
+    "C10": "P3 paused, MAIN dies",
+    "C15": "P3 paused, MAIN dies",
+    "C30": "H5 data set replaced by mistake",
+    "C40": "P5 paused, the standby restarts",
+    "C50": "F4 standby given up",
+    "M10": "C3 MAIN is about to be stopped",
+    "M20": "C2 switchover given up",
+    "M30": "C3 MAIN is about to be stopped",
+    "C90": "P1 paused",
+    "L10": "J5 break-glass, data set known late",
+    "L12": "J5 break-glass, data set known late",
+    "L80": "H3 MAIN's disk is full, nobody may follow",
+    "L85": "A3 MAIN hangs for good",
+    "O42": "H8 accounts and triggers",
+    "O44": "H8 accounts and triggers",
+    "W20": "H5 data set replaced by mistake",
+    "W30": "G8 MAIN rolled back",
+    "D15": "B7 recovery does not end",
+    "H03": "F4 standby given up",
+    "C95": "P4 paused, the standby dies",
+    "H20": "G4 ASYNC replica's volume lost",
+    "E10": "F2 old MAIN diverged",
+    "E20": "F4 standby given up",
+    "F20": "F6 deaf replica",
+    "K20": "H8 accounts and triggers",
+    "K30": "G6 a member leaves",
+    "Y05": "H7 wrong password",
+    "Y35": "H7 foreign rows",
+    "Y40": "H8 triggers missing",
+    "Y50": "H7 foreign rows",
+    "Y60": "H7 badly configured",
+    "Y70": "H7 badly configured",
 }
 """Rule to the scenario that fails without it."""
 
 HELD_ELSEWHERE: Final[dict[str, str]] = {
     # No members: B30 holds as well, under another name.
     "R20": "test_rules_standing.py::test_nothing_is_done_before_the_members_are_known",
-    # Old facts: `choose` refuses them too, and L90 looks at the pair as well; L10 names it rightly and is faster.
-    "L10": "test_rules_loss.py::test_the_pair_is_asked_again_after_the_cut",
     # Nobody heard yet: here the first probe of both comes within milliseconds of each other.
     "W10": "test_rules_strays.py::test_nothing_is_commanded_before_the_pair_was_heard",
     # ASYNC replicas: A30 attaches them moments later; instances that start as REPLICA leave no MAIN to feed them.

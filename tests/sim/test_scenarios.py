@@ -21,10 +21,20 @@ def result_of(name: str) -> Result:
     return play_scenario(CATALOGUE[name], len(name))
 
 
-SHORT = [name for name in CATALOGUE if name not in LONG]
+OPEN = {"J5 break-glass, unheard at first": "one missed probe of who may be MAIN by hand counts as heard"}
+"""What the rules do not do yet, and why; strict: it has to be taken out when they do."""
+
+SHORT = [name for name in CATALOGUE if name not in LONG and name not in OPEN]
 
 
-@pytest.mark.parametrize("name", [*SHORT, *(pytest.param(name, marks=pytest.mark.slow) for name in sorted(LONG))])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *SHORT,
+        *(pytest.param(name, marks=pytest.mark.slow) for name in sorted(LONG)),
+        *(pytest.param(name, marks=pytest.mark.xfail(reason=why, strict=True)) for name, why in OPEN.items()),
+    ],
+)
 def test_every_named_scenario_keeps_its_promises(name: str) -> None:
     """From a whole cluster to a whole cluster, with every acknowledged write on MAIN and standby."""
     assert result_of(name).acked > 0
