@@ -191,7 +191,8 @@ def _ended(view: View, request: Request) -> tuple[bool, str] | None:
                 return True, "not paused"
             case Ask.SWITCHOVER | Ask.FAILOVER | Ask.ADOPT if name is not None:
                 ended = _reign_ended(view, record, request, name)
-                if ended is not None or record.switchover is not None or (record.main == name and not record.opened):
+                opens = record.main == name and (not record.opened or view.loss is None)
+                if ended is not None or record.switchover is not None or opens:
                     return ended
             case Ask.REINIT if name is not None and name in record.reinit:
                 return True, f"{name} is being rebuilt; `memgraph-ha status` shows when it is done"

@@ -191,8 +191,11 @@ def _detail(observed: Observed, fact: RowsSeen | StorageSeen | ServerSeen | Port
             bad = [row.name for row in fact.rows if row.status is not RowStatus.HALF and not row.takes_commits]
             since = tuple((name, known.get(name, asked_at_s)) for name in bad)
             recovering, took = _catch_ups(observed, old, fact)
-            filed = evolve(old, rows=fact, bad_rows=since, recovering=recovering)
-            return evolve(_replace(observed, filed), catch_ups=took, last_rows=fact)
+            filed = _replace(observed, evolve(old, rows=fact, bad_rows=since, recovering=recovering))
+            last = observed.last_rows
+            if last is not None and asked_at_s < last.asked_at_s:
+                return filed
+            return evolve(filed, catch_ups=took, last_rows=fact)
         case StorageSeen():
             fresh = old.storage is None or asked_at_s >= old.storage.asked_at_s
             return _replace(observed, evolve(old, storage=fact)) if fresh else observed

@@ -240,7 +240,7 @@ def test_who_reached_the_reign_is_noted() -> None:
         pytest.param(RISEN.but(scene(noops=())), "MAIN's rows are known", "", id="no commit yet"),
         pytest.param(HEALTHY, "somebody's level rose", "nobody's did", id="noted already"),
         pytest.param(
-            RISEN.but(rows(strict_row(), async_row(status=RowStatus.REPLICATING))),
+            RISEN.but(rows(strict_row(), async_row(status=RowStatus.RECOVERY))),
             "somebody's level rose",
             "nobody's did",
             id="not ready",

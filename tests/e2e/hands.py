@@ -10,6 +10,7 @@ from attrs import frozen
 
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.record import Record
+from memgraph_ha.drill.asking import count_writes
 from tests.e2e.cluster import PATIENCE_S, Cluster, command_line
 
 TO_MAIN = "SET REPLICATION ROLE TO MAIN"
@@ -86,6 +87,16 @@ async def written_by_hand(cluster: Cluster, name: InstanceName) -> int:
     (row,) = await by_hand(cluster, name, "MATCH (n:ByHand) RETURN count(DISTINCT n.id) AS count")
     count: int = row["count"]
     return count
+
+
+async def level(cluster: Cluster) -> None:
+    """Wait until every instance answers that it holds equally many writes; nobody may be able to write more."""
+
+    async def equal() -> bool:
+        counts = {await count_writes(spec) for spec in cluster.local.specs}
+        return None not in counts and len(counts) == 1
+
+    await cluster.until_true(equal, "the instances are level")
 
 
 async def idle(cluster: Cluster, name: InstanceName) -> None:

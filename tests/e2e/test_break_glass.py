@@ -7,9 +7,8 @@ import pytest
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.record import ChangeKind, Record
 from memgraph_ha.core.topology import Role
-from memgraph_ha.drill.asking import count_writes
 from tests.e2e.cluster import M2, Cluster, writing
-from tests.e2e.hands import TO_MAIN, by_hand, done, idle, standby_of, write_by_hand, written_by_hand
+from tests.e2e.hands import TO_MAIN, by_hand, done, idle, level, standby_of, write_by_hand, written_by_hand
 
 pytestmark = [pytest.mark.trio, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -21,11 +20,7 @@ async def _lose_the_controller(cluster: Cluster) -> Record:
     before = await cluster.record()
     await cluster.kill_controller()
     await idle(cluster, before.main)
-
-    async def level() -> bool:
-        return len({await count_writes(spec) for spec in cluster.local.specs}) == 1
-
-    await cluster.until_true(level, "the instances are level")
+    await level(cluster)
     return before
 
 

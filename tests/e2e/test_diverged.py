@@ -5,7 +5,7 @@ import pytest
 from memgraph_ha.core.record import ChangeKind, Record
 from tests.e2e.cluster import Cluster, writing
 from tests.e2e.conftest import Making
-from tests.e2e.hands import by_hand, done, idle, standby_of, write_by_hand, written_by_hand
+from tests.e2e.hands import by_hand, done, level, standby_of, write_by_hand, written_by_hand
 
 pytestmark = [pytest.mark.trio, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -21,7 +21,7 @@ async def _leave_behind_more(gated: Cluster) -> Record:
     """
     before = await gated.record()
     gated.freeze_controller(gated.local)
-    await idle(gated, before.main)
+    await level(gated)  # what was on its way when the gateway stood still has ended
     for row in await by_hand(gated, before.main, "SHOW REPLICAS"):
         await by_hand(gated, before.main, f"DROP REPLICA `{row['name']}`")
     await write_by_hand(gated, before.main)

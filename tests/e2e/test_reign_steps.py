@@ -39,7 +39,10 @@ async def _strike_the_next(
         event = await trio.to_thread.run_sync(strike, cluster, from_byte, step, functools.partial(second.send, signum))
         ledger.fault()
         if event is not None:
-            await cluster.until_true(lambda: second.ended, f"{victim} is killed, or ended since it is frozen")
+            await cluster.until(
+                lambda record: second.ended or (record.opened and record.generation > before.generation + 1),
+                f"{victim} is killed, or ended since it is frozen, or the old MAIN reigns beside it",
+            )
     await cluster.protected(above=before.generation)
     await ledger.more()
     return event

@@ -1,5 +1,6 @@
 """A short soak: `memgraph-ha soak` itself, with real processes, in name spaces of its own where they can be had."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from memgraph_ha.drill.errors import DrillError
 from memgraph_ha.drill.soak.plan import Blow, Kind, Whom
 from memgraph_ha.drill.soak.recovery import Help, NotWholeError, help_out, until_whole
 from memgraph_ha.drill.soak.rig import Rig
@@ -68,6 +70,8 @@ async def test_a_cluster_that_waits_for_a_human_is_helped(tmp_path: Path) -> Non
         (rig.spec(M2).place / "run.json").unlink()  # as a full disk leaves it
         with rig.held(M2) as handles:
             assert not handles[0].ended
+        await _hold_a_wrapper_and_its_child(rig)
+        await until_whole(rig, within_s=60)
         assert await rig.ask("pause") is None
         assert await _helped(rig, within_s=2) == Help(hold="Paused", did="resume", lossy=False)
 
@@ -83,6 +87,18 @@ async def test_a_cluster_that_waits_for_a_human_is_helped(tmp_path: Path) -> Non
         with trio.CancelScope(shield=True):
             left = await rig.stop()
     assert left == ()
+
+
+async def _hold_a_wrapper_and_its_child(rig: Rig) -> None:
+    """An instance that is kept down is a shell and its ``sleep``: both are held, and let go of alive."""
+    with rig.kept_down(M2):
+        await strike(rig, Blow(kind=Kind.KILL, whom=Whom.ASYNC), Moment())
+        with trio.fail_after(20):
+            while True:
+                with contextlib.suppress(DrillError), rig.held(M2) as handles:
+                    if len(handles) > 1:
+                        break
+                await trio.sleep(0.005)
 
 
 async def _helped(rig: Rig, *, within_s: float) -> Help:

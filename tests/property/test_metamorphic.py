@@ -1,7 +1,7 @@
 """What must not change, or only in one direction, when a view changes."""
 
 from attrs import evolve
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from memgraph_ha.core.commands import WriteRecord
@@ -40,6 +40,7 @@ def older(place: Place, by_s: float) -> Place:
     )
 
 
+@settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])  # most scenes ask for something
 @given(scenes(), names, st.sampled_from([0.01, 0.3, 0.7, 1.5, 4.0, 100.0]))
 def test_older_facts_never_turn_observing_into_promoting(scene: Scene, name: str, by_s: float) -> None:
     """Where nothing is done, nothing begins because what was seen of one instance is older."""

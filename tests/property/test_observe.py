@@ -15,6 +15,7 @@ from memgraph_ha.core.facts import (
     LeaseSeen,
     MembersSeen,
     NoopSeen,
+    QuietSeen,
     RecordSeen,
     RequestEnded,
     RequestSeen,
@@ -30,7 +31,7 @@ from tests.property.strategies import facts, near_scenes, observations
 def subject(fact: Fact) -> str:
     """What a fact is about; those about everybody, the list of members and a gap, are not asked for here."""
     match fact:
-        case RecordSeen() | LeaseSeen() | GateSeen() | NoopSeen() | GapSeen() | MembersSeen():
+        case RecordSeen() | LeaseSeen() | GateSeen() | NoopSeen() | QuietSeen() | GapSeen() | MembersSeen():
             return type(fact).__name__
         case CommandEnded():
             command = fact.command

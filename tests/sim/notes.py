@@ -55,14 +55,13 @@ def full_disk_alone(cluster: Cluster, controllers: list[Controller]) -> None:
     cluster.world.run(10)
 
 
-def deaf_replica(cluster: Cluster, _controllers: list[Controller]) -> None:
-    """F6: a replica answers but does not listen for replication: it is restarted."""
-    cluster.world.hosts[M2].refuses_to_listen = True
-    cluster.kill(M2)
-    cluster.world.run(30)
-    lives = cluster.lives[M2]
-    cluster.world.hosts[M2].refuses_to_listen = False
-    cluster.world.run(40)
+def deaf_replica(cluster: Cluster, controllers: list[Controller]) -> None:
+    """F6: a replica answers but does not listen for replication any more: who never attached it restarts it."""
+    lives, host = cluster.lives[M2], cluster.world.hosts[M2]
+    host.server = None
+    host.break_servers()
+    leader_of(controllers).crash()
+    cluster.world.run(65)
     expect(cluster.lives[M2] > lives, "it was restarted")
 
 

@@ -14,7 +14,7 @@ from memgraph_ha.core.quiet import is_quiet
 from memgraph_ha.core.record import Record
 from memgraph_ha.core.rowcare import far_behind
 from memgraph_ha.core.rules.standing import SHORT_S
-from memgraph_ha.core.topology import Mode, Role, RowStatus
+from memgraph_ha.core.topology import Mode, Role
 from memgraph_ha.core.view import View
 
 HEARTBEAT_S: Final = 15.0
@@ -220,7 +220,7 @@ def attach_async(view: View) -> Decision | Unmet:
 def note_levels(view: View) -> Decision | Unmet:
     """Write down who has reached the present reign.
 
-    When: the reign is open, and MAIN shows `ready` for a replica whose recorded level is lower.
+    When: the reign is open, and a replica whose recorded level is lower takes MAIN's commits.
     Then: raise the levels: what an automatic rebuild may rely on later.
     Protects: NO_ACKED_LOSS (a rebuild needs an unbroken chain of reigns from that level).
     After: everything that gets writes back.
@@ -234,7 +234,7 @@ def note_levels(view: View) -> Decision | Unmet:
     reached = {
         owners[row.address]: record.generation
         for row in view.main_rows
-        if row.status is RowStatus.READY and row.address in owners and owners[row.address] not in record.rebuild
+        if row.takes_commits and row.address in owners and owners[row.address] not in record.rebuild
     }
     risen = {name: level for name, level in reached.items() if known.get(name, 0) < level}
     if not risen:

@@ -5,6 +5,7 @@ import shutil
 import signal
 import tempfile
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -115,6 +116,8 @@ class _Soak:
                 await self._break_things()
             except DrillError as error:
                 self._trouble = str(error)
+            except Exception as error:  # noqa: BLE001 - a defect of ours must not cost the ledger of half an hour
+                self._trouble = f"the soak itself failed\n{''.join(traceback.format_exception(error))}"
             await self._stop_writers()
             await self._read_back()
         finally:

@@ -248,13 +248,10 @@ class Rig:
         """
         with contextlib.ExitStack() as stack:
             first = self.controller.hold(name)
-            stack.callback(first.close)
             held = (first, *first.session_mates())
             for handle in held:
-                stack.callback(handle.send, signal.SIGCONT)
-            for mate in held[1:]:
-                stack.callback(mate.close)
-                stack.callback(mate.send, signal.SIGCONT)
+                stack.callback(handle.close)
+                stack.callback(handle.send, signal.SIGCONT)  # before it is let go; one that ended gets nothing
             yield held
 
     @contextlib.contextmanager

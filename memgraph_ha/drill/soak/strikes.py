@@ -16,7 +16,7 @@ from memgraph_ha.drill.errors import DrillError
 from memgraph_ha.drill.soak.isolation import cut, fill, heal
 from memgraph_ha.drill.soak.plan import Blow, Kind, Port, Whom
 from memgraph_ha.drill.soak.rig import Controller, Rig, Roles, until_stopped
-from memgraph_ha.drill.soak.storm import CLIENTS, Storm
+from memgraph_ha.drill.soak.storm import Storm
 
 END_MAX_S: Final = 15.0
 """How long a process may take to end; an orderly end writes a snapshot."""
@@ -189,19 +189,28 @@ async def _cut(rig: Rig, blow: Blow, roles: Roles, moment: Moment) -> None:
 
 
 async def _storm(rig: Rig, _blow: Blow, roles: Roles, moment: Moment) -> None:
-    host, _, port = rig.controller.gateway.partition(":")
-    storm = Storm(int(port))
+    _, _, port = rig.controller.gateway.partition(":")
+    storm, trouble = Storm(int(port)), list[DrillError]()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(storm.run)
-        if await storm.until_all() is None:
-            moment.notes.append(f"{storm.connected} of {CLIENTS} clients could connect to {host}:{port}")
-        await _kill_instances(rig, (roles.main,), moment)
-        with trio.move_on_after(END_MAX_S):
-            while storm.connected == CLIENTS:  # noqa: ASYNC110 - until the first of them has noticed
-                await trio.sleep(_LOOK_S)
-        if await storm.until_all() is None:
-            moment.notes.append(f"{storm.connected} of {CLIENTS} clients came back")
+        try:
+            await _kill_main_under(storm, rig, roles.main, moment)
+        except DrillError as error:  # raised below: a nursery would wrap it
+            trouble.append(error)
         nursery.cancel_scope.cancel()
+    if trouble:
+        raise trouble[0]
+
+
+async def _kill_main_under(storm: Storm, rig: Rig, main: InstanceName, moment: Moment) -> None:
+    if await storm.until_all() is None:
+        moment.notes.append(f"{storm.connected} of {storm.clients} clients could connect")
+    await _kill_instances(rig, (main,), moment)
+    with trio.move_on_after(END_MAX_S):
+        while storm.connected == storm.clients:  # noqa: ASYNC110 - until the first of them has noticed
+            await trio.sleep(_LOOK_S)
+    if await storm.until_all() is None:
+        moment.notes.append(f"{storm.connected} of {storm.clients} clients came back")
 
 
 async def _full_disk(rig: Rig, blow: Blow, roles: Roles, moment: Moment) -> None:
