@@ -23,7 +23,7 @@ STALLED_PAUSE_S = 30.0
 BLOCKED_PAUSE_S = 60.0
 """How long a standby whose row took no commits is not registered again in the same run."""
 GIVEN_UP_S = 2.0
-"""For how long a process that refuses connections may still be one that starts, or is merely overrun."""
+"""For how long a process that does not answer may still be one that starts, or is merely overrun."""
 STOP_MEMORY_S = 120.0
 """How long an announced stop that did not happen is believed."""
 
@@ -137,7 +137,8 @@ class Known:
     def given_up(self, seen: Seen) -> bool:
         """Whether there is no point in waiting for its answer: no process, or a verdict that it is dead or frozen."""
         refusing_s = seen.refused_last_s - seen.refused_first_s if seen.refused else 0.0
-        dead = refusing_s >= GIVEN_UP_S or seen.timeouts >= self.policy.frozen_count
+        frozen_solid = seen.timeouts >= self.policy.frozen_count and seen.silent_s >= GIVEN_UP_S
+        dead = refusing_s >= GIVEN_UP_S or frozen_solid
         odd = seen.miss is not None and seen.miss.miss in (Miss.UNAUTHORISED, Miss.UNREADABLE)
         return seen.member.incarnation is None or dead or odd
 

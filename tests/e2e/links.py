@@ -57,10 +57,11 @@ def cut(port: int, way: Way, manner: Manner) -> Iterator[None]:
 
 def _dig() -> None:
     """Make the device behind which there is nobody, unless it is there: loopback addresses may leave by it."""
-    if Path(f"/sys/class/net/{_HOLE}").exists():
+    conf = Path(f"/proc/sys/net/ipv4/conf/{_HOLE}")  # of our name space, as /sys is not
+    if conf.exists():
         return
     _ip("link", "add", _HOLE, "type", "veth", "peer", "name", "abyss")
-    Path(f"/proc/sys/net/ipv4/conf/{_HOLE}/route_localnet").write_text("1")
+    (conf / "route_localnet").write_text("1")
     _ip("link", "set", _HOLE, "arp", "off", "up")
     _ip("link", "set", "abyss", "up")
     _ip("route", "add", "127.0.0.0/8", "dev", _HOLE, "src", "127.0.0.1", "table", _TABLE)

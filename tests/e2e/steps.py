@@ -1,4 +1,4 @@
-"""A blow at an exact step of what the controller does, told by its own log."""
+"""A blow at an exact step of the next reign, told by the controller's own log."""
 
 import json
 import time
@@ -15,28 +15,28 @@ _LOOK_S: Final = 0.0002
 
 
 def strike(cluster: Cluster, from_byte: int, step: int, blow: Callable[[], None]) -> Event | None:
-    """Strike the moment the controller logs the beginning or end of its ``step``-th command. Blocks.
+    """Strike the moment the controller logs the beginning or end of a command of the next reign. Blocks.
 
     Looks at the file all the time: between two steps there may be less than a millisecond.
 
     Args:
         cluster: Whose controller.
         from_byte: Where in its log to begin.
-        step: Which, from 0.
+        step: At the how-manieth of them since it shut read/write, from 0.
         blow: What to do.
 
     Returns:
         At what it was struck; None if there were fewer steps before all was whole again.
     """
-    seen, rest = 0, b""
+    seen, shut, rest = 0, False, b""
     end_s = time.monotonic() + _STEP_MAX_S
     with cluster.log.open("rb") as log:
         log.seek(from_byte)
         while time.monotonic() < end_s:
             *lines, rest = (rest + log.read()).split(b"\n")
             for event in map(json.loads, lines):
-                if event["event"] in ("command", "command ended"):
-                    seen += 1
+                shut |= event["event"] == "route" and not event["open"]
+                seen += shut and event["event"] in ("command", "command ended")
                 if seen > step:
                     blow()
                     return dict(event)

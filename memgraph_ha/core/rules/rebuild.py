@@ -13,7 +13,7 @@ from memgraph_ha.core.rowcare import misfit, why_not_rebuilt
 from memgraph_ha.core.rules.standing import SHORT_S
 from memgraph_ha.core.view import View
 
-AGAIN_S: Final = 3600.0
+AGAIN_S: Final = 600.0
 """How long after a rebuild the same instance is not rebuilt by itself again: each keeps a copy of its data aside."""
 
 REINIT_PAUSE_S: Final = 60.0
