@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 
-.PHONY: demo test slow bench docs format clean
+.PHONY: demo test slow soak bench docs format clean
 .DEFAULT_GOAL := help
 
 help:
@@ -38,6 +38,10 @@ test: $(DEV)
 # Minutes, not seconds: CI runs them after `test`.
 slow: $(DEV)
 	$(BIN)/pytest -m slow
+
+# About half an hour: 200 faults drawn by lot; SEED=n repeats a run, FAULTS=n shortens it.
+soak: $(RUN)
+	@$(BIN)/memgraph-ha soak --faults $(or $(FAULTS),200) $(if $(SEED),--seed $(SEED))
 
 bench: $(DEV)
 	$(BIN)/python bench/decide.py

@@ -7,6 +7,7 @@ import trio
 
 from memgraph_ha import __version__
 from memgraph_ha.drill.demo import DemoOptions, run_demo
+from memgraph_ha.drill.soak.command import soak
 from memgraph_ha.local.command import local, usage_errors
 from memgraph_ha.operate.commands import COMMANDS
 
@@ -25,7 +26,7 @@ def main() -> None:
 
 
 main.add_command(local)
-for command in COMMANDS:
+for command in (soak, *COMMANDS):
     main.add_command(command)
 
 

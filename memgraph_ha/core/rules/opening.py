@@ -35,7 +35,7 @@ def stop_other_mains(view: View) -> Decision | Unmet:
     fallback = record.fallback
     if fallback is not None and fallback.instance == other.member.name and fallback.run is not None:
         return Unmet("the other one may be MAIN", "it is the fallback, bound to a run as REPLICA")
-    if not _may_be_main(other):
+    if not _may_be_main(view, other):
         return Unmet("the other one may be MAIN", "it answered as REPLICA, or is not up")
     tried = view.attempt(StopInstance, other.member.name)
     if tried is not None and tried.outcome is Outcome.DONE and tried.incarnation == other.member.incarnation:
@@ -53,9 +53,11 @@ def stop_other_mains(view: View) -> Decision | Unmet:
     )
 
 
-def _may_be_main(seen: Seen) -> bool:
+def _may_be_main(view: View, seen: Seen) -> bool:
     if seen.role is not None:
-        return seen.role.role is Role.MAIN
+        ordered = view.attempt(Promote, seen.member.name)  # one whose answer was lost may yet take effect
+        doubtful = ordered is not None and ordered.outcome is Outcome.UNKNOWN and ordered.at_s > seen.role.asked_at_s
+        return seen.role.role is Role.MAIN or doubtful
     odd = seen.miss is not None and seen.miss.miss in (Miss.UNAUTHORISED, Miss.UNREADABLE)
     return seen.timeouts > 0 or odd
 
