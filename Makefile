@@ -53,6 +53,7 @@ docs: $(DEV)
 	$(BIN)/python scripts/conformance_table.py
 	$(BIN)/python scripts/generate_api_docs.py
 	$(BIN)/python scripts/generate_cli_docs.py
+	$(BIN)/python scripts/generate_scenarios.py
 
 format: $(DEV)
 	$(BIN)/ruff format .
