@@ -26,11 +26,13 @@ def usage_errors(work: Callable[P, int]) -> Callable[P, None]:
 
     @functools.wraps(work)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        code, trouble = 2, list[BaseException]()
         try:
             code = work(*args, **kwargs)
-        except* UsageError as errors:  # a nursery wraps what its tasks raise
-            click.echo(f"memgraph-ha: {'; '.join(map(str, leaves(errors)))}", err=True)
-            sys.exit(2)
+        except* UsageError as errors:  # a nursery wraps what its tasks raise, and would wrap what is raised here
+            trouble = leaves(errors)
+        if trouble:
+            click.echo(f"memgraph-ha: {'; '.join(map(str, trouble))}", err=True)
         sys.exit(code)
 
     return run
