@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 
-.PHONY: demo test slow soak bench docs format clean
+.PHONY: demo test slow matrix soak bench docs format clean
 .DEFAULT_GOAL := help
 
 help:
@@ -37,7 +37,11 @@ test: $(DEV)
 
 # Minutes, not seconds: CI runs them after `test`.
 slow: $(DEV)
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m "slow and not matrix"
+
+# Every scenario of the catalogue that real processes can play; about half an hour.
+matrix: $(DEV)
+	$(BIN)/pytest -m matrix
 
 # About half an hour: 200 faults drawn by lot; SEED=n repeats a run, FAULTS=n shortens it.
 soak: $(RUN)
