@@ -72,20 +72,12 @@ def _of_standby(view: View) -> ReadPermit | None:
 
 
 def _permit(view: View, seen: Seen) -> Permit | None:
-    record, lease, role, storage = view.record, view.lease, seen.role, seen.storage
-    if record is None or lease is None or role is None or storage is None or seen.member.incarnation is None:
+    record, role, storage = view.record, seen.role, seen.storage
+    if record is None or role is None or storage is None:
         return None
     if role.role is not Role.REPLICA or seen.member.name == record.main or view.stopping(seen.member.name):
         return None
     if seen.refused or role.asked_at_s < view.now_s - READ_AGE_S or seen.member.name in record.rebuild:
         return None
-    if storage.run != role.run or storage.uuid != record.database_uuid:
-        return None
-    return Permit(
-        instance=seen.member.name,
-        address=seen.member.bolt,
-        run=role.run,
-        incarnation=seen.member.incarnation,
-        generation=record.generation,
-        valid_until_s=lease.until_s - LEASE_MARGIN_S,
-    )
+    same = storage.run == role.run and storage.uuid == record.database_uuid
+    return view.permit_to(seen) if same else None

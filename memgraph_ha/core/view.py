@@ -325,15 +325,20 @@ class View(Known):
 
     def permit(self) -> Permit | None:
         """The read/write permit, if one may be given."""
-        if self.unserved is not None or self.main is None or self.main_role is None or self.record is None:
+        if self.unserved is not None or self.main is None or self.main_role is None:
             return None
-        if self.lease is None or self.main.member.incarnation is None:
+        return self.permit_to(self.main)
+
+    def permit_to(self, seen: Seen) -> Permit | None:
+        """Leave to relay to its life that answered last, for what is left of our lease; None if there is none."""
+        record, lease, role, member = self.record, self.lease, seen.role, seen.member
+        if record is None or lease is None or role is None or member.incarnation is None:
             return None
         return Permit(
-            instance=self.record.main,
-            address=self.main.member.bolt,
-            run=self.main_role.run,
-            incarnation=self.main.member.incarnation,
-            generation=self.record.generation,
-            valid_until_s=self.lease.until_s - LEASE_MARGIN_S,
+            instance=member.name,
+            address=member.bolt,
+            run=role.run,
+            incarnation=member.incarnation,
+            generation=record.generation,
+            valid_until_s=lease.until_s - LEASE_MARGIN_S,
         )

@@ -6,13 +6,14 @@ from attrs import evolve
 
 from memgraph_ha.core.commands import CommitNoop, RegisterReplica
 from memgraph_ha.core.decision import Decision, Unmet
-from memgraph_ha.core.facts import Outcome, RoleSeen
-from memgraph_ha.core.names import RowName, RunId
+from memgraph_ha.core.facts import Outcome
+from memgraph_ha.core.names import RunId
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability, Triggers
 from memgraph_ha.core.quiet import is_quiet
 from memgraph_ha.core.record import Record
 from memgraph_ha.core.rowcare import far_behind
+from memgraph_ha.core.rules.issuing import commit_noop, register
 from memgraph_ha.core.rules.standing import SHORT_S
 from memgraph_ha.core.topology import Mode, Role
 from memgraph_ha.core.view import View
@@ -26,13 +27,13 @@ def attach_standby(view: View) -> Decision | Unmet:
 
     When: the reign is open (or `data_durability` is `required`), its first commit is acknowledged, MAIN has no row
         of the pair's other member, and that one answers as REPLICA, with the recorded data set or empty, its
-        replication port open, and is not in `rebuild`, or is empty, which is what a rebuild leaves.
+        replication port open, and is not in `rebuild`, or was emptied by E20.
     Then: write the next row number, clear `fallback` and `rebuild` of it, then REGISTER it STRICT_SYNC. If catching up
         would hold writes for longer than `catch_up_max_s` and `data_durability` is `preferred`, write `unprotected`
         too and REGISTER it ASYNC: once it is level, H20 drops that row in a quiet moment, in which this rule
-        registers it STRICT_SYNC. Before the
-        reign is open MAIN's run is cleared too, if it flushes each commit: its first commit made all it has durable,
-        and with `fallback` gone nobody else could begin a reign if its process ended now.
+        registers it STRICT_SYNC. Before the reign is open MAIN's run is cleared too, if it flushes each commit: its
+        first commit made all it has durable, and with `fallback` gone nobody else could begin a reign if its process
+        ended now.
     Protects: ROW_NUMBERS, and nobody that is named or `fallback` is ever registered.
     After: H10.  Before: A20.
     Source: design 4 (`row_seq`), 5 (attach in the final mode); transcripts Q8b (20 of 20), Q12.
@@ -65,7 +66,7 @@ def attach_standby(view: View) -> Decision | Unmet:
     how = "ASYNC, until it is level" if first else "STRICT_SYNC"
     return Decision(
         reason=f"attach {name} to {record.main} as {how}",
-        commands=(view.rewrite(numbered), _register(record, role, other, row, mode)),
+        commands=(view.rewrite(numbered), register(record, role.run, other.member, other.role.run, row=row, mode=mode)),
         wake_at_s=view.now_s + SHORT_S,
     )
 
@@ -76,22 +77,6 @@ def _unattachable(view: View, record: Record, seen: Seen) -> str | None:
     if why is None and seen.member.name in record.rebuild and not view.rebuilt(seen):
         return "it must be rebuilt first"
     return "MAIN replicates nothing" if why is None and view.unreplicated_mode is not None else why
-
-
-def _register(record: Record, main: RoleSeen, replica: Seen, row: RowName, mode: Mode) -> RegisterReplica:
-    if replica.role is None:  # pragma: no cover - checked by the callers
-        raise ValueError(f"{replica.member.name} was not seen")
-    return RegisterReplica(
-        instance=record.main,
-        run=main.run,
-        generation=record.generation,
-        row=row,
-        replica=replica.member.name,
-        replica_run=replica.role.run,
-        address=replica.member.replication,
-        mode=mode,
-        database_uuid=record.database_uuid,
-    )
 
 
 def _chosen_run(view: View, record: Record) -> RunId | None:
@@ -178,14 +163,8 @@ def repeat_proof(view: View) -> Decision | Unmet:
 def _prove(view: View, record: Record, other: Seen, reason: str) -> Decision | Unmet:
     if view.main_role is None or not view.may_try(CommitNoop, record.main):
         return Unmet("the pause after the last try is over", view.last_outcome(CommitNoop, record.main))
-    command = CommitNoop(
-        instance=record.main,
-        run=view.main_role.run,
-        generation=record.generation,
-        standby=other.member.name,
-        row=record.standby_row(other.member.name),
-        database_uuid=record.database_uuid,
-    )
+    name = other.member.name
+    command = commit_noop(record, view.main_role.run, name, record.standby_row(name))
     return Decision(reason=reason, commands=(command,), wake_at_s=view.now_s + SHORT_S)
 
 
@@ -207,11 +186,11 @@ def attach_async(view: View) -> Decision | Unmet:
         return Unmet("an ASYNC replica has no row", "each has one")
     for seen in missing:
         name = seen.member.name
-        if _unattachable(view, record, seen) is not None or not view.may_try(RegisterReplica, name):
+        if seen.role is None or _unattachable(view, record, seen) or not view.may_try(RegisterReplica, name):
             continue
-        register = _register(record, role, seen, view.row_name(name), Mode.ASYNC)
+        command = register(record, role.run, seen.member, seen.role.run, row=view.row_name(name), mode=Mode.ASYNC)
         cleared = evolve(record, rebuild=record.rebuild - {name}, reinit=record.reinit - {name})
-        commands = (register,) if cleared == record else (view.rewrite(cleared), register)
+        commands = (command,) if cleared == record else (view.rewrite(cleared), command)
         reason = f"attach {name} to {record.main} as ASYNC"
         return Decision(reason=reason, commands=commands, wake_at_s=view.now_s + SHORT_S)
     return Unmet("it can be attached", {seen.member.name: _unattachable(view, record, seen) for seen in missing})

@@ -9,7 +9,8 @@ from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.observed import Seen
-from memgraph_ha.core.record import Change, ChangeKind, Record, Standby
+from memgraph_ha.core.record import ChangeKind, Record, Standby
+from memgraph_ha.core.rules.issuing import succession
 from memgraph_ha.core.rules.standing import LONG_S, SHORT_S
 from memgraph_ha.core.topology import Role
 from memgraph_ha.core.view import View
@@ -267,16 +268,7 @@ def _begin_reign_of(view: View, kind: ChangeKind, rule: str) -> Decision | Unmet
     if found.kind is not kind:
         return Unmet(f"the candidate is a {kind.value}", found.kind.value)
     reason = f"MAIN {record.main} is lost: {view.loss.evidence}"
-    change = Change(
-        generation=record.generation + 1,
-        main=found.instance,
-        previous=record.main,
-        kind=kind,
-        standby=None if record.standby is None else record.standby.instance,
-        rule=rule,
-        reason=reason,
-        at=view.wall_s,
-    )
+    change = succession(view, record, found.instance, kind=kind, rule=rule, reason=reason)
     begun = record.begun(change, main_run=found.main_run, fallback=found.fallback)
     return Decision(
         reason=f"{reason}; begin reign {begun.generation} of {begun.main} ({kind.value})",

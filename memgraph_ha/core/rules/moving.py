@@ -4,14 +4,16 @@ from attrs import evolve
 
 from memgraph_ha.core.asks import refusal
 from memgraph_ha.core.candidate import Rejection, Why, named_standby
-from memgraph_ha.core.commands import CommitNoop, Demote, Quiesce
+from memgraph_ha.core.commands import CommitNoop, Quiesce
 from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.names import RunId
 from memgraph_ha.core.quiet import given_up, is_quiet, wanted_switchover
-from memgraph_ha.core.record import Change, ChangeKind, Fallback, Record, Switchover
+from memgraph_ha.core.record import ChangeKind, Fallback, Record, Standby, Switchover
 from memgraph_ha.core.requests import Ask
+from memgraph_ha.core.rules.issuing import commit_noop, demote, succession
 from memgraph_ha.core.rules.standing import SHORT_S
+from memgraph_ha.core.topology import Member
 from memgraph_ha.core.view import View
 
 MOMENT_S = SHORT_S / 10
@@ -84,14 +86,15 @@ def switch_over(view: View) -> Decision | Unmet:
     record = view.record
     if record is None or record.switchover is None or record.standby is None:
         return Unmet("a switchover is under way")
+    begun = _begun(view, record, record.switchover, record.standby)
     if view.loss is not None:
-        return _begin_after_demotion(view, record)
-    if view.main_role is None or view.unserved is not None:
+        return _begin_after_demotion(view, record, begun)
+    if view.main is None or view.main_role is None or view.unserved is not None:
         return Unmet("MAIN serves", view.unserved)
-    return _next_step(view, record, view.main_role.run)
+    return _next_step(view, record, view.main.member, view.main_role.run, begun)
 
 
-def _next_step(view: View, record: Record, run: RunId) -> Decision | Unmet:
+def _next_step(view: View, record: Record, main: Member, run: RunId, begun: Record) -> Decision | Unmet:
     name, standby, quiet = record.main, record.standby, view.observed.quiet
     since_s = view.observed.quiet_since_s
     if since_s is None or view.now_s - since_s < PASSING_S:
@@ -108,13 +111,9 @@ def _next_step(view: View, record: Record, run: RunId) -> Decision | Unmet:
         return _prove(view, record, run)
     if view.unproven not in (None, "the proof is old") or proof.witness != standby:
         return _wait(view, record, f"for the proof: {view.unproven}")
-    main = view.main
-    port = 0 if main is None else int(main.member.replication.rpartition(":")[2])
-    demote = Demote(instance=name, run=run, generation=record.generation, port=port)
-    begun = _begun(view, record)
     return Decision(
         reason=f"demote {name}, then begin reign {begun.generation} of {begun.main} (switchover)",
-        commands=(demote, view.rewrite(begun)),
+        commands=(demote(record, main, run), view.rewrite(begun)),
         wake_at_s=view.now_s + MOMENT_S,
     )
 
@@ -123,28 +122,18 @@ def _prove(view: View, record: Record, run: RunId) -> Decision | Unmet:
     standby = record.standby
     if not view.may_try(CommitNoop, record.main) or standby is None:
         return _wait(view, record, f"to prove the standby again{view.last_outcome(CommitNoop, record.main)}")
-    command = CommitNoop(
-        instance=record.main,
-        run=run,
-        generation=record.generation,
-        standby=standby.instance,
-        row=standby.row,
-        database_uuid=record.database_uuid,
-    )
+    command = commit_noop(record, run, standby.instance, standby.row)
     reason = f"prove {standby.instance} once more, now that nothing else commits"
     return Decision(reason=reason, commands=(command,), wake_at_s=view.now_s + MOMENT_S)
 
 
-def _begin_after_demotion(view: View, record: Record) -> Decision | Unmet:
+def _begin_after_demotion(view: View, record: Record, begun: Record) -> Decision | Unmet:
     """MAIN was demoted, but the record could not be written in the same breath."""
-    if record.switchover is None:  # pragma: no cover - checked by the caller
-        raise ValueError("no switchover is under way")
     found = named_standby(view, record)
     if isinstance(found, Rejection) and found.why in (Why.STALE, Why.DATA_UNKNOWN):
-        return evolve(_wait(view, record, "for the target to be asked again"), look=(record.switchover.target,))
+        return evolve(_wait(view, record, "for the target to be asked again"), look=(begun.main,))
     if isinstance(found, Rejection):
         return Unmet("the target can begin its reign", str(found))
-    begun = _begun(view, record)
     return Decision(
         reason=f"{record.main} is demoted; begin reign {begun.generation} of {begun.main} (switchover)",
         commands=(view.rewrite(begun),),
@@ -152,22 +141,12 @@ def _begin_after_demotion(view: View, record: Record) -> Decision | Unmet:
     )
 
 
-def _begun(view: View, record: Record) -> Record:
-    move, standby = record.switchover, record.standby
-    if move is None or standby is None:  # pragma: no cover - checked by the callers
-        raise ValueError("no switchover is under way")
-    change = Change(
-        generation=record.generation + 1,
-        main=standby.instance,
-        previous=record.main,
-        kind=ChangeKind.SWITCHOVER,
-        standby=standby.instance,
-        rule="M30",
-        reason=move.reason or "asked for",
-        at=view.wall_s,
-        by=move.by,
-    )
-    return record.begun(change, main_run=standby.run, fallback=Fallback(instance=record.main, run=None))
+def _begun(view: View, record: Record, move: Switchover, standby: Standby) -> Record:
+    """The record of the target's reign; MAIN stays its `fallback`."""
+    reason = move.reason or "asked for"
+    change = succession(view, record, standby.instance, kind=ChangeKind.SWITCHOVER, rule="M30", reason=reason)
+    fallback = Fallback(instance=record.main, run=None)
+    return record.begun(evolve(change, by=move.by), main_run=standby.run, fallback=fallback)
 
 
 def _wait(view: View, record: Record, what: str) -> Decision:

@@ -8,6 +8,7 @@ from memgraph_ha.core.facts import Miss, Outcome
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability
+from memgraph_ha.core.rules.issuing import commit_noop, demote, register
 from memgraph_ha.core.rules.standing import LONG_S, SHORT_S
 from memgraph_ha.core.topology import Mode, Role
 from memgraph_ha.core.view import View
@@ -86,13 +87,12 @@ def demote_stray_main(view: View) -> Decision | Unmet:
             continue
         if (unheard and seen is not view.main) or not view.may_try(Demote, name):
             continue
-        port = int(seen.member.replication.rpartition(":")[2])
-        demote = Demote(instance=name, run=role.run, generation=record.generation, port=port)
+        command = demote(record, seen.member, role.run)
         marked = record if seen is view.main else record.without_level(name)
         return Decision(
             reason=f"demote {name}: it is MAIN, but reign {record.generation} is {record.main}'s"
             + ("" if seen is not view.main else f" in run {record.main_run}, not {role.run}"),
-            commands=(demote,) if marked == record else (view.rewrite(marked), demote),
+            commands=(command,) if marked == record else (view.rewrite(marked), command),
             look=(name,),
             wake_at_s=view.now_s + SHORT_S,
         )
@@ -174,18 +174,11 @@ def commit_first(view: View) -> Decision | Unmet:
     if not view.may_try(CommitNoop, record.main):
         return Unmet("the pause after the last try is over", view.last_outcome(CommitNoop, record.main))
     standby = record.standby
+    named, row = (None, None) if standby is None else (standby.instance, standby.row)
+    command = commit_noop(record, role.run, named, row)
     return Decision(
         reason=f"the first commit of reign {record.generation} in our term makes its epoch durable",
-        commands=(
-            CommitNoop(
-                instance=record.main,
-                run=role.run,
-                generation=record.generation,
-                standby=None if standby is None else standby.instance,
-                row=None if standby is None else standby.row,
-                database_uuid=record.database_uuid,
-            ),
-        ),
+        commands=(command,),
         wake_at_s=view.now_s + SHORT_S,
     )
 
@@ -214,19 +207,8 @@ def fence_async_replicas(view: View) -> Decision | Unmet:
             continue
         if seen.member.name in record.rebuild:
             continue  # whatever it holds is given up; A30 attaches it once it is empty
-        wanted.append(
-            RegisterReplica(
-                instance=record.main,
-                run=role.run,
-                generation=record.generation,
-                row=view.row_name(seen.member.name),
-                replica=seen.member.name,
-                replica_run=seen.role.run,
-                address=seen.member.replication,
-                mode=Mode.ASYNC,
-                database_uuid=record.database_uuid,
-            )
-        )
+        row = view.row_name(seen.member.name)
+        wanted.append(register(record, role.run, seen.member, seen.role.run, row=row, mode=Mode.ASYNC))
     if not wanted:
         return Unmet("an ASYNC replica can be fenced", "none is left")
     return Decision(

@@ -7,7 +7,6 @@ from memgraph_ha.core.candidate import Why, fit_to_be_forced
 from memgraph_ha.core.commands import StopInstance, WriteRecord
 from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.holds import Hold
-from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.record import Change, ChangeKind, Pause, Record
 from memgraph_ha.core.requests import Ask, Request
 from memgraph_ha.core.rules.attach import repeat_proof
@@ -169,18 +168,12 @@ def restart_by_order(view: View) -> Decision | Unmet:
         return Unmet("it may be stopped", why)
     if not view.may_try(StopInstance, request.instance):
         return Unmet("the pause after the last try is over", view.last_outcome(StopInstance, request.instance))
+    stop = StopInstance(instance=request.instance, incarnation=seen.member.incarnation, generation=record.generation)
     return Decision(
         reason=f"{request.by} restarts {request.instance}{_because(request)}",
-        commands=(_stop(record, seen),),
+        commands=(stop,),
         wake_at_s=view.now_s + SHORT_S,
     )
-
-
-def _stop(record: Record, seen: Seen) -> StopInstance:
-    incarnation = seen.member.incarnation
-    if incarnation is None:  # pragma: no cover - checked by the caller
-        raise ValueError(f"{seen.member.name} has no process")
-    return StopInstance(instance=seen.member.name, incarnation=incarnation, generation=record.generation)
 
 
 def reinit_by_order(view: View) -> Decision | Unmet:

@@ -13,6 +13,7 @@ from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability
 from memgraph_ha.core.quiet import is_quiet, is_settled, quiet_rows, wants_quiet
 from memgraph_ha.core.rowcare import stale_rows, why_not_rebuilt
+from memgraph_ha.core.rules.issuing import drop
 from memgraph_ha.core.rules.standing import SHORT_S
 from memgraph_ha.core.topology import Mode, Role, Row, RowStatus
 from memgraph_ha.core.view import View
@@ -84,8 +85,7 @@ def declare_unprotected(view: View) -> Decision | Unmet:
         return Unmet("the grace is over", f"{view.now_s - since_s:.1f} s")
     if view.main_role is None or view.main_rows is None:
         return Unmet("MAIN's rows are known")
-    row, idle = view.standby_row, leaving or view.unreplicated_mode is not None
-    idle = idle or (other is not None and other.member.name in record.rebuild)
+    row, idle = view.standby_row, unfit or (other is not None and other.member.name in record.rebuild)
     near = row is not None and (row.takes_commits or (row.status is RowStatus.RECOVERY and not _endless(view, row)))
     if row is not None and near and not idle:
         return Unmet("the standby's row takes no commits", row.status.value)
@@ -235,16 +235,7 @@ def drop_stale_row(view: View) -> Decision | Unmet:
     allowed = {status for status in RowStatus if evolve(row, status=status).droppable}
     return Decision(
         reason=f"drop row {row.name} to {row.address} ({row.status.value}): it is stale",
-        commands=(
-            DropReplica(
-                instance=record.main,
-                run=role.run,
-                generation=record.generation,
-                row=row.name,
-                address=row.address,
-                statuses=frozenset(allowed),
-            ),
-        ),
+        commands=(drop(record, role.run, row, frozenset(allowed)),),
         wake_at_s=view.now_s + SHORT_S,
     )
 
@@ -286,14 +277,7 @@ def drop_in_quiet(view: View) -> Decision | Unmet:
     row = next(row for row in view.main_rows or () if row.name == names[0])
     if not view.may_try(DropReplica, record.main):
         return Unmet("the pause after the last drop is over", view.last_outcome(DropReplica, record.main))
-    command = DropReplica(
-        instance=record.main,
-        run=role.run,
-        generation=record.generation,
-        row=row.name,
-        address=row.address,
-        statuses=frozenset(RowStatus) - {RowStatus.RECOVERY, RowStatus.UNKNOWN},
-    )
+    command = drop(record, role.run, row, frozenset(RowStatus) - {RowStatus.RECOVERY, RowStatus.UNKNOWN})
     reason = f"drop row {row.name} to {row.address} ({row.status.value}) in a quiet moment"
     return Decision(reason=reason, commands=(command,), wake_at_s=soon_s)
 
@@ -301,8 +285,8 @@ def drop_in_quiet(view: View) -> Decision | Unmet:
 def restart_deaf_replica(view: View) -> Decision | Unmet:
     """Restart a replica that answers but does not listen for replication.
 
-    When: MAIN serves, a replica answers as REPLICA for `DEAF_S`, its replication port refuses connections, and MAIN
-        could not register it for that.
+    When: MAIN serves, a replica answers as REPLICA for `DEAF_S`, its replication port refuses connections, it has
+        no row that takes commits, and MAIN has not refused it for another reason.
     Then: stop its process; the platform starts it again.
     Protects: liveness: nothing else opens that port again.
     After: U10 (never a named standby).

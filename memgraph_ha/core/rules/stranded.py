@@ -4,6 +4,7 @@ from memgraph_ha.core.candidate import Candidate, choose
 from memgraph_ha.core.commands import CommitNoop, StopInstance
 from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.holds import Hold
+from memgraph_ha.core.rules.issuing import commit_noop
 from memgraph_ha.core.rules.standing import SHORT_S
 from memgraph_ha.core.view import LossKind, View
 
@@ -24,17 +25,9 @@ def retry_unwritable_main(view: View) -> Decision | Unmet:
         return Unmet("there is no candidate")
     if main is None or main.role is None or not view.may_try(CommitNoop, record.main):
         return Unmet("the pause after the last try is over", view.last_outcome(CommitNoop, record.main))
-    command = CommitNoop(
-        instance=record.main,
-        run=main.role.run,
-        generation=record.generation,
-        standby=None,
-        row=None,
-        database_uuid=record.database_uuid,
-    )
     return Decision(
         reason=f"ask again whether {record.main} can commit: {view.loss.evidence}",
-        commands=(command,),
+        commands=(commit_noop(record, main.role.run),),
         wake_at_s=view.now_s + SHORT_S,
     )
 
