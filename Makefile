@@ -6,6 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
+PYTEST := $(BIN)/pytest
+# Two files of tests at a time: most tests wait for processes more than they compute. JOBS=n for more, JOBS=0 for one.
+JOBS := 2
+JOINTLY := --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test slow matrix soak bench docs format clean
 .DEFAULT_GOAL := help
@@ -33,15 +37,15 @@ test: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest
+	$(PYTEST) $(JOINTLY)
 
 # Minutes, not seconds: CI runs them after `test`.
 slow: $(DEV)
-	$(BIN)/pytest -m "slow and not matrix"
+	$(PYTEST) $(JOINTLY) -m "slow and not matrix"
 
 # Every scenario of the catalogue that real processes can play; about half an hour.
 matrix: $(DEV)
-	$(BIN)/pytest -m matrix
+	$(PYTEST) -m matrix
 
 # About half an hour: 200 faults drawn by lot; SEED=n repeats a run, FAULTS=n shortens it.
 soak: $(RUN)

@@ -1,8 +1,10 @@
-"""What all tests share: the Hypothesis profiles."""
+"""What all tests share: the Hypothesis profiles, and the order in which files are handed to parallel workers."""
 
 import os
 import signal
+from typing import Final
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -23,3 +25,17 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+LONGEST: Final = (
+    "tests/sim/test_mutants.py",
+    "tests/sim/test_scenarios.py",
+    "tests/sim/test_seeds.py",
+    "tests/e2e/test_operator.py",
+)
+"""The files that take a minute or more: begun last, one of them would keep a single worker busy at the end."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the longest files where files are handed to several workers; alone, tests keep their order."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.nodeid.partition("::")[0] not in LONGEST)

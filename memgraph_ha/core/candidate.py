@@ -1,6 +1,7 @@
 """Who may begin a reign when MAIN is lost, and why everybody else may not (design 4)."""
 
 import enum
+from typing import Final
 
 from attrs import frozen
 
@@ -9,6 +10,9 @@ from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.record import ChangeKind, Fallback, Record
 from memgraph_ha.core.topology import Role
 from memgraph_ha.core.view import View
+
+ANSWER_S: Final = 0.3
+"""How long a MAIN that came back as REPLICA may take to say what it holds: it answers within milliseconds, or not."""
 
 
 class Why(enum.Enum):
@@ -121,6 +125,19 @@ def fit_to_be_forced(view: View, name: InstanceName) -> Why | None:
     if why is Why.OTHER_DATA:  # which data counts is what the human decides
         return Why.STALE if _stale(view, seen) else None
     return why
+
+
+def main_may_yet_answer(view: View) -> bool:
+    """Whether the recorded MAIN answers as REPLICA, and only lacks facts newer than the cut, for `ANSWER_S` at most.
+
+    It holds everything: rather than begin another's reign, it is waited for as long as one round of questions takes.
+    """
+    record, seen, cut_at_s = view.record, view.main, view.cut_at_s
+    if record is None or seen is None or seen.role is None or view.silent(seen) or cut_at_s is None:
+        return False
+    itself = _recorded_main(view, record)
+    waits = isinstance(itself, Rejection) and itself.why in (Why.STALE, Why.DATA_UNKNOWN)
+    return waits and view.now_s - cut_at_s < ANSWER_S and not _restarts_too_often(view, record)
 
 
 def _recorded_main(view: View, record: Record) -> Candidate | Rejection:

@@ -219,11 +219,13 @@ class GateSeen:
     Attributes:
         permit: None: it relays nothing.
         quiet: No new transaction passes; those that were open may still end.
+        settled: Since then every connection has been seen between two transactions.
     """
 
     at_s: float
     permit: Permit | None
     quiet: bool = False
+    settled: bool = False
 
 
 @frozen(kw_only=True)

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from attrs import field, frozen
 
-from memgraph_ha.core.commands import Command, RegisterReplica, WriteRecord
+from memgraph_ha.core.commands import Command, Demote, RegisterReplica, WriteRecord
 from memgraph_ha.core.facts import LeaseSeen, Miss, Outcome
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import InstanceName, RowName, Token
@@ -195,12 +195,14 @@ class Known:
         """When something that was done may be done again: at once, but for a standby whose row came to nothing.
 
         A process that was registered STRICT_SYNC in this reign and has no row any more blocked every write for a
-        while (D20 gave it up), and would do so again.
+        while (D20 gave it up), and would do so again; unless it was a stray MAIN meanwhile, which explains it.
         """
         seen, record = self.observed.of(subject), self.record
         if attempt.kind is not RegisterReplica or attempt.mode is not Mode.STRICT_SYNC or record is None:
             return self.now_s
         same = seen is not None and seen.role is not None and seen.role.run == attempt.replica_run
+        demoted = self.attempt(Demote, subject)
+        same = same and (demoted is None or demoted.at_s < attempt.at_s)
         return attempt.at_s + BLOCKED_PAUSE_S if same and attempt.generation == record.generation else self.now_s
 
     def may_try(self, kind: type[Command], subject: InstanceName) -> bool:

@@ -130,7 +130,7 @@ class Policy:
     frozen_count: int = _whole(4, 1, 100, "probe time-outs in a row: verdict Frozen")
     frozen_standby_s: float = _number(3, 0.5, 600, "a standby that answers nothing for so long is restarted")
     restart_frozen_main_s: float = _number(
-        60, 1, 86400, "a frozen MAIN that nobody may follow is restarted after so long"
+        60, 1, 86400, "a frozen MAIN that nobody may follow, or a frozen standby-to-be, is restarted after so long"
     )
     main_restart_limit: int = _whole(
         3, 0, 1000, "re-promotions of a restarted MAIN in the window, if a standby could take over"

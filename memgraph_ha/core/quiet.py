@@ -3,9 +3,10 @@
 from typing import Final
 
 from memgraph_ha.core.commands import Quiesce, RegisterReplica
+from memgraph_ha.core.facts import Outcome
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.record import Record
-from memgraph_ha.core.rowcare import stale_rows
+from memgraph_ha.core.rowcare import far_behind, stale_rows
 from memgraph_ha.core.topology import Mode, RowStatus
 from memgraph_ha.core.view import LossKind, View
 
@@ -18,6 +19,9 @@ SETTLE_S: Final = 0.3
 
 QUIET_PAUSE_S: Final = 30.0
 """Least time between two quiet moments for repairs: clients feel each."""
+
+ATTACH_REST_S: Final = 5.0
+"""Least time from a quiet moment to one in which the standby is attached: until then every write is on MAIN alone."""
 
 SWITCH_LIMIT_S: Final = 6.0
 """How long, beyond ``drain_s``, a switchover may take before it is given up."""
@@ -98,16 +102,15 @@ def wants_quiet(view: View) -> str | None:
 
 
 def _repair(view: View, record: Record) -> str | None:
-    """A row that can be dropped only while no commit runs, or a standby that follows it at once."""
-    since_s = view.observed.quiet_since_s
-    if since_s is not None and view.now_s - since_s > view.policy.quiesce_max_s + QUIET_LIMIT_S:
-        return None
-    if since_s is None and rest_s(view, record) > 0:
+    """A row that can be dropped only while no commit runs, or a standby whose row aborts commits until it is ready."""
+    since_s, paused = view.observed.quiet_since_s, record.paused is not None
+    if paused or (since_s is not None and view.now_s - since_s > view.policy.quiesce_max_s + QUIET_LIMIT_S):
         return None
     rows = quiet_rows(view)
-    if rows:
+    if rows and (since_s is not None or rest_s(view, record) <= 0):
         return f"row {rows[0]} is dropped"
-    return "the standby is attached" if since_s is not None and _attaching(view, record) else None
+    rested = since_s is not None or _rested(view)
+    return "the standby is attached" if rested and attaching(view, record) else None
 
 
 def quiet_rows(view: View) -> tuple[str, ...]:
@@ -127,12 +130,33 @@ def rest_s(view: View, record: Record) -> float:
     return 0.0 if not times else max(0.0, max(times) + QUIET_PAUSE_S - view.now_s)
 
 
-def _attaching(view: View, record: Record) -> bool:
-    """Whether the standby that just lost its ASYNC row is being attached as STRICT_SYNC: its row is not ready yet."""
-    other = view.partner
-    if other is None or record.standby is not None or not is_quiet(view):
+def _rested(view: View) -> bool:
+    """Whether clients may be asked for a quiet moment in which the standby is attached.
+
+    One that ended with its permit is not counted: after a switchover they are held until the new reign is protected.
+    """
+    ended_s = view.observed.quiet_ended_s
+    return ended_s is None or ended_s <= view.observed.gate_since_s or view.now_s - ended_s >= ATTACH_REST_S
+
+
+def attaching(view: View, record: Record) -> bool:
+    """Whether the standby can be attached as STRICT_SYNC now, or was and its row is not ready yet: commits abort.
+
+    Args:
+        view: What is known.
+        record: The view's.
+    """
+    other, seen = view.partner, None if view.main is None else view.main.rows
+    if other is None or seen is None or view.main_rows is None or view.noop_in_reign is None:
         return False
-    rows = view.rows_of(other.member)
-    if not rows:
-        return view.attachable(other) is None and view.may_try(RegisterReplica, other.member.name)
-    return any(row.mode is Mode.STRICT_SYNC and row.status is RowStatus.RECOVERY for row in rows)
+    if record.standby is not None or not record.unprotected:
+        return False
+    rows, tried = view.rows_of(other.member), view.attempt(RegisterReplica, other.member.name)
+    if rows:
+        return any(row.mode is Mode.STRICT_SYNC and row.status is RowStatus.RECOVERY for row in rows)
+    if view.unattachable(other) is not None:
+        return False
+    if tried is not None and tried.outcome is Outcome.DONE and tried.at_s > seen.asked_at_s:
+        return True  # its row is seen with the next look
+    far = not is_quiet(view) and far_behind(view, other)
+    return not far and view.may_try(RegisterReplica, other.member.name)

@@ -261,6 +261,14 @@ class View(Known):
         empty = storage is not None and role is not None and storage.run == role.run and storage.empty
         return empty and not self.diverged(seen)
 
+    def unattachable(self, seen: Seen) -> str | None:
+        """Why a replica cannot be registered on MAIN now; None if it can."""
+        why = self.attachable(seen)
+        marked = self.record is not None and seen.member.name in self.record.rebuild
+        if why is None and marked and not self.rebuilt(seen):
+            return "it must be rebuilt first"
+        return "MAIN replicates nothing" if why is None and self.unreplicated_mode is not None else why
+
     @cached_property
     def unsound(self) -> str | None:
         """Why MAIN's data cannot be relied on to fill another instance; None if it can, also while writes wait."""

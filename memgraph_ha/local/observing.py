@@ -98,7 +98,7 @@ class PretendedGateway:
         gate = (route.permit, route.quiet)
         if self._report is not None and gate != self._said:
             self._said = gate
-            self._report(GateSeen(at_s=boottime(), permit=route.permit, quiet=route.quiet))
+            self._report(GateSeen(at_s=boottime(), permit=route.permit, quiet=route.quiet, settled=route.quiet))
 
     def cut_open(self) -> None:
         """Cut nobody."""

@@ -54,7 +54,7 @@ class RwGateway(Listening[Engine]):
             connect_timeout_s=connect_timeout_s,
         )
         self._route: Route | None = None
-        self._told: tuple[Permit | None, bool] = (None, False)
+        self._told: tuple[Permit | None, bool, bool] = (None, False, False)
         self._settled = trio.Event()
 
     def _make(self, listener: socket.socket) -> Engine:
@@ -141,9 +141,10 @@ class RwGateway(Listening[Engine]):
     def _tell_gate(self) -> None:
         """Report what may pass, as it is now: what the engine's thread said may be old by the time it is heard."""
         engine = self._loop
-        gate = (None, False) if engine is None else (engine.permit, engine.quiet)
+        shut = (None, False, False)
+        gate = shut if engine is None else (engine.permit, engine.quiet, engine.settled)
         if gate != self._told and self._report is not None:
             self._told = gate
-            self._report(GateSeen(at_s=self._clock(), permit=gate[0], quiet=gate[1]))
+            self._report(GateSeen(at_s=self._clock(), permit=gate[0], quiet=gate[1], settled=gate[2]))
         self._settled.set()
         self._settled = trio.Event()

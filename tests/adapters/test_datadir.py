@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,7 @@ def test_what_was_made_once_stays(tmp_path: Path) -> None:
 
 _MAKER = """
 import sys
+import tempfile
 from pathlib import Path
 from memgraph_ha.adapters.datadir import open_data_dir
 from memgraph_ha.adapters.datadir_config import new_config
@@ -109,15 +111,14 @@ except DataDirError as error:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs leave to become another user")
-def test_an_unwritable_directory_is_refused(tmp_path: Path) -> None:
+def test_an_unwritable_directory_is_refused() -> None:
     """Another user is told whose directory it is not."""
-    tmp_path.chmod(0o755)
-    for above in tmp_path.parents[:2]:
-        above.chmod(0o755)
-    path = tmp_path / "data"
-    open_data_dir(path, new=config)
-    path.chmod(0o755)
-    done = subprocess.run([sys.executable, "-c", _AS_NOBODY, str(path)], capture_output=True, text=True, check=True)
+    with tempfile.TemporaryDirectory() as made:  # not pytest's, which lies in directories that nobody else may enter
+        Path(made).chmod(0o755)
+        path = Path(made) / "data"
+        open_data_dir(path, new=config)
+        path.chmod(0o755)
+        done = subprocess.run([sys.executable, "-c", _AS_NOBODY, str(path)], capture_output=True, text=True, check=True)
     assert done.stdout == f"{path} is not writable for user 65534; chown it, or give another with --data\n"
 
 

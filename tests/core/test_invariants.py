@@ -27,6 +27,7 @@ from tests.core.changes import (
     restarted,
     unnamed,
 )
+from tests.core.orders import held
 from tests.core.scenes import ALONE, ATTACHED, BEGUN, EMPTY, FENCED, LOST, PROVEN
 from tests.core.views import HEALTHY, M0, M1, M2, NOW, STANDBY, TOKEN, Scene, decided, permit_for, run_of, strict_row
 
@@ -322,7 +323,7 @@ def test_right_commands_break_nothing(_name: str, old: Scene, commands: tuple[Co
 
 def test_every_prefix_is_checked_against_the_record_that_it_leaves() -> None:
     """The second command is judged by the record that the first one writes."""
-    commands = decided(ALONE, "A10").commands
+    commands = decided(ALONE.but(held()), "A10").commands
     assert broken_by(ALONE.view, asked(*commands)) == ()
     assert broken_by(ALONE.view, asked(*reversed(commands))) != ()
 

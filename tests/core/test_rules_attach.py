@@ -32,7 +32,7 @@ from tests.core.changes import (
     unprotected,
     wiped,
 )
-from tests.core.orders import rebuilding
+from tests.core.orders import held, rebuilding
 from tests.core.scenes import ALONE, ATTACHED, BEGUN, DURABLE, EMPTY, LOST
 from tests.core.views import (
     DATA,
@@ -109,7 +109,7 @@ CLOSED = ALONE.but(
 """`required`: the reign is not open before its standby is attached and proven."""
 
 
-@pytest.mark.parametrize("old", [ALONE, ALONE.but(wiped(M0))], ids=["with data", "empty"])
+@pytest.mark.parametrize("old", [ALONE.but(held()), ALONE.but(wiped(M0), held())], ids=["with data", "empty"])
 def test_the_standby_is_registered_in_its_final_mode(old: Scene) -> None:
     """First the number rises, then REGISTER STRICT_SYNC (transcripts Q8b, 20 of 20)."""
     assert decided(old, "A10").commands == attached(old, main_run=run_of(M1))
@@ -263,7 +263,7 @@ def test_a_rebuilt_standby_is_attached_and_its_mark_cleared() -> None:
     marked = HEALTHY.but(unprotected, recorded(rebuild=frozenset({M1})), rows(async_row()))
     assert_stopped(marked.but(wiped(M1)), "A10", "it can be attached", "it must be rebuilt first")
     assert_stopped(marked, "A10", "it can be attached", "it must be rebuilt first")
-    write, register = decided(marked.but(wiped(M1), rebuilding(M1)), "A10").commands
+    write, register = decided(marked.but(wiped(M1), rebuilding(M1), held()), "A10").commands
     assert isinstance(write, WriteRecord)
     assert isinstance(register, RegisterReplica)
     assert write.record.rebuild == frozenset()

@@ -13,6 +13,7 @@ from memgraph_ha.core.rules.attach import HEARTBEAT_S
 from memgraph_ha.core.rules.rows import DEAF_S
 from memgraph_ha.core.topology import Mode, RowStatus
 from tests.core.changes import (
+    a_demotion,
     a_registration,
     a_stop,
     gone,
@@ -32,7 +33,7 @@ from tests.core.changes import (
     unprotected,
 )
 from tests.core.occasions import ENDLESS, OCCASIONS
-from tests.core.orders import analytical, given_up, will_stop
+from tests.core.orders import analytical, given_up, held, will_stop
 from tests.core.scenes import LOST
 from tests.core.views import (
     HEALTHY,
@@ -126,8 +127,8 @@ def test_when_no_catch_up_is_ended(old: Scene, guard: str) -> None:
 
 # --- A10: how a standby is attached -------------------------------------------------------------------
 
-FRESH = HEALTHY.but(unprotected, rows(async_row()))
-"""m1 has no row."""
+FRESH = HEALTHY.but(unprotected, rows(async_row()), held())
+"""m1 has no row, and new transactions are held for it."""
 
 
 def attached(old: Scene) -> RegisterReplica:
@@ -177,6 +178,13 @@ def test_a_row_that_came_to_nothing_is_not_tried_again_at_once(outcome: Outcome,
     assert_stopped(old(pause_s - 1), "A10", "the pause after the last try is over", detail)
     attached(evolve(old(pause_s + 1), places=FRESH.places))
     attached(old(pause_s - 1).but(restarted(M1)))
+
+
+def test_a_stray_that_was_demoted_is_attached_at_once() -> None:
+    """Its row came to nothing because somebody made it MAIN by hand, not because it blocks."""
+    blocked = FRESH.but(tried(a_registration(FRESH, M1), Outcome.DONE, ago_s=30))
+    assert_stopped(blocked, "A10", "the pause after the last try is over")
+    attached(blocked.but(tried(a_demotion(FRESH, M1), Outcome.DONE, ago_s=5)))
 
 
 # --- P10 ----------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import pytest
 from attrs import evolve
 
+from memgraph_ha.core.candidate import ANSWER_S
 from memgraph_ha.core.commands import WriteRecord
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.names import RunId
@@ -42,6 +43,7 @@ from tests.core.views import (
     assert_stopped,
     decided,
     permit_for,
+    rewritten,
     run_of,
 )
 
@@ -110,6 +112,15 @@ def test_the_pair_is_asked_again_after_the_cut(old: Scene) -> None:
 def test_looking_again_is_for_old_facts_only(change: SceneChange, guard: str, evidence: str) -> None:
     """With fresh facts, or none that could help, there is no more looking."""
     assert_stopped(STALE.but(change), "L10", guard, evidence)
+
+
+def test_a_main_that_answers_as_replica_may_say_what_it_holds() -> None:
+    """It holds everything: for a moment after the cut it is waited for, though the standby could follow at once."""
+    back = HEALTHY.but(restarted(M0), data_unknown(M0), gate_shut(ANSWER_S - 0.1))
+    decision = decided(back, "L10")
+    assert (decision.commands, decision.hold, decision.look) == ((), Hold.LOOKING, (M0, M1))
+    late = back.but(gate_shut(ANSWER_S + 0.1))
+    assert rewritten(late, "L30").main == M1
 
 
 # --- L15 ----------------------------------------------------------------------------------------------

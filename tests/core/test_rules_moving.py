@@ -9,6 +9,7 @@ from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.quiet import RETRY_S, SWITCH_LIMIT_S
 from memgraph_ha.core.record import Change, ChangeKind, Fallback, Switchover
 from memgraph_ha.core.requests import Ask
+from memgraph_ha.core.rules.moving import PASSING_S
 from memgraph_ha.core.topology import RowStatus
 from tests.core.changes import (
     data_unknown,
@@ -182,6 +183,18 @@ def test_then_the_standby_is_proven_once_more() -> None:
     )
     assert only(QUIET) == expected
     assert only(QUIET.but(one_more_noop(noop(witness=STANDBY, asked_s=NOW - 0.11)))) == expected
+
+
+def test_main_is_demoted_once_every_client_has_its_answer() -> None:
+    """The answer to a commit may be on its way still when MAIN has no transaction left; demotion cuts it off."""
+    due = READY_TO_MOVE.but(scene(settled=False))
+    decision = decided(due, "M30")
+    assert (decision.commands, decision.hold) == ((), Hold.SWITCHING_OVER)
+    late = READY_TO_MOVE.policy.drain_s + PASSING_S + 0.1
+    assert [type(command) for command in decided(due.but(scene(quiet_s=NOW - late)), "M30").commands] == [
+        Demote,
+        WriteRecord,
+    ]
 
 
 def test_then_main_is_demoted_and_the_reign_begins() -> None:

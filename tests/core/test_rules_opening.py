@@ -15,6 +15,7 @@ from memgraph_ha.core.names import RowName
 from memgraph_ha.core.record import Fallback, Standby
 from memgraph_ha.core.topology import Mode, Role, RowStatus
 from tests.core.changes import (
+    a_promotion,
     a_registration,
     data_unknown,
     gate_shut,
@@ -89,6 +90,14 @@ def test_a_main_whose_directory_counts_is_promoted_in_any_run() -> None:
 def test_nobody_is_promoted_without_every_condition(old: Scene, guard: str) -> None:
     """The nearest misses of the promotion."""
     assert_stopped(old, "O20", guard)
+
+
+def test_a_promotion_without_an_answer_is_repeated_only_after_an_answer() -> None:
+    """If it froze in it the next probes say so, and the fallback takes over; another try would keep them waiting."""
+    unknown = tried(a_promotion(BEGUN, M1), Outcome.UNKNOWN, ago_s=0.11, detail="no answer within 1.5 s")
+    silent = BEGUN.but(unknown, place(M1, asked_s=NOW - 0.2))
+    assert_stopped(silent, "O20", "it has answered since the last try", "no answer within 1.5 s")
+    assert len(decided(silent.but(place(M1, asked_s=NOW - 0.1)), "O20").commands) == 1
 
 
 # --- O30 ----------------------------------------------------------------------------------------------

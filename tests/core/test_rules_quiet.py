@@ -1,11 +1,13 @@
 """Rule H20 and the quiet moments: when clients are held, for how long, and what is dropped meanwhile."""
 
 import pytest
+from attrs import evolve
 
 from memgraph_ha.core.commands import DropReplica, Quiesce, RegisterReplica
 from memgraph_ha.core.decide import decide
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.quiet import QUIET_LIMIT_S, QUIET_PAUSE_S, is_quiet, is_settled, wants_quiet
+from memgraph_ha.core.rules.attach import PASS_S
 from memgraph_ha.core.topology import Mode, RowStatus
 from tests.core.changes import (
     gone,
@@ -131,6 +133,33 @@ def test_a_standby_that_lost_its_async_row_is_attached_in_the_same_moment() -> N
     filling = dropped.but(rows(async_row(), strict_row(status=RowStatus.RECOVERY)))
     assert wants_quiet(filling.view) == "the standby is attached"
     assert wants_quiet(dropped.but(rows(async_row(), strict_row())).view) is None
+
+
+def test_new_transactions_are_held_before_the_standby_is_attached() -> None:
+    """What commits while its row is in recovery aborts: first they are held, then those under way end."""
+    alone = HEALTHY.but(unprotected, rows(async_row()))
+    first = decided(alone, "A10")
+    assert (first.commands, first.hold, first.route.quiet) == ((), Hold.UNPROTECTED, True)
+    passing = alone.but(held(PASS_S - 0.1), scene(settled=False))
+    assert decided(passing, "A10").commands == ()
+    assert len(decided(passing.but(scene(settled=True)), "A10").commands) == 2
+    assert len(decided(alone.but(held(PASS_S + 0.1), scene(settled=False)), "A10").commands) == 2
+
+
+def test_clients_are_not_held_twice_in_a_row_for_a_standby() -> None:
+    """A few seconds lie between two quiet moments; after one that ended with its permit none do."""
+    again = HEALTHY.but(unprotected, rows(async_row()), held(4, until_s=NOW - 3))
+    assert_stopped(again, "A10", "clients may be held for a moment", "they were a moment ago")
+    assert again.view.observed.quiet_ended_s == NOW - 3
+    assert decided(again.but(held(9, until_s=NOW - 6)), "A10").route.quiet
+    moved = evolve(again.observed, gate_since_s=NOW - 3)
+    assert wants_quiet(evolve(again.view, observed=moved)) == "the standby is attached"
+
+
+def test_while_its_row_recovers_main_is_looked_at() -> None:
+    """Clients wait for the moment in which it is ready."""
+    filling = HEALTHY.but(unprotected, held(), rows(async_row(), strict_row(status=RowStatus.RECOVERY)))
+    assert decided(filling, "Y20").look == (M0,)
 
 
 @pytest.mark.parametrize(

@@ -90,14 +90,20 @@ def test_a_frozen_standby_is_restarted(durability: SceneChange) -> None:
         pytest.param(
             policy(frozen_standby_s=3.1), "it has been silent for long enough", "3.0", id="not for long enough"
         ),
-        pytest.param(rows(async_row()), "MAIN has a row of it", "", id="no row"),
-        pytest.param(rows_unknown, "MAIN has a row of it", "", id="rows unknown"),
+        pytest.param(rows(async_row()), "it has been silent for long enough", "without a row", id="no row"),
+        pytest.param(rows_unknown, "it has been silent for long enough", "without a row", id="rows unknown"),
         pytest.param(just_failed(StopInstance, M1), "the pause after the last try is over", "", id="just tried"),
     ],
 )
 def test_a_standby_that_stalls_nobody_is_not_restarted(change: SceneChange, guard: str, evidence: str) -> None:
     """The nearest misses of the restart."""
     assert_stopped(FROZEN.but(change), "F10", guard, evidence)
+
+
+def test_a_frozen_standby_without_a_row_is_restarted_late() -> None:
+    """It stalls nobody, but nobody else would ever start it, and MAIN is alone until then."""
+    late = FROZEN.but(rows(async_row()), policy(restart_frozen_main_s=2.9))
+    assert [type(command) for command in decided(late, "F10").commands] == [StopInstance]
 
 
 # --- D10 ----------------------------------------------------------------------------------------------

@@ -93,6 +93,7 @@ class Scene:
         record_since_s: When the record was first read as it is; ``record_before`` was read a second earlier.
         gate: What our gateway allows; ``gate_s`` since when.
         quiet_s: Since when it has let no new transaction pass; ``quiet_until_s`` when it ended that.
+        settled: Whether all clients had their answers right then.
         quiets: When MAIN was found without transactions, oldest first.
         gates: Whether a gateway has reported at all.
         noops: No-op commits, oldest first.
@@ -115,6 +116,7 @@ class Scene:
     gate_s: float = NOW - 500
     quiet_s: float | None = None
     quiet_until_s: float | None = None
+    settled: bool = True
     quiets: tuple[QuietSeen, ...] = ()
     noops: tuple[NoopSeen, ...] = ()
     ended: tuple[CommandEnded, ...] = ()
@@ -172,7 +174,11 @@ class Scene:
         if not self.gates:
             return list(self.quiets)
         times = [(self.gate_s, False), (self.quiet_s, True), (self.quiet_until_s, False)]
-        reports = [GateSeen(at_s=at_s, permit=self.gate, quiet=on) for at_s, on in times if at_s is not None]
+        reports = [
+            GateSeen(at_s=at_s, permit=self.gate, quiet=on, settled=on and self.settled)
+            for at_s, on in times
+            if at_s is not None
+        ]
         return [*reports, *self.quiets]
 
     @property

@@ -1,5 +1,6 @@
 """Plans: which faults in which order, and ports that are really free."""
 
+import contextlib
 import os
 import socket
 
@@ -29,8 +30,9 @@ def test_a_busy_default_is_left_alone() -> None:
     """While somebody uses a port of the default set, another set is taken, the gateway's with it."""
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(("127.0.0.1", 17688))
-        taken.listen()
+        with contextlib.suppress(OSError):  # a cluster that runs beside the tests may use it, which is as good
+            taken.bind(("127.0.0.1", 17688))
+            taken.listen()
         ports = choose_ports(3, None)
 
         assert ports.shift > 0

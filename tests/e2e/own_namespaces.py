@@ -12,7 +12,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -41,16 +42,33 @@ def why_not() -> str | None:
 
 
 def run_tests(*nodes: str) -> None:
-    """Run tests of this repository there, and fail if they fail.
+    """Run tests of this repository there, one after the other, and fail if they fail.
 
     Args:
         nodes: As pytest names them.
     """
+    complaint = _complaint(nodes)
+    assert complaint is None, complaint
+
+
+def run_tests_at_once(*nodes: str) -> None:
+    """Run tests at the same time, each in name spaces of its own, and fail if any fails; for those that mostly wait.
+
+    Args:
+        nodes: As pytest names them.
+    """
+    with ThreadPoolExecutor(len(nodes)) as pool:
+        complaints = [each for each in pool.map(_complaint, [(node,) for node in nodes]) if each is not None]
+    assert not complaints, "\n".join(complaints)
+
+
+def _complaint(nodes: Sequence[str]) -> str | None:
+    """Run tests there; gives what pytest printed if they fail."""
     pytest = [sys.executable, "-m", "pytest", "-q", "-m", "", "-p", "no:cacheprovider", *nodes]
     done = subprocess.run(
         _inside(*pytest), cwd=_REPOSITORY, capture_output=True, text=True, check=False, timeout=_WITHIN_S
     )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return None if done.returncode == 0 else f"{done.stdout}\n{done.stderr}"
 
 
 def cut(port: int) -> None:

@@ -290,7 +290,8 @@ class Controller:
             raise ViolationError(f"S13: {permit.instance} is MAIN and read-only clients are let in")
         changed = (permit is None) != (old is None) or (permit is not None and not permit.extends(old))
         if changed or route.quiet is not was_quiet or self.observed.gate is None:
-            self.observed = observe(self.observed, GateSeen(at_s=cluster.now, permit=permit, quiet=route.quiet))
+            gate = GateSeen(at_s=cluster.now, permit=permit, quiet=route.quiet, settled=route.quiet)
+            self.observed = observe(self.observed, gate)
             self._wake()
 
     def ask(self, ask: Ask, instance: InstanceName | None = None, wait_s: float = 60.0) -> None:

@@ -10,6 +10,7 @@ from attrs import evolve, frozen
 from memgraph_ha.core import DataDurability, Policy
 from memgraph_ha.core.commands import Command, CommitNoop, Promote
 from memgraph_ha.core.holds import Hold
+from memgraph_ha.core.known import BLOCKED_PAUSE_S
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.record_json import dump_record
 from memgraph_ha.fakes.memgraph.virtual_net import Reach
@@ -168,6 +169,7 @@ def cut_pair(cluster: Cluster, _controllers: list[Controller]) -> None:
 
 def refused_pair(cluster: Cluster, _controllers: list[Controller]) -> None:
     """H7: the standby refuses MAIN's connections, so each REGISTER leaves a half row."""
+    cluster.world.run(BLOCKED_PAUSE_S)  # or it is not registered again so soon
     cluster.world.cut(M0, M1, Reach.REFUSED)
     cluster.world.run(25)
 

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from memgraph_ha.core import RULES, Ask, Policy, Rule
 from memgraph_ha.core.holds import Hold
+from memgraph_ha.core.known import STOP_MEMORY_S
 from memgraph_ha.core.names import InstanceName
 from tests.sim.cluster import NAMES, Cluster
 from tests.sim.controller import WIRE_S, Controller
@@ -138,6 +139,7 @@ def finish(cluster: Cluster, controllers: list[Controller], *, operator: bool = 
         for _ in range(OPERATOR_TRIES):
             cluster.world.run(8)
             _tend(cluster, controllers)
+        _forget_stops(cluster, controllers)
     converge(cluster, controllers)
     before = len(cluster.store.history)
     cluster.world.run(3)
@@ -149,6 +151,13 @@ def finish(cluster: Cluster, controllers: list[Controller], *, operator: bool = 
     fired = frozenset(rule for controller in controllers for rule in controller.fired)
     holds = frozenset(hold for controller in controllers for hold in controller.holds)
     return Result(fired=fired, holds=holds, acked=len(cluster.acks), trace=tuple(cluster.trace))
+
+
+def _forget_stops(cluster: Cluster, controllers: list[Controller]) -> None:
+    """Let time pass until no stop is expected any more that was announced and never came."""
+    asked = [seen.stop_asked_s for c in controllers for seen in c.observed.seen if seen.stop_asked_s is not None]
+    if asked:
+        cluster.world.run(max(0.0, max(asked) + STOP_MEMORY_S + 1 - cluster.now))
 
 
 def _tend(cluster: Cluster, controllers: list[Controller]) -> None:

@@ -7,7 +7,7 @@ import trio
 
 from memgraph_ha.adapters.memgraph.connection import BoltConnection, ConnectionLostError, QueryRefusedError
 from memgraph_ha.adapters.memgraph.errand import TARGET_TIMEOUT_S, End, Errand
-from memgraph_ha.adapters.memgraph.instance import Instance
+from memgraph_ha.adapters.memgraph.instance import AFTERMATH_S, Instance
 from memgraph_ha.adapters.memgraph.reading import read_role
 from memgraph_ha.core.commands import Demote, DropReplica, Promote, RegisterReplica
 from memgraph_ha.core.facts import Outcome, RoleSeen, RowsSeen
@@ -27,9 +27,13 @@ def string_literal(text: str) -> str:
 
 
 async def change_role(errand: Errand, command: Promote | Demote) -> End:
-    """Promote or demote: done is what the role read back says."""
+    """Promote or demote: done is what the role read back says.
+
+    A promotion whose deadline (`database.PROMOTE_S`) is over excuses no silence: everybody waits for this instance.
+    """
+    aftermath_s = AFTERMATH_S
     if isinstance(command, Promote):
-        wanted, statement = Role.MAIN, "SET REPLICATION ROLE TO MAIN"
+        wanted, statement, aftermath_s = Role.MAIN, "SET REPLICATION ROLE TO MAIN", 0.0
     else:
         wanted, statement = Role.REPLICA, f"SET REPLICATION ROLE TO REPLICA WITH PORT {command.port}"
     async with errand.instance.commands.talk() as connection:
@@ -37,7 +41,7 @@ async def change_role(errand: Errand, command: Promote | Demote) -> End:
         if seen.run != command.run:
             return _other_run(errand, seen, command.run)
         end = End(Outcome.DONE) if seen.role is wanted else None
-        with errand.instance.role_commands.running():
+        with errand.instance.role_commands.running(aftermath_s):
             while end is None:
                 end = await _try_role(errand, connection, statement, wanted)
         errand.settled = end

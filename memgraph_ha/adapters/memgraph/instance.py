@@ -160,8 +160,8 @@ class RoleCommands:
         return self._running > 0
 
     @contextmanager
-    def running(self) -> Iterator[None]:
-        """Mark one as under way; given up at its deadline, it may go on in the server for `AFTERMATH_S`."""
+    def running(self, aftermath_s: float = AFTERMATH_S) -> Iterator[None]:
+        """Mark one as under way; given up at its deadline, it may go on in the server until so long after it began."""
         began_s = self._clock()
         if not self._running:
             self._over = trio.Event()
@@ -169,7 +169,7 @@ class RoleCommands:
         try:
             yield
         except trio.Cancelled:
-            self._excused_until_s = max(self._excused_until_s, began_s + AFTERMATH_S)
+            self._excused_until_s = max(self._excused_until_s, began_s + aftermath_s)
             raise
         finally:
             self._running -= 1

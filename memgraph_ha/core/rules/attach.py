@@ -7,16 +7,20 @@ from attrs import evolve
 from memgraph_ha.core.commands import CommitNoop, RegisterReplica
 from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.facts import Outcome
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.names import RunId
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability, Triggers
-from memgraph_ha.core.quiet import is_quiet
+from memgraph_ha.core.quiet import is_quiet, wants_quiet
 from memgraph_ha.core.record import Record
 from memgraph_ha.core.rowcare import far_behind
 from memgraph_ha.core.rules.issuing import commit_noop, register
 from memgraph_ha.core.rules.standing import SHORT_S
 from memgraph_ha.core.topology import Mode, Role
 from memgraph_ha.core.view import View
+
+PASS_S: Final = 0.3
+"""How long open transactions may take to end before a standby is attached beside them: what commits then may abort."""
 
 HEARTBEAT_S: Final = 15.0
 """A named standby is proven again after so long even if nothing was written."""
@@ -28,7 +32,9 @@ def attach_standby(view: View) -> Decision | Unmet:
     When: the reign is open (or `data_durability` is `required`), its first commit is acknowledged, MAIN has no row
         of the pair's other member, and that one answers as REPLICA, with the recorded data set or empty, its
         replication port open, and is not in `rebuild`, or was emptied by E20.
-    Then: write the next row number, clear `fallback` and `rebuild` of it, then REGISTER it STRICT_SYNC. If catching up
+    Then: write the next row number, clear `fallback` and `rebuild` of it, then REGISTER it STRICT_SYNC. While its row
+        is in recovery every commit aborts: if clients write, new transactions are held from a moment before until it
+        is `ready` (`quiet.attaching`), at most `quiesce_max_s` and 3 s; nobody is ended for it. If catching up
         would hold writes for longer than `catch_up_max_s` and `data_durability` is `preferred`, write `unprotected`
         too and REGISTER it ASYNC: once it is level, H20 drops that row in a quiet moment, in which this rule
         registers it STRICT_SYNC. Before the reign is open MAIN's run is cleared too, if it flushes each commit: its
@@ -46,12 +52,15 @@ def attach_standby(view: View) -> Decision | Unmet:
         return Unmet("the reign is open")
     if record.standby is not None or view.main_rows is None or view.rows_of(other.member):
         return Unmet("MAIN has no row of it")
-    why = _unattachable(view, record, other)
+    why = view.unattachable(other)
     if why is not None:
         return Unmet("it can be attached", why)
     if not view.may_try(RegisterReplica, other.member.name):
         return Unmet("the pause after the last try is over", view.last_outcome(RegisterReplica, other.member.name))
     first = record.opened and not required and not is_quiet(view) and far_behind(view, other)
+    held = None if first else _held_first(view, record)
+    if held is not None:
+        return held
     numbered = evolve(
         record,
         row_seq=record.row_seq + 1,
@@ -71,12 +80,20 @@ def attach_standby(view: View) -> Decision | Unmet:
     )
 
 
-def _unattachable(view: View, record: Record, seen: Seen) -> str | None:
-    """Why a replica cannot be registered now; None if it can."""
-    why = view.attachable(seen)
-    if why is None and seen.member.name in record.rebuild and not view.rebuilt(seen):
-        return "it must be rebuilt first"
-    return "MAIN replicates nothing" if why is None and view.unreplicated_mode is not None else why
+def _held_first(view: View, record: Record) -> Decision | Unmet | None:
+    """What comes before a registration that aborts what commits meanwhile; None: nothing, or nothing any more."""
+    since_s, gate = view.observed.quiet_since_s, view.observed.gate
+    if view.unserved is not None or gate is None or gate.permit is None:
+        return None
+    if since_s is None and wants_quiet(view) is None:
+        return Unmet("clients may be held for a moment", "they were a moment ago")
+    if since_s is not None and (gate.settled or view.now_s - since_s >= PASS_S):
+        return None
+    return Decision(
+        hold=Hold.UNPROTECTED,
+        reason=f"new transactions are held for a moment, to attach the standby to {record.main}",
+        wake_at_s=view.now_s + SHORT_S / 10,
+    )
 
 
 def _chosen_run(view: View, record: Record) -> RunId | None:
@@ -186,14 +203,14 @@ def attach_async(view: View) -> Decision | Unmet:
         return Unmet("an ASYNC replica has no row", "each has one")
     for seen in missing:
         name = seen.member.name
-        if seen.role is None or _unattachable(view, record, seen) or not view.may_try(RegisterReplica, name):
+        if seen.role is None or view.unattachable(seen) or not view.may_try(RegisterReplica, name):
             continue
         command = register(record, role.run, seen.member, seen.role.run, row=view.row_name(name), mode=Mode.ASYNC)
         cleared = evolve(record, rebuild=record.rebuild - {name}, reinit=record.reinit - {name})
         commands = (command,) if cleared == record else (view.rewrite(cleared), command)
         reason = f"attach {name} to {record.main} as ASYNC"
         return Decision(reason=reason, commands=commands, wake_at_s=view.now_s + SHORT_S)
-    return Unmet("it can be attached", {seen.member.name: _unattachable(view, record, seen) for seen in missing})
+    return Unmet("it can be attached", {seen.member.name: view.unattachable(seen) for seen in missing})
 
 
 def note_levels(view: View) -> Decision | Unmet:

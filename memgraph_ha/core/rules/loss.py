@@ -2,7 +2,7 @@
 
 from attrs import evolve
 
-from memgraph_ha.core.candidate import Candidate, Rejection, Why, choose
+from memgraph_ha.core.candidate import Candidate, Rejection, Why, choose, main_may_yet_answer
 from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.facts import Outcome
 from memgraph_ha.core.holds import Hold
@@ -129,7 +129,8 @@ def look_before_choosing(view: View) -> Decision | Unmet:
     """Cut, then ask everybody again, before anyone is chosen.
 
     When: MAIN is lost, and a way to a new reign is closed only because its facts are older than the cut (or
-        because the data set of an answering instance is not known yet); or the named standby, or anybody if nobody
+        because the data set of an answering instance is not known yet), or the recorded MAIN answers as REPLICA and
+        only has to say for a moment what it holds, before another is chosen; or the named standby, or anybody if nobody
         is named, has not said yet whether it is MAIN, and of which data set (L12, R40).
     Then: nothing but a look at the pair; the route is closed already.
     Protects: NO_ACKED_LOSS (what was relayed until the cut is on the chosen one).
@@ -148,9 +149,9 @@ def look_before_choosing(view: View) -> Decision | Unmet:
         )
     found = choose(view)
     if isinstance(found, Candidate):
-        return Unmet("facts are older than the cut", "a candidate is known")
-    stale = [rejection for rejection in found if rejection.why in (Why.STALE, Why.DATA_UNKNOWN)]
-    if not stale:
+        if found.kind not in (ChangeKind.FAILOVER, ChangeKind.FALLBACK) or not main_may_yet_answer(view):
+            return Unmet("facts are older than the cut", "a candidate is known")
+    elif not any(rejection.why in (Why.STALE, Why.DATA_UNKNOWN) for rejection in found):
         return Unmet("facts are older than the cut", "other things are lacking")
     return Decision(
         hold=Hold.LOOKING,

@@ -77,8 +77,9 @@ def switch_over(view: View) -> Decision | Unmet:
 
     When: a switchover is under way and can go on.
     Then: one step after the other: wait until our gateway lets no new transaction pass; wait until MAIN has none
-        (what is open after `drain_s` is ended); prove the standby once more; demote MAIN, which refuses late commits,
-        and begin the target's reign, with MAIN as `fallback`. Each prefix of that is safe.
+        (what is open after `drain_s` is ended), and every client has its last answer; prove the standby once more;
+        demote MAIN, which refuses late commits, and begin the target's reign, with MAIN as `fallback`. Each prefix
+        of that is safe.
     Protects: NO_ACKED_LOSS (demote first, always: 0 lost in 20), SINGLE_WRITER.
     After: M20.  Before: L10 (a demoted MAIN would be re-promoted).
     Source: design 5 (quiet moment), 6 (Switchover); transcripts Q7a, Q22; scenarios C2.
@@ -111,6 +112,9 @@ def _next_step(view: View, record: Record, main: Member, run: RunId, begun: Reco
         return _prove(view, record, run)
     if view.unproven not in (None, "the proof is old") or proof.witness != standby:
         return _wait(view, record, f"for the proof: {view.unproven}")
+    gate = view.observed.gate
+    if gate is not None and not gate.settled and view.now_s - since_s < view.policy.drain_s + PASSING_S:
+        return _wait(view, record, "until every client has the answer to what it sent")  # demotion cuts them
     return Decision(
         reason=f"demote {name}, then begin reign {begun.generation} of {begun.main} (switchover)",
         commands=(demote(record, main, run), view.rewrite(begun)),

@@ -131,7 +131,7 @@ def promote_main(view: View) -> Decision | Unmet:
     """Promote the recorded MAIN.
 
     When: the reign is not open, its MAIN answers as REPLICA in a run that the record allows, and its data set was
-        seen in that run.
+        seen in that run; and it has answered since, if a try got no answer: if it froze, the next probes say so.
     Then: promote it, in exactly that run.
     Protects: SINGLE_WRITER (the record was read back with this generation), NO_ACKED_LOSS (only the chosen run).
     After: O10 (others are stopped first).
@@ -144,6 +144,9 @@ def promote_main(view: View) -> Decision | Unmet:
         return Unmet("MAIN is still a REPLICA")
     if not view.main_data_known:
         return Unmet("its data set is known")
+    tried = view.attempt(Promote, record.main)
+    if tried is not None and tried.outcome is Outcome.UNKNOWN and main.role.asked_at_s <= tried.at_s:
+        return Unmet("it has answered since the last try", view.last_outcome(Promote, record.main))
     if not view.may_try(Promote, record.main):
         return Unmet("the pause after the last try is over", view.last_outcome(Promote, record.main))
     return Decision(

@@ -28,8 +28,9 @@ DEAF_S: Final = 60.0
 def restart_frozen_standby(view: View) -> Decision | Unmet:
     """Restart a standby that answers nothing, which ends the stall of MAIN's commits at once.
 
-    When: the reign is open, MAIN has a row of the pair's other member, that member is not named, and its probes
-        have gone unanswered for `frozen_standby_s`.
+    When: the reign is open, the pair's other member is not named, and its probes have gone unanswered for
+        `frozen_standby_s`; or for `restart_frozen_main_s` if MAIN has no row of it, for then nothing stalls, but
+        nothing is protected either.
     Then: stop its process; the platform starts it again.
     Protects: nothing lost (it is un-named), liveness: a frozen STRICT_SYNC replica stalls MAIN for 30-38 s.
     After: U10 (which takes its name first).
@@ -42,15 +43,14 @@ def restart_frozen_standby(view: View) -> Decision | Unmet:
         return Unmet("nobody paused the cluster")
     if other.member.incarnation is None or other.timeouts == 0:
         return Unmet("the other one is silent")
-    silent_s = other.silent_s
-    if silent_s < view.policy.frozen_standby_s:
-        return Unmet("it has been silent for long enough", silent_s)
-    if view.main_rows is None or not view.rows_of(other.member):
-        return Unmet("MAIN has a row of it")
+    silent_s, stalls = other.silent_s, bool(view.rows_of(other.member))
+    if silent_s < (view.policy.frozen_standby_s if stalls else view.policy.restart_frozen_main_s):
+        return Unmet("it has been silent for long enough", f"{silent_s:.1f} s, {'with' if stalls else 'without'} a row")
     if not view.may_try(StopInstance, other.member.name):
         return Unmet("the pause after the last try is over")
+    harm = f"it may stall every commit of {record.main}" if stalls else f"{record.main} has nobody else"
     return Decision(
-        reason=f"restart {other.member.name}: silent for {silent_s:.1f} s, it may stall every commit of {record.main}",
+        reason=f"restart {other.member.name}: silent for {silent_s:.1f} s, {harm}",
         commands=(
             StopInstance(
                 instance=other.member.name, incarnation=other.member.incarnation, generation=record.generation

@@ -2,11 +2,19 @@
 
 from typing import Final
 
-from memgraph_ha.core.commands import CommitNoop, RebuildInstance, RegisterReplica, RestoreTriggers, RestoreUsers
+from memgraph_ha.core.commands import (
+    CommitNoop,
+    Promote,
+    RebuildInstance,
+    RegisterReplica,
+    RestoreTriggers,
+    RestoreUsers,
+)
 from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability
+from memgraph_ha.core.quiet import wants_quiet
 from memgraph_ha.core.record import Record
 from memgraph_ha.core.rowcare import why_not_rebuilt
 from memgraph_ha.core.rules.rebuild import being_rebuilt, in_vain
@@ -77,7 +85,7 @@ def hold_without_service(view: View) -> Decision | Unmet:
         hold, said = Hold.WAITING_FOR_STANDBY, _standby_lack(view)
     else:
         hold, said = Hold.BACKING_OFF, ""
-    tries = view.last_outcome(CommitNoop, record.main)
+    tries = view.last_outcome(CommitNoop if view.main_role is not None else Promote, record.main)
     return Decision(hold=hold, reason=f"{view.unserved}{tries}{said}", wake_at_s=view.now_s + SHORT_S)
 
 
@@ -99,6 +107,7 @@ def hold_unprotected(view: View) -> Decision | Unmet:
     return Decision(
         hold=_what_is_wrong(view, record) or plain,
         reason=f"{record.main} {'waits for' if waits else 'serves without'} a proven standby{_standby_lack(view)}",
+        look=() if wants_quiet(view) is None else (record.main,),  # clients are held until its row is ready
         wake_at_s=view.now_s + SHORT_S,
     )
 
