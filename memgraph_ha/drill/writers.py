@@ -49,6 +49,10 @@ _WATCH_S: Final = 0.05
 logging.getLogger("neo4j").addHandler(logging.NullHandler())  # it prints each lost connection; the ledger counts them
 
 
+class _HaltedError(Exception):
+    """No more connections: the writer is to end. Not an error that the driver retries."""
+
+
 class Writer(threading.Thread):
     """One writer: one connection at a time, one write at a time.
 
@@ -133,6 +137,9 @@ class Writer(threading.Thread):
             outcome = Outcome.ACKNOWLEDGED
         except Neo4jError as answer:
             outcome, error = outcome_of_refusal(answer.message or ""), answer
+        except _HaltedError:
+            if not self._was_cut:  # between two tries: the driver retries only what certainly was not committed
+                outcome = Outcome.REFUSED
         except Exception as broken:  # noqa: BLE001 - whatever the driver trips over, no answer came
             error = broken
         self._calling_since_s = None
@@ -141,10 +148,6 @@ class Writer(threading.Thread):
 
     def _send(self, session: neo4j.Session, name: str) -> None:
         session.run(QUERY, id=name).consume()
-
-
-class _HaltedError(Exception):
-    """No more connections: the writer is to end. Not an error that the driver retries."""
 
 
 class StockWriter(Writer):

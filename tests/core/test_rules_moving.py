@@ -197,6 +197,13 @@ def test_main_is_demoted_once_every_client_has_its_answer() -> None:
     ]
 
 
+@pytest.mark.parametrize("change", [place(M1, uuid="before"), place(M1, uuid=None)], ids=["another", "unknown"])
+def test_main_is_demoted_once_the_target_is_known_to_hold_the_data(change: SceneChange) -> None:
+    """What was asked before it was filled would make it look emptied, once it is to reign (transcripts Q13)."""
+    decision = decided(READY_TO_MOVE.but(change, place(M1, data_asked_s=NOW - 400)), "M30")
+    assert (decision.commands, decision.look) == ((), (M1,))
+
+
 def test_then_main_is_demoted_and_the_reign_begins() -> None:
     """Demote first: MAIN refuses late commits. Its data is `fallback`, should the target fail before it opens."""
     decision = decided(READY_TO_MOVE, "M30")

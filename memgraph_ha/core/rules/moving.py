@@ -112,14 +112,28 @@ def _next_step(view: View, record: Record, main: Member, run: RunId, begun: Reco
         return _prove(view, record, run)
     if view.unproven not in (None, "the proof is old") or proof.witness != standby:
         return _wait(view, record, f"for the proof: {view.unproven}")
-    gate = view.observed.gate
-    if gate is not None and not gate.settled and view.now_s - since_s < view.policy.drain_s + PASSING_S:
-        return _wait(view, record, "until every client has the answer to what it sent")  # demotion cuts them
+    waiting = _before_demotion(view, record, standby, since_s)
+    if waiting is not None:
+        return waiting
     return Decision(
         reason=f"demote {name}, then begin reign {begun.generation} of {begun.main} (switchover)",
         commands=(demote(record, main, run), view.rewrite(begun)),
         wake_at_s=view.now_s + MOMENT_S,
     )
+
+
+def _before_demotion(view: View, record: Record, standby: Standby, since_s: float) -> Decision | None:
+    """What is still waited for once nothing commits any more and the target is proven; None if nothing."""
+    target, gate = view.observed.of(standby.instance), view.observed.gate
+    data = None if target is None else target.storage
+    if data is None or data.run != standby.run or data.uuid != record.database_uuid:
+        waiting = _wait(
+            view, record, f"for {standby.instance} to say which data it holds"
+        )  # asked before it was filled
+        return evolve(waiting, look=(standby.instance,))
+    if gate is not None and not gate.settled and view.now_s - since_s < view.policy.drain_s + PASSING_S:
+        return _wait(view, record, "until every client has the answer to what it sent")  # demotion cuts them
+    return None
 
 
 def _prove(view: View, record: Record, run: RunId) -> Decision | Unmet:
