@@ -5,6 +5,7 @@ from attrs import evolve
 
 from memgraph_ha.core.commands import RebuildInstance, RegisterReplica
 from memgraph_ha.core.decide import decide
+from memgraph_ha.core.decision import Decision
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.policy import AutoReinit, DataDurability
 from memgraph_ha.core.record import Change, ChangeKind
@@ -46,6 +47,7 @@ from tests.core.views import (
     WALL,
     Scene,
     SceneChange,
+    answer,
     assert_stopped,
     async_row,
     decided,
@@ -162,6 +164,14 @@ def test_under_required_the_standby_is_emptied_while_writes_wait() -> None:
     decision = decided(waits, "E20")
     assert [command.instance for command in decision.commands if isinstance(command, RebuildInstance)] == [M1]
     assert decision.route.permit is None
+
+
+def test_the_standby_waits_for_no_async_replica() -> None:
+    """Under `required` the emptied ASYNC replica waits for a reign that opens only with a standby: for ever."""
+    both = HEALTHY.but(unnamed, given_up(M1, M2, reinit=True), rows(), wiped(M2), rebuilding(M2))
+    decision = answer(both, "E20")
+    assert isinstance(decision, Decision)
+    assert [c.instance for c in decision.commands if isinstance(c, RebuildInstance)] == [M1]
 
 
 def test_one_after_the_other() -> None:

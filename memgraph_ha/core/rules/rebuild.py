@@ -54,7 +54,8 @@ def rebuild_instance(view: View) -> Decision | Unmet:
     """Empty an instance that must be rebuilt.
 
     When: MAIN answers, replicates and has committed in this reign (writes may wait: under `required` they do), an
-        instance is in `rebuild` that we have not emptied, history or a human allows it, and no other is being rebuilt.
+        instance is in `rebuild` that we have not emptied, history or a human allows it, and no other is being rebuilt;
+        the standby-to-be waits for no ASYNC replica, which may itself wait for the reign that opens with the standby.
     Then: stop it, move what it stored aside, start it with nothing; A10 or A30 registers it.
     Protects: NO_ACKED_LOSS (MAIN is healthy and has everything; the old files stay, dated).
     After: E10.
@@ -64,9 +65,10 @@ def rebuild_instance(view: View) -> Decision | Unmet:
     if record is None or view.unsound is not None:
         return Unmet("MAIN has everything", view.unsound)
     waiting = [seen for seen in view.observed.seen if seen.member.name in record.rebuild]
-    if under_way := [seen.member.name for seen in waiting if being_rebuilt(view, seen)]:
-        return Unmet("no other one is being rebuilt", under_way)
-    for seen in waiting:
+    under_way = [seen for seen in waiting if being_rebuilt(view, seen)]
+    if under_way and (view.partner in under_way or view.partner not in waiting):
+        return Unmet("no other one is being rebuilt", [seen.member.name for seen in under_way])
+    for seen in waiting if not under_way else [seen for seen in waiting if seen is view.partner]:
         name, incarnation = seen.member.name, seen.member.incarnation
         why = why_not_rebuilt(view, record, name) or _unready(view, record, seen)
         if why is not None or incarnation is None:
