@@ -55,6 +55,7 @@ bench: $(DEV)
 	$(BIN)/python bench/decide.py
 	$(BIN)/python bench/relay.py
 	$(BIN)/python bench/failover.py
+	$(BIN)/python bench/switchover.py
 
 docs: $(DEV)
 	$(BIN)/python scripts/generate_docs.py

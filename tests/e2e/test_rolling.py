@@ -18,13 +18,6 @@ HTTP_OFFSET: Final = 14
 """Where `port_arguments` puts the API, from the first port."""
 
 
-ABORTED: Final = (
-    "ClientError: At least one STRICT_SYNC replica has not confirmed committing last transaction. "
-    "Transaction will be aborted on all instances."
-)
-"""What a write is told, for certain, while the instance that was stopped is attached again (transcripts Q12)."""
-
-
 async def announce(cluster: Cluster, name: InstanceName, *, within_s: float = PATIENCE_S) -> int:
     """Call the preStop hook for an instance; gives the status of its answer."""
     async with httpx.AsyncClient(timeout=within_s, trust_env=False) as client:
@@ -50,7 +43,7 @@ async def test_an_announced_stop_of_each_role(cluster: Cluster, role: str) -> No
         await stop_in_order(cluster, name)
         after = await cluster.protected(above=before.generation if role == "main" else before.generation - 1)
         await ledger.more()
-        assert set(ledger.failed()) <= {ABORTED}
+        assert not ledger.failed()
     news = [change.kind for change in after.history if change.generation > before.generation]
     assert news == ([ChangeKind.SWITCHOVER] if role == "main" else [])
     assert after.main == (standby_of(before) if role == "main" else before.main)
@@ -65,7 +58,7 @@ async def test_two_rolling_restarts_back_to_back(cluster: Cluster) -> None:
             await cluster.protected()
             await ledger.more()
         after = await cluster.record()
-        assert set(ledger.failed()) <= {ABORTED}
+        assert not ledger.failed()
     news = [change.kind for change in after.history if change.generation > before.generation]
     assert 0 < len(news) <= 4
     assert set(news) == {ChangeKind.SWITCHOVER}
