@@ -5,7 +5,7 @@ import itertools
 import pytest
 import trio
 
-from memgraph_ha.core.commands import Promote
+from memgraph_ha.core.commands import Demote, Promote
 from memgraph_ha.core.facts import (
     Miss,
     Outcome,
@@ -211,9 +211,17 @@ async def test_probes_pause_for_our_own_role_command_and_excuse_the_one_in_fligh
         assert (await sink.next(RoleSeen, "a", after=len(sink.facts))).role is Role.MAIN
 
 
-async def test_a_command_given_up_goes_on_excusing_probes_until_one_is_answered() -> None:
-    """REGISTER and its like may hold the locks longer than our deadline (design 5)."""
-    script, never = play.Script(play.healthy()), trio.Event()
+@pytest.mark.parametrize(
+    ("role", "command", "excuses"),
+    [
+        ("main", Demote(instance=A, run=RunId("run-1"), generation=1, port=10000), True),
+        ("replica", Promote(instance=A, run=RunId("run-1"), generation=1), False),
+    ],
+    ids=["demotion", "promotion"],
+)
+async def test_a_command_given_up_goes_on_excusing_probes(role: str, command: Promote | Demote, excuses: bool) -> None:
+    """Until one is answered: it may hold the locks longer than our deadline (design 5). A promotion is waited for."""
+    script, never = play.Script(play.healthy(role)), trio.Event()
     roles = script.answers["SHOW REPLICATION ROLE"]
     assert isinstance(roles, tuple)
 
@@ -223,13 +231,14 @@ async def test_a_command_given_up_goes_on_excusing_probes_until_one_is_answered(
         return (), []
 
     script.answers["SET REPLICATION ROLE TO MAIN"] = hang
+    script.answers["SET REPLICATION ROLE TO REPLICA WITH PORT 10000"] = hang
     policy = Policy(command_deadline_s=0.5, probe_timeout_s=0.1)
     async with scripted(script, policy=policy) as (database, sink):
         await sink.next(StorageSeen, "a")
-        ended = await database.execute(Promote(instance=A, run=RunId("run-1"), generation=1), sink)
+        ended = await database.execute(command, sink)
         assert ended.outcome is Outcome.UNKNOWN
         for _ in range(3):
-            assert (await sink.next(ProbeMissed, "a", after=len(sink.facts))).excused
+            assert (await sink.next(ProbeMissed, "a", after=len(sink.facts))).excused is excuses
         script.answers["SHOW REPLICATION ROLE"] = roles
         await sink.next(RoleSeen, "a", after=len(sink.facts))
         script.answers["SHOW REPLICATION ROLE"] = stuck(never, roles)

@@ -8,7 +8,7 @@ from memgraph_ha.core.decide import decide
 from memgraph_ha.core.decision import Decision
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.policy import AutoReinit, DataDurability
-from memgraph_ha.core.record import Change, ChangeKind
+from memgraph_ha.core.record import Change, ChangeKind, Fallback
 from memgraph_ha.core.rules.rebuild import AGAIN_S, REINIT_PAUSE_S
 from memgraph_ha.core.topology import Mode, RowStatus
 from tests.core.changes import (
@@ -164,6 +164,14 @@ def test_under_required_the_standby_is_emptied_while_writes_wait() -> None:
     decision = decided(waits, "E20")
     assert [command.instance for command in decision.commands if isinstance(command, RebuildInstance)] == [M1]
     assert decision.route.permit is None
+
+
+def test_the_fallback_is_not_emptied() -> None:
+    """It may be the only one that can reign again, whatever the record says of it."""
+    old = GIVEN_UP.but(
+        rows(), recorded(opened=False, fallback=Fallback(instance=M1, run=None)), given_up(M1, reinit=True)
+    )
+    assert_stopped(old, "E20", "one in `rebuild` may be emptied now", "m1")
 
 
 def test_the_standby_waits_for_no_async_replica() -> None:

@@ -9,6 +9,7 @@ from attrs import evolve
 from memgraph_ha.core import Ask
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.policy import Triggers, Users
+from memgraph_ha.core.quiet import QUIET_PAUSE_S
 from tests.sim.cluster import PORT, Cluster
 from tests.sim.controller import Controller
 from tests.sim.faults import M0, M1, M2, POLICY, Scenario, leader_of, main_of
@@ -90,6 +91,7 @@ def wrong_password(cluster: Cluster, controllers: list[Controller]) -> None:
 
 def foreign_rows(cluster: Cluster, controllers: list[Controller]) -> None:
     """A human registers somebody who is no member: under a foreign name it stays, under one of ours it goes."""
+    cluster.world.run(QUIET_PAUSE_S)  # clients were held when the standby was attached
     init = (f"SET REPLICATION ROLE TO REPLICA WITH PORT {PORT};",)
     cluster.world.start(ELSEWHERE, cluster.world.hosts[M0].settings, init)
     for _ in range(2):  # the second one has to wait until clients had some rest

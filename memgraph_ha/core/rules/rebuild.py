@@ -103,6 +103,8 @@ def _unready(view: View, record: Record, seen: Seen) -> str | None:
     name = seen.member.name
     if name == record.main or (record.standby is not None and record.standby.instance == name):
         return "it is MAIN, or named"
+    if record.fallback is not None and record.fallback.instance == name:
+        return "it may have to reign again"
     if view.rebuilt(seen):
         return "it is empty already"
     vain = in_vain(view, seen)
