@@ -47,7 +47,7 @@ KILLED_BY: Final[dict[str, str]] = {
     "A30": "B5 ASYNC down at failover",
     "K10": "A1 MAIN crashes",
     "Y10": "B3 the successor dies before it reigns",
-    "Y20": "A1 MAIN crashes",
+    "Y20": "B7 standby far behind",
     "Y30": "B5 ASYNC down at failover",
     "C20": "E2 old record, nobody reigns",
     "C10": "P3 paused, MAIN dies",
