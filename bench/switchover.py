@@ -9,14 +9,11 @@ second after the cluster was protected again, in which nothing was acknowledged 
 was met.
 """
 
-import contextlib
 import itertools
 import shutil
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -25,15 +22,15 @@ import trio
 from rich.console import Console
 from rich.table import Table
 
-from memgraph_ha.core.names import Address
+from memgraph_ha.core.record import Record
 from memgraph_ha.drill.cluster import LocalCluster
 from memgraph_ha.drill.errors import DrillError
-from memgraph_ha.drill.ledger import Findings, check
+from memgraph_ha.drill.ledger import Findings, WriterLog, check
 from memgraph_ha.drill.pauses import distribution
 from memgraph_ha.drill.plan import choose_ports
 from memgraph_ha.drill.report import in_words
 from memgraph_ha.drill.waiting import read_back, until_protected
-from memgraph_ha.drill.writers import DRAIN_S, StockWriter, Writer
+from memgraph_ha.drill.writers import StockWriter, Writers
 from memgraph_ha.operate.client import Client
 from memgraph_ha.operate.exits import OperateError
 from memgraph_ha.operate.places import Whereabouts
@@ -44,6 +41,9 @@ SETTLE_S = 1.0
 AFTER_S = 0.5
 PAUSE_P99_S = 0.5
 
+Span = tuple[float, float]
+"""From when until when (CLOCK_MONOTONIC)."""
+
 
 class NewcomingWriter(StockWriter):
     """One that opens a new driver, and so a new connection, for every write."""
@@ -53,31 +53,13 @@ class NewcomingWriter(StockWriter):
             self._write_one(session)
 
 
-@contextlib.contextmanager
-def _writing(address: Address, count: int) -> Iterator[list[Writer]]:
-    """Let so many writers of each kind write while the block runs."""
-    halt = threading.Event()
-    keepers = [StockWriter(number, address, halt) for number in range(count)]
-    writers: list[Writer] = [*keepers, *(NewcomingWriter(number, address, halt) for number in range(count, 2 * count))]
-    for writer in writers:
-        writer.start()
-    try:
-        yield writers
-    finally:
-        halt.set()
-        end_s = time.monotonic() + DRAIN_S
-        for writer in writers:
-            writer.join(max(0.0, end_s - time.monotonic()))
-            if writer.is_alive():
-                writer.cut()
-
-
-async def _switch_over(cluster: LocalCluster, console: Console, times: int) -> list[tuple[float, float]]:
-    """Order one after the other; gives from when until when each is looked at (CLOCK_MONOTONIC)."""
-    spans: list[tuple[float, float]] = []
+async def _switch_over(
+    cluster: LocalCluster, record: Record, console: Console, times: int
+) -> list[tuple[float, float]]:
+    """Order one after the other; gives the time in which each is looked at."""
+    spans: list[Span] = []
     for number in range(1, times + 1):
         await trio.sleep(SETTLE_S)
-        record = await until_protected(cluster, above=0, within_s=PATIENCE_S)
         began_s = time.monotonic()
         async with Client(Whereabouts(data=cluster.data).find()) as client:
             await client.change("POST", "switchover", {"by": "bench", "reason": "measured"}, wait_s=PATIENCE_S)
@@ -85,35 +67,44 @@ async def _switch_over(cluster: LocalCluster, console: Console, times: int) -> l
         await trio.sleep(AFTER_S)
         spans.append((began_s, time.monotonic()))
         console.print(f"  {number}/{times}: {record.main} -> {after.main}")
+        record = after
     return spans
 
 
-def longest_silence(span: tuple[float, float], acknowledged_s: list[float]) -> float:
+def longest_silence(span: Span, acknowledged_s: list[float]) -> float:
     """Find the longest time within a span in which nothing was acknowledged."""
     inside = [at_s for at_s in acknowledged_s if span[0] <= at_s <= span[1]]
     edges = [span[0], *inside, span[1]]
     return max(later - earlier for earlier, later in itertools.pairwise(edges))
 
 
-async def _measure(console: Console, times: int, count: int) -> tuple[list[float], Findings, list[Writer]]:
+async def _measure(console: Console, times: int, count: int) -> tuple[list[float], Findings, list[WriterLog]]:
     root = Path(tempfile.mkdtemp(prefix="memgraph-ha-bench-"))
     cluster, ports = LocalCluster(root), choose_ports(3, None)
-    arguments = [each for each in ports.arguments() if not each.startswith("--http-port")]
+    left: list[str] = []
     try:
-        await cluster.start([*arguments, f"--http-port={ports.gateway + 1}"])
-        await until_protected(cluster, above=0, within_s=PATIENCE_S)
-        with _writing(cluster.gateway, count) as writers:
-            spans = await _switch_over(cluster, console, times)
+        await cluster.start([*ports.arguments(), f"--http-port={ports.gateway + 1}"])
+        record = await until_protected(cluster, above=0, within_s=PATIENCE_S)
+        crews = [
+            Writers(cluster.gateway, count, kind=StockWriter),
+            Writers(cluster.gateway, count, kind=NewcomingWriter, first=count),
+        ]
+        for crew in crews:
+            crew.start()
+        try:
+            spans = await _switch_over(cluster, record, console, times)
+        finally:
+            left.extend(name for crew in crews for name in crew.stop())
+        logs = [log for crew in crews for log in crew.logs]
         readings, _level = await read_back(cluster, within_s=PATIENCE_S)
     finally:
         with trio.CancelScope(shield=True):
-            left = await cluster.stop()
+            left.extend(await cluster.stop())
     if left:
         raise DrillError("\n".join(left))
     shutil.rmtree(root, ignore_errors=True)
-    logs = [writer.log for writer in writers]
     acknowledged_s = sorted(at_s for log in logs for at_s in log.acknowledgements())
-    return [longest_silence(span, acknowledged_s) for span in spans], check(logs, readings, []), writers
+    return [longest_silence(span, acknowledged_s) for span in spans], check(logs, readings, []), logs
 
 
 @click.command()
@@ -124,15 +115,13 @@ def main(*, switchovers: int, writers: int) -> None:
     console = Console(highlight=False)
     console.print(f"{switchovers} switchovers under {writers} writers that keep their driver and {writers} that do not")
     try:
-        pauses, found, everybody = trio.run(_measure, console, switchovers, writers)
+        pauses, found, logs = trio.run(_measure, console, switchovers, writers)
     except (DrillError, OperateError) as error:
         console.print(f"Error: {error}", markup=False)
         sys.exit(1)
     spread = distribution(pauses)
-    refused = sum(writer.log.failed_connects for writer in everybody)
-    failed = (
-        sum(writer.log.errors.total() for writer in everybody) - refused
-    )  # not who was told to stop between two tries
+    refused = sum(log.failed_connects for log in logs)
+    failed = sum(log.errors.total() for log in logs) - refused  # who was told to stop between two tries has no error
     lines = [
         ("acknowledged writes lost", "0", f"{found.lost:,} of {found.acknowledged:,}", not found.lost),
         ("connections refused", "0", f"{refused:,}", not refused),

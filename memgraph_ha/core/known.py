@@ -146,7 +146,7 @@ class Known:
         """Whether its last answer is that young, and no probe has failed since."""
         return not self.silent(seen) and seen.role is not None and seen.role.asked_at_s >= self.now_s - age_s
 
-    def attachable(self, seen: Seen) -> str | None:
+    def unready(self, seen: Seen) -> str | None:
         """Why a replica cannot be registered now; None if it can (design 4, "fence the ASYNC replicas")."""
         record, storage = self.record, seen.storage
         if self.stopping(seen.member.name):

@@ -5,6 +5,7 @@ from typing import Final
 from memgraph_ha.core.commands import Quiesce, RegisterReplica
 from memgraph_ha.core.facts import Outcome
 from memgraph_ha.core.names import InstanceName
+from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.record import Record
 from memgraph_ha.core.rowcare import far_behind, stale_rows
 from memgraph_ha.core.topology import Mode, RowStatus
@@ -158,5 +159,9 @@ def attaching(view: View, record: Record) -> bool:
         return False
     if tried is not None and tried.outcome is Outcome.DONE and tried.at_s > seen.asked_at_s:
         return True  # its row is seen with the next look
-    far = not is_quiet(view) and far_behind(view, other)
-    return not far and view.may_try(RegisterReplica, other.member.name)
+    return not async_first(view, other) and view.may_try(RegisterReplica, other.member.name)
+
+
+def async_first(view: View, standby: Seen) -> bool:
+    """Whether it has so much to catch up that it is attached as ASYNC first; in a quiet moment it is level."""
+    return not is_quiet(view) and far_behind(view, standby)

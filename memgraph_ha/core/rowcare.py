@@ -85,7 +85,7 @@ def _may_catch_up(view: View, record: Record, owner: InstanceName, row: Row) -> 
 def _stuck(view: View, owner: InstanceName, row: Row) -> bool:
     """Whether it will not heal itself: ``invalid`` for long, though its replica could be registered anew."""
     seen, main = view.observed.of(owner), view.main
-    if row.status is not RowStatus.INVALID or seen is None or main is None or view.attachable(seen) is not None:
+    if row.status is not RowStatus.INVALID or seen is None or main is None or view.unready(seen) is not None:
         return False
     since_s = main.bad_since_s(row.name)
     alive_s = seen.role.asked_at_s if seen.role is not None else 0.0

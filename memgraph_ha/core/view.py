@@ -263,7 +263,7 @@ class View(Known):
 
     def unattachable(self, seen: Seen) -> str | None:
         """Why a replica cannot be registered on MAIN now; None if it can."""
-        why = self.attachable(seen)
+        why = self.unready(seen)
         marked = self.record is not None and seen.member.name in self.record.rebuild
         if why is None and marked and not self.rebuilt(seen):
             return "it must be rebuilt first"

@@ -21,7 +21,7 @@ from memgraph_ha.drill.plan import FAILOVER_LIMIT, Plan, Ports, choose_ports
 from memgraph_ha.drill.report import Report
 from memgraph_ha.drill.results import DrillResult
 from memgraph_ha.drill.waiting import read_back, until_protected
-from memgraph_ha.drill.writers import Writers
+from memgraph_ha.drill.writers import StockWriter, Writer, Writers
 from memgraph_ha.local.options import find_binary
 
 LEVEL_MAX_S: Final = 30.0
@@ -163,13 +163,14 @@ class _Drill:
         await trio.sleep(self._random.uniform(*plan.settle_s))
 
     async def _start_writers(self) -> None:
-        writers = self._writers = Writers(self._cluster.gateway, self._plan.writers, stock=self._plan.stock)
+        kind = StockWriter if self._plan.stock else Writer
+        writers = self._writers = Writers(self._cluster.gateway, self._plan.writers, kind=kind)
         self._report.count_with(writers.acknowledged)
         self._report.stage("until the first write is acknowledged")
         writers.start()
         await self._until_acknowledged(0.0, FIRST_WRITE_MAX_S)
-        kind = "stock driver's execute_write" if self._plan.stock else "no retries, reconnecting at once"
-        self._report.said(f"{self._plan.writers} writers write through {self._cluster.gateway} ({kind})")
+        how = "stock driver's execute_write" if self._plan.stock else "no retries, reconnecting at once"
+        self._report.said(f"{self._plan.writers} writers write through {self._cluster.gateway} ({how})")
 
     async def _until_acknowledged(self, begun_from_s: float, within_s: float) -> None:
         """Wait until a write that was begun since then is acknowledged to anybody."""

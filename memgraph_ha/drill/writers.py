@@ -194,13 +194,13 @@ class Writers:
     Args:
         address: The gateway's, ``host:port``.
         count: How many, at least 1.
-        stock: Let the driver retry.
+        kind: How they write; a `StockWriter` lets the driver retry.
+        first: The first one's number: ids of writers with the same number would be the same.
     """
 
-    def __init__(self, address: Address, count: int, *, stock: bool = False) -> None:
+    def __init__(self, address: Address, count: int, *, kind: type[Writer] = Writer, first: int = 0) -> None:
         self._halt = threading.Event()
-        kind = StockWriter if stock else Writer
-        self._writers = [kind(number, address, self._halt) for number in range(count)]
+        self._writers = [kind(number, address, self._halt) for number in range(first, first + count)]
         self._done = threading.Event()
         self._watchdog = threading.Thread(target=self._watch, name="writers-watchdog", daemon=True)
 

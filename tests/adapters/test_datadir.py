@@ -54,7 +54,6 @@ def test_what_was_made_once_stays(tmp_path: Path) -> None:
 
 _MAKER = """
 import sys
-import tempfile
 from pathlib import Path
 from memgraph_ha.adapters.datadir import open_data_dir
 from memgraph_ha.adapters.datadir_config import new_config

@@ -15,7 +15,7 @@ from memgraph_ha.core.names import Address
 from memgraph_ha.drill import writers as writers_module
 from memgraph_ha.drill.asking import ask_role, count_writes, read_writes
 from memgraph_ha.drill.ledger import Findings, Outcome, check
-from memgraph_ha.drill.writers import DRAIN_S, Writers
+from memgraph_ha.drill.writers import DRAIN_S, StockWriter, Writer, Writers
 from tests.drill.lone_server import LoneServer, free_port, lone_server
 
 
@@ -29,7 +29,7 @@ def server(tmp_path: Path) -> Iterator[LoneServer]:
 @contextmanager
 def writing(address: Address, count: int, *, stock: bool = False) -> Iterator[Writers]:
     """Writers at work; they have ended afterwards, whatever the test did."""
-    writers = Writers(address, count, stock=stock)
+    writers = Writers(address, count, kind=StockWriter if stock else Writer)
     writers.start()
     try:
         yield writers
@@ -121,7 +121,7 @@ def demote(server: LoneServer) -> None:
 @pytest.mark.parametrize("stock", [False, True], ids=["fast", "stock"])
 def test_writers_end_though_the_server_is_frozen(server: LoneServer, stock: bool) -> None:
     """Calls that would hang for ever (transcripts Q15) are cut soon after the stop, and their writes are in doubt."""
-    writers = Writers(server.address, 3, stock=stock)
+    writers = Writers(server.address, 3, kind=StockWriter if stock else Writer)
     writers.start()
     until_acknowledged(writers, 5)
     server.freeze()

@@ -30,7 +30,7 @@ from memgraph_ha.drill.errors import DrillError
 from memgraph_ha.drill.faults import is_stopped
 from memgraph_ha.drill.ledger import Findings, check
 from memgraph_ha.drill.waiting import history_line, read_back, until_protected
-from memgraph_ha.drill.writers import Writers
+from memgraph_ha.drill.writers import StockWriter, Writer, Writers
 
 M0, M1, M2 = (InstanceName(f"memgraph-{ordinal}") for ordinal in range(3))
 
@@ -355,7 +355,7 @@ async def writing(
         bounded: Whether each fault may leave each writer in doubt about one write only.
         stock: Whether they write in managed transactions, which the driver retries.
     """
-    ledger = Ledger(cluster, Writers(cluster.local.gateway, writers, stock=stock))
+    ledger = Ledger(cluster, Writers(cluster.local.gateway, writers, kind=StockWriter if stock else Writer))
     ledger.writers.start()
     try:
         await ledger.more()

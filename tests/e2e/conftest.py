@@ -41,10 +41,11 @@ MATRIX = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Forgive the clients' driver what is no fault of ours, and mark the long half."""
     for item in items:
+        if Path(__file__).parent not in item.path.parents:
+            continue
+        item.add_marker(pytest.mark.filterwarnings(_DRIVERS_OWN))
         if item.path.name in MATRIX and item.get_closest_marker("slow") is not None:
             item.add_marker(pytest.mark.matrix)
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.filterwarnings(_DRIVERS_OWN))
 
 
 @contextlib.asynccontextmanager

@@ -11,9 +11,8 @@ from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.names import RunId
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability, Triggers
-from memgraph_ha.core.quiet import is_quiet, wants_quiet
+from memgraph_ha.core.quiet import async_first, wants_quiet
 from memgraph_ha.core.record import Record
-from memgraph_ha.core.rowcare import far_behind
 from memgraph_ha.core.rules.issuing import commit_noop, register
 from memgraph_ha.core.rules.standing import SHORT_S
 from memgraph_ha.core.topology import Mode, Role
@@ -57,7 +56,7 @@ def attach_standby(view: View) -> Decision | Unmet:
         return Unmet("it can be attached", why)
     if not view.may_try(RegisterReplica, other.member.name):
         return Unmet("the pause after the last try is over", view.last_outcome(RegisterReplica, other.member.name))
-    first = record.opened and not required and not is_quiet(view) and far_behind(view, other)
+    first = record.opened and not required and async_first(view, other)
     held = None if first else _held_first(view, record)
     if held is not None:
         return held

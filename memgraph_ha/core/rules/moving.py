@@ -127,9 +127,8 @@ def _before_demotion(view: View, record: Record, standby: Standby, since_s: floa
     target, gate = view.observed.of(standby.instance), view.observed.gate
     data = None if target is None else target.storage
     if data is None or data.run != standby.run or data.uuid != record.database_uuid:
-        waiting = _wait(
-            view, record, f"for {standby.instance} to say which data it holds"
-        )  # asked before it was filled
+        # It was asked before it was filled: it would look emptied in its own reign.
+        waiting = _wait(view, record, f"for {standby.instance} to say which data it holds")
         return evolve(waiting, look=(standby.instance,))
     if gate is not None and not gate.settled and view.now_s - since_s < view.policy.drain_s + PASSING_S:
         return _wait(view, record, "until every client has the answer to what it sent")  # demotion cuts them

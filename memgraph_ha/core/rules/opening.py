@@ -206,7 +206,7 @@ def fence_async_replicas(view: View) -> Decision | Unmet:
         tried = view.attempt(RegisterReplica, seen.member.name)
         if tried is not None and tried.generation == record.generation:
             continue
-        if view.rows_of(seen.member) or view.attachable(seen) is not None or seen.role is None:
+        if view.rows_of(seen.member) or view.unready(seen) is not None or seen.role is None:
             continue
         if seen.member.name in record.rebuild:
             continue  # whatever it holds is given up; A30 attaches it once it is empty

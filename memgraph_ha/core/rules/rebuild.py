@@ -66,9 +66,10 @@ def rebuild_instance(view: View) -> Decision | Unmet:
         return Unmet("MAIN has everything", view.unsound)
     waiting = [seen for seen in view.observed.seen if seen.member.name in record.rebuild]
     under_way = [seen for seen in waiting if being_rebuilt(view, seen)]
-    if under_way and (view.partner in under_way or view.partner not in waiting):
+    free = [seen for seen in waiting if not under_way or (seen == view.partner and seen not in under_way)]
+    if under_way and not free:
         return Unmet("no other one is being rebuilt", [seen.member.name for seen in under_way])
-    for seen in waiting if not under_way else [seen for seen in waiting if seen is view.partner]:
+    for seen in free:
         name, incarnation = seen.member.name, seen.member.incarnation
         why = why_not_rebuilt(view, record, name) or _unready(view, record, seen)
         if why is not None or incarnation is None:

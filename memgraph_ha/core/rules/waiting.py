@@ -160,7 +160,7 @@ def _standby_lack(view: View) -> str:
         behind = "" if row.behind is None else f", {-row.behind} behind"
         said = view.last_outcome(CommitNoop, record.main) or doubt
         return f"; row {row.name} is {row.status.value}{behind}{said}"
-    why = view.attachable(other)
+    why = view.unready(other)
     if why:
         return f"; {name}: {why}"
     pause_s = view.retry_at_s(RegisterReplica, name) - view.now_s
@@ -186,7 +186,7 @@ def hold_without_replica(view: View) -> Decision | Unmet:
         trouble = _trouble(view, record, seen)
         if trouble is None and any(_is_healthy(view, row) for row in rows):
             continue
-        lack = f"its row is {rows[0].status.value}" if rows else view.attachable(seen) or "it is attached next"
+        lack = f"its row is {rows[0].status.value}" if rows else view.unready(seen) or "it is attached next"
         said = f"{name}: {lack}{view.last_outcome(RegisterReplica, name)}"
         return Decision(
             hold=Hold.REPLICA_MISSING if trouble is None else trouble[0],
