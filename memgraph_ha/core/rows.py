@@ -12,6 +12,8 @@ from memgraph_ha.core.topology import Mode, Role, Row, RowStatus, StorageMode
 DATABASE = "memgraph"
 """The only database of Community (semantics 10)."""
 
+ONE_COMMIT = 2
+"""By how much one auto-commit write moves MAIN's last durable timestamp when nothing came between (semantics 1)."""
 
 _STATUS_WORDS = tuple(status for status in RowStatus if status not in (RowStatus.HALF, RowStatus.UNKNOWN))
 """What Memgraph says itself; the other two are our words for what it does not say."""

@@ -11,8 +11,8 @@ from neo4j.exceptions import ClientError
 
 from memgraph_ha.adapters.accounts import Account, Accounts
 from memgraph_ha.adapters.memgraph import MemgraphDatabase
-from memgraph_ha.adapters.memgraph.restore import create_trigger
 from memgraph_ha.core.commands import InstanceCommand, RestoreTriggers, RestoreUsers
+from memgraph_ha.core.cypher import create_trigger
 from memgraph_ha.core.facts import CommandEnded, Miss, Outcome, ProbeMissed, RoleSeen, TriggersSeen
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import InstanceName, RunId

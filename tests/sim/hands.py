@@ -8,8 +8,8 @@ from typing import Final
 from memgraph_ha.core import Ask
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.record import ChangeKind
-from tests.sim.cluster import NAMES, Cluster
-from tests.sim.controller import Controller
+from memgraph_ha.sim.world.cluster import NAMES, Cluster
+from memgraph_ha.sim.world.controller import Controller
 from tests.sim.faults import M0, M1, M2, Scenario, leader_of, main_of
 from tests.sim.orders import expect, gaps, kinds, ordered, refused, says
 

@@ -10,8 +10,8 @@ from memgraph_ha.core import Ask
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.policy import Triggers, Users
 from memgraph_ha.core.quiet import QUIET_PAUSE_S
-from tests.sim.cluster import PORT, Cluster
-from tests.sim.controller import Controller
+from memgraph_ha.sim.world.cluster import PORT, Cluster
+from memgraph_ha.sim.world.controller import Controller
 from tests.sim.faults import M0, M1, M2, POLICY, Scenario, leader_of, main_of
 from tests.sim.orders import expect, ordered, says
 

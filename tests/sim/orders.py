@@ -13,10 +13,10 @@ from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.policy import AutoReinit
 from memgraph_ha.core.record import ChangeKind
 from memgraph_ha.fakes.memgraph.rpc import FinalizeCommit
-from tests.sim.cluster import Cluster
-from tests.sim.controller import Controller
+from memgraph_ha.sim.world.cluster import Cluster
+from memgraph_ha.sim.world.controller import Controller
+from memgraph_ha.sim.world.store import ViolationError
 from tests.sim.faults import M0, M1, M2, POLICY, REQUIRED, Scenario, leader_of, main_of
-from tests.sim.store import ViolationError
 
 
 def expect(what: bool, text: str) -> None:

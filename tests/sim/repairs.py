@@ -7,8 +7,8 @@ from typing import Final
 from memgraph_ha.core import Ask
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.fakes.memgraph.virtual_net import Reach
-from tests.sim.cluster import Cluster
-from tests.sim.controller import Controller
+from memgraph_ha.sim.world.cluster import Cluster
+from memgraph_ha.sim.world.controller import Controller
 from tests.sim.faults import M0, M1, M2, POLICY, REQUIRED, Scenario, leader_of, main_of
 from tests.sim.hands import TO_MAIN, TO_REPLICA
 from tests.sim.orders import diverge, expect, gaps, ordered, says

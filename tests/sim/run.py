@@ -12,10 +12,10 @@ from memgraph_ha.core import RULES, Ask, Policy, Rule
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.known import STOP_MEMORY_S
 from memgraph_ha.core.names import InstanceName
-from tests.sim.cluster import NAMES, Cluster
-from tests.sim.controller import WIRE_S, Controller
+from memgraph_ha.sim.world.cluster import NAMES, Cluster
+from memgraph_ha.sim.world.controller import WIRE_S, Controller
+from memgraph_ha.sim.world.store import ViolationError
 from tests.sim.faults import POLICY, Faults, Scenario, nothing
-from tests.sim.store import ViolationError
 
 CONVERGE_S: Final = 90.0
 SHOWN: Final = 60

@@ -10,20 +10,11 @@ from memgraph_ha.adapters.memgraph.errand import TARGET_TIMEOUT_S, End, Errand
 from memgraph_ha.adapters.memgraph.instance import AFTERMATH_S, Instance
 from memgraph_ha.adapters.memgraph.reading import read_role
 from memgraph_ha.core.commands import Demote, DropReplica, Promote, RegisterReplica
+from memgraph_ha.core.cypher import name_literal, string_literal
 from memgraph_ha.core.facts import Outcome, RoleSeen, RowsSeen
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import RowName, RunId
 from memgraph_ha.core.topology import Role, Row
-
-
-def name_literal(name: str) -> str:
-    """Quote a replica's name: any character is allowed between backticks, a backtick is doubled (semantics 2.4)."""
-    return "`" + name.replace("`", "``") + "`"
-
-
-def string_literal(text: str) -> str:
-    """Quote a string: addresses cannot be parameters (transcripts Summary, "Names")."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 async def change_role(errand: Errand, command: Promote | Demote) -> End:

@@ -20,12 +20,10 @@ from memgraph_ha.core.facts import NoopSeen, Outcome, RoleSeen, ServerSeen, Stor
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import RunId
 from memgraph_ha.core.record import Standby
+from memgraph_ha.core.rows import ONE_COMMIT
 from memgraph_ha.core.topology import Mode, Role, Row, StorageMode
 
 NOOP: Final = "CREATE (n:MemgraphHaNoop) DELETE n"
-
-ONE_COMMIT: Final = 2
-"""By how much one auto-commit write moves MAIN's last durable timestamp when nothing came between (semantics 1)."""
 
 
 @frozen(kw_only=True)

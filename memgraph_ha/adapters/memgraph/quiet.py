@@ -13,11 +13,12 @@ from typing import Final
 
 import trio
 
-from memgraph_ha.adapters.memgraph.commands import string_literal, unfit_main
+from memgraph_ha.adapters.memgraph.commands import unfit_main
 from memgraph_ha.adapters.memgraph.connection import BoltConnection, QueryRefusedError
 from memgraph_ha.adapters.memgraph.errand import LAST_TRY_S, End, Errand
 from memgraph_ha.adapters.memgraph.reading import OpenTransaction, read_transactions, read_triggers
 from memgraph_ha.core.commands import Quiesce
+from memgraph_ha.core.cypher import string_literal
 from memgraph_ha.core.facts import Outcome, QuietSeen
 
 LOOK_PAUSE_S: Final = 0.005

@@ -3,14 +3,14 @@
 from typing import Final
 
 from memgraph_ha.adapters.accounts import Account, Accounts
-from memgraph_ha.adapters.memgraph.commands import name_literal, string_literal, unfit_main
+from memgraph_ha.adapters.memgraph.commands import unfit_main
 from memgraph_ha.adapters.memgraph.connection import BoltConnection, QueryRefusedError
 from memgraph_ha.adapters.memgraph.errand import End, Errand
 from memgraph_ha.adapters.memgraph.reading import read_triggers, read_users
 from memgraph_ha.core.commands import RestoreTriggers, RestoreUsers
+from memgraph_ha.core.cypher import create_trigger, name_literal, string_literal
 from memgraph_ha.core.facts import Outcome, TriggersSeen
 from memgraph_ha.core.messages import ErrorClass
-from memgraph_ha.core.topology import Trigger
 
 TELLING: Final = 4
 """So many characters of a password in a row, found in a server's text, and the text is withheld."""
@@ -107,12 +107,6 @@ async def restore_triggers(errand: Errand, command: RestoreTriggers) -> End:
         ),
         next((refusals[name].meaning for name in missing if name in refusals), None),
     )
-
-
-def create_trigger(trigger: Trigger) -> str:
-    """Spell the statement that makes a trigger as SHOW TRIGGERS described it (Memgraph's grammar, createTrigger)."""
-    event = f"ON {trigger.event} " if trigger.event else ""
-    return f"CREATE TRIGGER {name_literal(trigger.name)} {event}{trigger.phase} EXECUTE {trigger.statement}"
 
 
 async def _report_triggers(errand: Errand, connection: BoltConnection) -> TriggersSeen:

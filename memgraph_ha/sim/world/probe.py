@@ -12,10 +12,10 @@ from memgraph_ha.core.rows import parse_replicas, parse_role, parse_storage_info
 from memgraph_ha.core.topology import Role, Row
 from memgraph_ha.fakes.memgraph.virtual import Refused, Ticket
 from memgraph_ha.fakes.memgraph.virtual_host import State
-from tests.sim.restoring import look_at_triggers
+from memgraph_ha.sim.world.restoring import look_at_triggers
 
 if TYPE_CHECKING:
-    from tests.sim.controller import Controller
+    from memgraph_ha.sim.world.controller import Controller
 
 SERVER: Final = ServerSeen(
     at_s=0.0, instance=InstanceName(""), run=RunId(""), version="3.6.1", wal=True, flush_every=1, init_file="/init"

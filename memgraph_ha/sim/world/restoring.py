@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from memgraph_ha.adapters.memgraph.restore import create_trigger
 from memgraph_ha.core.commands import RestoreTriggers, RestoreUsers
+from memgraph_ha.core.cypher import create_trigger
 from memgraph_ha.core.facts import Outcome, TriggersSeen
 from memgraph_ha.core.names import InstanceName, RunId
 from memgraph_ha.core.topology import Trigger
@@ -14,7 +14,7 @@ from memgraph_ha.fakes.memgraph.errors import MemgraphError
 from memgraph_ha.fakes.memgraph.virtual import Ticket
 
 if TYPE_CHECKING:
-    from tests.sim.controller import Controller
+    from memgraph_ha.sim.world.controller import Controller
 
 ACCOUNT: Final = "CREATE USER IF NOT EXISTS `app` IDENTIFIED BY 'secret'"
 """The one account of the simulated accounts file."""

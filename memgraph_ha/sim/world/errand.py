@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
-from memgraph_ha.adapters.memgraph.noop import ONE_COMMIT
 from memgraph_ha.core.commands import (
     CommitNoop,
     Demote,
@@ -28,16 +27,16 @@ from memgraph_ha.core.facts import NoopSeen, Outcome, QuietSeen, RoleSeen, RowsS
 from memgraph_ha.core.messages import ErrorClass, classify_error
 from memgraph_ha.core.names import RowName, RunId
 from memgraph_ha.core.record import Standby
-from memgraph_ha.core.rows import parse_role
+from memgraph_ha.core.rows import ONE_COMMIT, parse_role
 from memgraph_ha.core.topology import Mode, Role, Row
 from memgraph_ha.fakes.memgraph.errors import MemgraphError
 from memgraph_ha.fakes.memgraph.instance import Instance
 from memgraph_ha.fakes.memgraph.virtual import Ticket
-from tests.sim.probe import to_rows
-from tests.sim.restoring import restore
+from memgraph_ha.sim.world.probe import to_rows
+from memgraph_ha.sim.world.restoring import restore
 
 if TYPE_CHECKING:
-    from tests.sim.controller import Controller
+    from memgraph_ha.sim.world.controller import Controller
 
 
 @define(eq=False)

@@ -42,10 +42,10 @@ from memgraph_ha.core.facts import (
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import InstanceName
-from tests.sim.cluster import CLUSTER, NAMES, Cluster
-from tests.sim.errand import Errand
-from tests.sim.probe import probe
-from tests.sim.store import ViolationError
+from memgraph_ha.sim.world.cluster import CLUSTER, NAMES, Cluster
+from memgraph_ha.sim.world.errand import Errand
+from memgraph_ha.sim.world.probe import probe
+from memgraph_ha.sim.world.store import ViolationError
 
 TICK_S: Final = 0.1
 

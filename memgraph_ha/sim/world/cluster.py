@@ -26,7 +26,7 @@ from memgraph_ha.fakes.memgraph.settings import Settings
 from memgraph_ha.fakes.memgraph.virtual import Refused, Ticket, World
 from memgraph_ha.fakes.memgraph.virtual_host import State
 from memgraph_ha.fakes.memgraph.virtual_net import Reach
-from tests.sim.store import LeaseObject, Store, ViolationError
+from memgraph_ha.sim.world.store import LeaseObject, Store, ViolationError
 
 NAMES: Final = (InstanceName("m0"), InstanceName("m1"), InstanceName("m2"))
 PORT: Final = 10000
