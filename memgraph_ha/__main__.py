@@ -16,7 +16,7 @@ def main() -> None:
 
     if pythons:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    command()
+    command(prog_name="memgraph-ha")
 
 
 if __name__ == "__main__":

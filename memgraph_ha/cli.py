@@ -1,18 +1,53 @@
 """The command line. Usage errors end with exit code 2 and one sentence that says what, where and the way out."""
 
-from pathlib import Path
+from typing import Final
 
 import click
-import trio
 
 from memgraph_ha import __version__
-from memgraph_ha.drill.demo import DemoOptions, run_demo
-from memgraph_ha.drill.soak.command import soak
-from memgraph_ha.local.command import local, usage_errors
-from memgraph_ha.operate.commands import COMMANDS
+from memgraph_ha.lazy import Late, LazyGroup
+
+OPERATOR: Final[dict[str, Late]] = {
+    "status": Late("memgraph_ha.operate.status:status", "Show who is MAIN, what waits, and why."),
+    "switchover": Late("memgraph_ha.operate.verbs:switchover", "Make another instance MAIN, planned: nothing is lost."),
+    "failover": Late(
+        "memgraph_ha.operate.verbs:failover", "Make an instance MAIN although acknowledged writes may be lost."
+    ),
+    "restart": Late("memgraph_ha.operate.verbs:restart", "Restart one instance."),
+    "pause": Late("memgraph_ha.operate.verbs:pause", "Stop failover and repair until resumed."),
+    "resume": Late("memgraph_ha.operate.verbs:resume", "End a pause."),
+    "history": Late("memgraph_ha.operate.shows:history", "Show every change of MAIN, who asked, and why."),
+    "explain": Late("memgraph_ha.operate.shows:explain", "Say of every rule why it fired, or what it lacked."),
+    "reinit": Late("memgraph_ha.operate.verbs:reinit", "Throw an instance's data away and fill it anew from MAIN."),
+    "adopt": Late(
+        "memgraph_ha.operate.verbs:adopt", "Say that an instance's data counts, where the controller may not guess."
+    ),
+    "doctor": Late(
+        "memgraph_ha.operate.doctor:doctor", "Look whether a cluster, or a bare server, can be trusted with data."
+    ),
+    "report": Late("memgraph_ha.operate.report:report", "Write a redacted bundle for a bug report."),
+    "rules": Late("memgraph_ha.operate.shows:rules", "Show the rules by which everything is decided."),
+    "policy": Late("memgraph_ha.operate.policies:policy", "Show, check or change what the operator may choose."),
+    "instances": Late("memgraph_ha.operate.verbs:instances", "Grow or shrink a local cluster."),
+    "completion": Late("memgraph_ha.operate.completion:completion", "Print the script that makes your shell complete."),
+}
+"""What is asked of a running cluster, in the order in which the reference describes it."""
+
+COMMANDS: Final[dict[str, Late]] = {
+    "demo": Late(
+        "memgraph_ha.drill.command:demo", "Kill MAIN again and again under load, and prove that nothing is lost."
+    ),
+    "local": Late("memgraph_ha.local.command:local", "Run a whole cluster on this machine."),
+    **OPERATOR,
+    "soak": Late(
+        "memgraph_ha.drill.soak.command:soak", "Break a cluster in every way by lot, and prove that nothing is lost."
+    ),
+    "sim": Late("memgraph_ha.sim.cli:sim", "Replay, search and explain failures in a simulated cluster."),
+}
+"""In the order in which somebody meets them."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, late=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="memgraph-ha")
 def main() -> None:
     """High availability for Memgraph Community.
@@ -23,56 +58,3 @@ def main() -> None:
     Use it:     bolt://127.0.0.1:7687 (read/write, always MAIN)
     Look at it: memgraph-ha status
     """
-
-
-main.add_command(local)
-for command in (soak, *COMMANDS):
-    main.add_command(command)
-
-
-@main.command(short_help="Kill MAIN again and again under load, and prove that nothing is lost.")
-@click.option("--kills", type=click.IntRange(0, 1000), default=20, show_default=True, help="How often MAIN is killed.")
-@click.option("--stops", type=click.IntRange(0, 1000), default=0, show_default=True, help="How often it is frozen.")
-@click.option("--writers", type=click.IntRange(1, 64), default=8, show_default=True, help="Concurrent writers.")
-@click.option("--instances", type=click.IntRange(2, 9), default=3, show_default=True, help="How many instances.")
-@click.option("--memgraph", type=click.Path(path_type=Path), help="A Memgraph binary; default: the bundled fake.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Port of the gateway; default: a free one.")
-@click.option("--seed", type=int, help="Repeat the same pauses between faults.")
-@click.option("--keep", is_flag=True, help="Keep the data directory also when all is well.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead (schema memgraph-ha/drill/1).")
-@usage_errors
-def demo(
-    *,
-    kills: int,
-    stops: int,
-    writers: int,
-    instances: int,
-    memgraph: Path | None,
-    port: int | None,
-    seed: int | None,
-    keep: bool,
-    as_json: bool,
-) -> int:
-    """Start a cluster of its own, write through its gateway, and kill MAIN with SIGKILL again and again.
-
-    Prints the pause that clients saw per kill, then a ledger: every acknowledged write is looked for on every
-    instance. Exits with 1 if anything is lost, duplicated or left running.
-
-    \b
-    Examples:
-      memgraph-ha demo
-      memgraph-ha demo --kills 5 --stops 2
-      memgraph-ha demo --memgraph /usr/lib/memgraph/memgraph
-    """
-    options = DemoOptions(
-        kills=kills,
-        stops=stops,
-        writers=writers,
-        instances=instances,
-        memgraph=memgraph,
-        port=port,
-        seed=seed,
-        keep=keep,
-        as_json=as_json,
-    )
-    return trio.run(run_demo, options)

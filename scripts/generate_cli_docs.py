@@ -14,12 +14,13 @@ import click
 
 from memgraph_ha.api.schema import Schema
 from memgraph_ha.api.schemas import SCHEMAS
-from memgraph_ha.operate.commands import COMMANDS
+from memgraph_ha.cli import OPERATOR
 from memgraph_ha.operate.exits import MEANINGS
 from memgraph_ha.operate.helping import OperatorCommand
 
 ROOT: Final = Path(__file__).parents[1]
 FOLDER: Final = ROOT / "docs" / "reference"
+COMMANDS: Final = tuple(late.load() for late in OPERATOR.values())
 PICTURES: Final = ROOT / "docs" / "pictures"
 _COMMON: Final = ("data", "server", "token_file", "as_json")
 """Options that every command which asks the cluster has: described once."""

@@ -8,17 +8,9 @@ from typing import Final
 import click
 
 from memgraph_ha.cli import main
-from memgraph_ha.operate.commands import COMMANDS
 from tests.docs.pages import Page
 
 PROGRAM: Final = "memgraph-ha"
-
-VERBS: Final = click.Group(
-    PROGRAM,
-    params=main.params,
-    commands={**main.commands, **{command.name: command for command in COMMANDS if command.name}},
-)
-"""Everything that can be typed after the program's name."""
 
 
 def commands_in(text: str) -> list[list[str]]:
@@ -69,10 +61,13 @@ def complaint(words: list[str]) -> str | None:
 
 def _resolve(words: list[str]) -> tuple[click.Command, list[str], list[str]]:
     """Walk down the groups as far as the words name commands."""
-    command: click.Command = VERBS
+    command: click.Command = main
     verbs: list[str] = []
     rest = list(words)
-    while isinstance(command, click.Group) and rest and rest[0] in command.commands:
-        command = command.commands[rest[0]]
+    while isinstance(command, click.Group) and rest:
+        below = command.get_command(click.Context(command), rest[0])
+        if below is None:
+            break
+        command = below
         verbs.append(rest.pop(0))
     return command, verbs, rest

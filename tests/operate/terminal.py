@@ -20,7 +20,7 @@ from unittest import mock
 import pytest
 from attrs import define, field, frozen
 
-from tests.operate.program import main
+from memgraph_ha.cli import main
 from tests.operate.recorded import TOKEN
 from tests.operate.server import Api
 
@@ -31,7 +31,7 @@ _ESCAPE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-_])")
 
 def argv(*arguments: str) -> list[str]:
     """Give the command line that runs the operator's commands."""
-    return [sys.executable, "-m", "tests.operate.program", *arguments]
+    return [sys.executable, "-m", "memgraph_ha", *arguments]
 
 
 def environment(api: Api | None = None, **more: str) -> dict[str, str]:

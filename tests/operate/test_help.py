@@ -9,14 +9,15 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from memgraph_ha.operate.commands import COMMANDS
+from memgraph_ha.cli import COMMANDS, OPERATOR, main
 from memgraph_ha.operate.exits import MEANINGS, Exit
 from memgraph_ha.operate.helping import OperatorCommand
-from tests.operate.program import main
 from tests.operate.terminal import ROOT, run
 
+OPERATORS = tuple(late.load() for late in OPERATOR.values())
 
-def leaves(commands: tuple[click.Command, ...] = COMMANDS, above: str = "") -> Iterator[tuple[str, click.Command]]:
+
+def leaves(commands: tuple[click.Command, ...] = OPERATORS, above: str = "") -> Iterator[tuple[str, click.Command]]:
     """List every command that does something, with its words."""
     for command in commands:
         words = f"{above}{command.name}"
@@ -54,10 +55,27 @@ def test_examples_parse(words: str) -> None:
         found = re.search(r"memgraph-ha ([^|>;&)]*)", example)
         assert found is not None, example
         name, *rest = shlex.split(found[1])
-        target: click.Command = main.commands[name]
+        target = main.get_command(click.Context(main), name)
+        assert target is not None, example
         if isinstance(target, click.Group):
             target, rest = target.commands[rest[0]], rest[1:]
         target.make_context(name, rest)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_that_is_not_loaded_is_its_own(name: str) -> None:
+    """The table that spares the program's start says of each command what the command says of itself."""
+    command = COMMANDS[name].load()
+    assert (command.name, command.short_help) == (name, COMMANDS[name].summary)
+
+
+def test_the_help_of_the_program_loads_no_command() -> None:
+    """`memgraph-ha --help` needs neither the driver nor the API: it answers at once."""
+    code = "import sys; from memgraph_ha.cli import main; main(['--help'], standalone_mode=False); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    loaded = set(done.stdout.split())
+    assert "click" in loaded
+    assert not loaded & {"neo4j", "trio", "starlette", "rich", "cattrs"}
 
 
 def test_every_exit_code_is_explained() -> None:

@@ -1,0 +1,1 @@
+"""The verbs of `memgraph-ha sim`, one thin module each."""
