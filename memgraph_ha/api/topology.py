@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from memgraph_ha.api.markup import Markup, h, join
+from memgraph_ha.markup import Markup, h, join
 
 Picture = dict[str, Any]
 """The document of ``GET /api/v1/cluster``."""

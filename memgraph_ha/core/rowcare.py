@@ -53,9 +53,20 @@ def foreign_rows(view: View) -> list[Row]:
 
 
 def _named_by_us(view: View, record: Record, row: Row) -> bool:
-    """Whether it bears the name of a member, or of one that the record knows from earlier."""
+    """Whether it bears the name of a member, of one that the record knows from earlier, or of one of their kind.
+
+    Who was a member for a moment only is in no record; but instances are numbered: ``memgraph-4`` beside ``memgraph-0``.
+    """
     ours = {str(member.name) for member in view.members} | {str(name) for name, _level in record.level}
-    return row.name in ours or row.name.rpartition("_")[0] in ours
+    kinds = {_kind(name) for name in ours} - {""}
+    names = (row.name, row.name.rpartition("_")[0])
+    return any(name in ours or _kind(name) in kinds for name in names)
+
+
+def _kind(name: str) -> str:
+    """Give the name of a numbered instance without its number; empty if it has none."""
+    kind, _, number = name.rpartition("-")
+    return kind if number.isdecimal() else ""
 
 
 def _is_wanted(view: View, record: Record, owner: InstanceName, row: Row) -> bool:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from attrs import define, evolve, field
 
-from memgraph_ha.api.markup import h, prose
+from memgraph_ha.markup import h, prose
 from memgraph_ha.api.page_words import lasted
 from memgraph_ha.core.record import Change, ChangeKind, Pause
 from tests.api.pictures import PICTURES

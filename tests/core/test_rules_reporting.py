@@ -109,6 +109,21 @@ def test_a_row_under_our_name_is_ours_wherever_it_leads(name: str) -> None:
     assert decide(old.view).rule == "H10"
 
 
+NUMBERED = recorded(level=(*HEALTHY.recorded.level, (InstanceName("memgraph-2"), 2)))
+"""An instance is numbered as a StatefulSet numbers its pods."""
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [("memgraph-7", True), ("memgraph-7_12", True), ("memgraph-x", False), ("memgraph", False), ("backup-7", False)],
+)
+def test_a_row_of_somebody_who_was_a_member_for_a_moment_is_ours(name: str, ours: bool) -> None:
+    """It never became level, so no record knows it; but it bears a number as its siblings do (H4: 3 to 5 to 2)."""
+    row = evolve(strict_row(name, status=RowStatus.INVALID), address=Address("10.9.9.9:10000"))
+    old = HEALTHY.but(rows(strict_row(), async_row(), row), NUMBERED)
+    assert decide(old.view).rule == ("H10" if ours else "Y50")
+
+
 @pytest.mark.parametrize(
     ("version", "wal", "says"),
     [

@@ -31,7 +31,11 @@ def _renamed(thing: Any, to: Mapping[str, str], names: re.Pattern[str]) -> Any:
     if isinstance(thing, tuple):
         return tuple(_renamed(one, to, names) for one in thing)
     if attrs.has(type(thing)):
-        changed = {field.alias: _renamed(getattr(thing, field.name), to, names) for field in attrs.fields(type(thing)) if field.init}
+        changed = {
+            field.alias: _renamed(getattr(thing, field.name), to, names)
+            for field in attrs.fields(type(thing))
+            if field.init
+        }
         level = changed.get("level")
         if isinstance(level, tuple):
             changed["level"] = tuple(sorted(level))  # a record lists them by name

@@ -24,7 +24,7 @@ from .session import Session
 from .settings import Settings
 from .startup import StartError, boot
 from .virtual_host import Host, State
-from .virtual_net import Reach
+from .virtual_net import Network, Reach
 
 # How long a process takes from exec to its first own step.
 EXEC_S: Final = 0.1
@@ -43,6 +43,7 @@ class Ticket:
         rows: The answer, if it succeeded.
         error: What was raised, if it failed; `Refused` if the instance went away.
         took_s: Virtual seconds until the outcome.
+        then: Told of the outcome when it comes, in the process that made it: nothing may be changed there and then.
     """
 
     sent_at: float
@@ -50,6 +51,13 @@ class Ticket:
     rows: list[list[Any]] | None = None
     error: Exception | None = None
     took_s: float = 0.0
+    then: Callable[[Ticket], None] | None = None
+
+    def end(self) -> None:
+        """There is an outcome."""
+        self.done = True
+        if self.then is not None:
+            self.then(self)
 
 
 class World:
@@ -65,7 +73,9 @@ class World:
         self.random = random.Random(seed)  # noqa: S311 - dice, not secrets
         self.logged: list[str] = []
         self.lose: Callable[[str, str, Request], bool] = lambda _src, _dst, _request: False
-        self._cuts: dict[tuple[str, str], Reach] = {}
+        self.net = Network(self, random.Random(f"{seed}/network"))  # noqa: S311 - dice, not secrets
+        self.net.on_refusal = self._reset
+        self.aliases: dict[str, str | None] = {}
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._sessions = itertools.count(1)
@@ -104,19 +114,24 @@ class World:
 
     def cut(self, one: str, other: str, reach: Reach = Reach.BLACK_HOLE) -> None:
         """Change what becomes of bytes between two instances, in both directions."""
-        for pair in ((one, other), (other, one)):
-            self._cuts[pair] = reach
-        if reach is Reach.REFUSED:
-            for source, target in ((one, other), (other, one)):
-                self.hosts[source].break_links_to(target)
+        self.net.cut(one, other, reach)
 
     def heal(self) -> None:
         """Let everybody reach everybody."""
-        self._cuts.clear()
+        self.net.heal()
 
     def reach(self, source: str, target: str) -> Reach:
         """Return what becomes of bytes from `source` to `target`."""
-        return self._cuts.get((source, target), Reach.OPEN)
+        return self.net.reach(source, target)
+
+    def resolve(self, name: str) -> Host | None:
+        """Return whom a host name leads to; None: nobody (no such name, or no such host)."""
+        found = self.aliases.get(name, name)
+        return None if found is None else self.hosts.get(found)
+
+    def _reset(self, source: str, target: str) -> None:
+        if source in self.hosts and target in self.hosts:
+            self.hosts[source].break_links_to(target)
 
     # -- processes -------------------------------------------------------------------------------
 
@@ -195,17 +210,31 @@ class World:
             raise Refused(name)
         return Session(host.live(), host.workers, next(self._sessions))
 
-    def send(self, name: str, query: str, parameters: Mapping[str, Any] | None = None) -> Ticket:
+    def send(
+        self,
+        name: str,
+        query: str,
+        parameters: Mapping[str, Any] | None = None,
+        then: Callable[[Ticket], None] | None = None,
+    ) -> Ticket:
         """Send a query on a session of its own; its outcome comes with time.
+
+        Args:
+            name: To whom.
+            query: What.
+            parameters: Its parameters.
+            then: Told of the outcome when it comes, see `Ticket`.
 
         Raises:
             Refused: Its Bolt port is not open.
         """
-        return self.perform(name, self._query(self.session(name), query, parameters or {}))
+        return self.perform(name, self._query(self.session(name), query, parameters or {}), then)
 
-    def perform(self, name: str, procedure: Procedure[list[list[Any]]]) -> Ticket:
+    def perform(
+        self, name: str, procedure: Procedure[list[list[Any]]], then: Callable[[Ticket], None] | None = None
+    ) -> Ticket:
         """Let the instance `name` run a procedure of a session; its outcome comes with time."""
-        ticket = Ticket(self.now)
+        ticket = Ticket(self.now, then=then)
         self.hosts[name].spawn(_reported(procedure, ticket), lambda: self._lost(ticket, name))
         return ticket
 
@@ -214,7 +243,8 @@ class World:
         return (yield from answer.pull(-1)).rows
 
     def _lost(self, ticket: Ticket, name: str) -> None:
-        ticket.done, ticket.error = True, Refused(name)
+        ticket.error = Refused(name)
+        ticket.end()
 
     def ask(self, name: str, query: str, parameters: Mapping[str, Any] | None = None) -> list[list[Any]]:
         """Send a query, wait for its outcome, return its rows.
@@ -240,4 +270,4 @@ def _reported(procedure: Procedure[list[list[Any]]], ticket: Ticket) -> Procedur
         ticket.rows = yield from procedure
     except MemgraphError as error:
         ticket.error = error
-    ticket.done = True
+    ticket.end()

@@ -153,9 +153,9 @@ def _wait(host: Host, wait: Wait, resume: Resume) -> object:
 def _call(host: Host, call: Call, resume: Resume) -> object:
     """Connect if need be, deliver, and wait for the reply as long as the call allows."""
     world, link = host.world, call.link
-    peer = world.hosts.get(link.host)
-    reach = world.reach(host.name, link.host)
     connection = host.links.get(link)
+    peer = world.resolve(link.host) if connection is None else world.hosts.get(connection.peer)
+    reach = Reach.OPEN if peer is None else world.net.path(host.name, peer.name)
     if connection is None:
         if reach is Reach.BLACK_HOLE:
             host.later(call.connect_timeout_s, lambda: resume(Failure.UNREACHABLE))
@@ -168,7 +168,7 @@ def _call(host: Host, call: Call, resume: Resume) -> object:
     host.later(call.timeout_s, lambda: open_call.end(Failure.TIMED_OUT))
     if peer is None or peer.server is not connection.server or world.lose(host.name, link.host, call.request):
         host.later(LATENCY_S, lambda: open_call.end(Failure.BROKEN))
-    elif reach is Reach.OPEN:
+    else:
         _deliver(host, peer, call, open_call)
     return LATER
 
@@ -197,21 +197,22 @@ class _OpenCall:
 def _deliver(host: Host, peer: Host, call: Call, open_call: _OpenCall) -> None:
     """Hand the request to the peer; if its server ends before it has answered, the caller is told."""
 
+    net, patience_s = host.world.net, call.timeout_s
+
     def broken() -> None:
-        host.later(LATENCY_S, lambda: open_call.end(Failure.BROKEN))
+        net.carry(peer.name, host.name, host.alive(lambda: open_call.end(Failure.BROKEN)), patience_s)
 
     def answered(reply: Reply) -> None:
         if broken in peer.serving:
             peer.serving.remove(broken)
-        if host.world.reach(peer.name, host.name) is Reach.OPEN:
-            host.later(LATENCY_S, lambda: open_call.end(reply))
+        net.answer(peer.name, host.name, host.alive(lambda: open_call.end(reply)), patience_s)
 
     def arrive() -> None:
         if broken in peer.serving:
             peer.advance(serve(peer.live(), call.request), None, answered)
 
     peer.serving.append(broken)
-    peer.later(LATENCY_S, arrive)
+    net.carry(host.name, peer.name, peer.alive(arrive), patience_s)
 
 
 def hang_up(host: Host, link: Link) -> None:

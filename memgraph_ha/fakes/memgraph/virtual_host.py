@@ -95,6 +95,10 @@ class Host:
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
         """Let something happen in this life of the process; while it is frozen it waits."""
+        self.world.at(seconds, self.alive(action))
+
+    def alive(self, action: Callable[[], None]) -> Callable[[], None]:
+        """Return what does the same, but only in this life of the process, and while it is frozen waits."""
         life = self._life
 
         def happen() -> None:
@@ -105,7 +109,7 @@ class Host:
             else:
                 action()
 
-        self.world.at(seconds, happen)
+        return happen
 
     def advance(self, procedure: Procedure[Any], outcome: object, done: Callable[[Any], None] | None = None) -> None:
         """Resume a procedure and perform effects until one has to be waited for.

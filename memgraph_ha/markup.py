@@ -1,9 +1,13 @@
 """Writing HTML and SVG so that nothing from outside can break out: every text and attribute is escaped."""
 
+import re
 from html import escape
 from typing import Final
 
 _VOID: Final = frozenset({"meta", "link", "br", "hr", "line", "rect", "circle", "path"})
+
+_UNSPEAKABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+"""What XML 1.0 cannot hold (2.2 Char), or UTF-8 cannot."""
 
 
 class Markup(str):
@@ -47,11 +51,15 @@ def prose(text: str) -> Markup:
 
 
 def _child(child: "Markup | str") -> str:
-    return str(child) if isinstance(child, Markup) else escape(child)
+    return str(child) if isinstance(child, Markup) else _escaped(child)
+
+
+def _escaped(text: str) -> str:
+    return escape(_UNSPEAKABLE.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 def _attribute(key: str, value: object) -> str:
     if value is None or value is False:
         return ""
     name = key.removesuffix("_").replace("_", "-")
-    return f" {name}" if value is True else f' {name}="{escape(f"{value}")}"'
+    return f" {name}" if value is True else f' {name}="{_escaped(f"{value}")}"'

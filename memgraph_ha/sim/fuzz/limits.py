@@ -1,0 +1,47 @@
+"""What random lives may not do: the promises hold within a fault model (scenarios 5.0), and so do the lives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from memgraph_ha.sim.scenario.model import Fault, Setting
+
+EXCLUDED: Final = frozenset(
+    {
+        "query",  # any text
+        "say",  # does nothing
+        "keep-volume",  # of use only with a name that is kept; an old volume has scenarios of its own
+        "restore-volume",
+        "keep-record",  # likewise
+        "restore-record",
+        "replace-data",  # RECOVER SNAPSHOT by hand gives acknowledged writes up, at once and everywhere
+        "recover-snapshot",
+        "start-clients",  # the clients are drawn
+    }
+)
+"""Verbs that lives do not use."""
+
+EMPTIES: Final = frozenset({"lose-volume", "empty-volume", "lose-tail"})
+"""They destroy what one instance stored."""
+
+DOUBTS: Final = frozenset({"delete-record", "foreign-record", "spoil-record", "forget-floor", "set-role", "ask"})
+"""After them a person may have to say whose data counts, or may have ordered what loses data."""
+
+
+def loses_data(fault: Fault) -> bool:
+    """Whether only a person may be able to end what it leads to."""
+    return fault.do in EMPTIES | DOUBTS
+
+
+def within_limits(fault: Fault, before: Sequence[Fault], setting: Setting) -> bool:
+    """Whether a fault may come after those.
+
+    At most one of the pair loses its volume, and it does so while the other one holds everything: first of all. Those
+    that can never be MAIN may lose theirs whenever they like.
+    """
+    if fault.do not in EMPTIES:
+        return True
+    if setting.instances > 2 and fault.get("on") == "async":  # noqa: PLR2004 - a pair is two
+        return True
+    return not before

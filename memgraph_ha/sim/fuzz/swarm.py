@@ -1,0 +1,182 @@
+"""One random life, drawn from its seed alone: which verbs exist in it at all, the cluster, the policy, the clients.
+
+A life knows few verbs and uses each often ("swarm testing"): what several faults of one kind do together is not watered
+down by all the others. It is an ordinary scenario: written to a file, `memgraph-ha sim run` plays the same history.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Final
+
+from attrs import evolve
+
+from memgraph_ha.core import DataDurability, Policy
+from memgraph_ha.core.names import InstanceName
+from memgraph_ha.core.policy import AutoReinit
+from memgraph_ha.sim.fuzz.limits import EXCLUDED, loses_data, within_limits
+from memgraph_ha.sim.scenario.model import Client, Fault, Scenario, Setting, Timing, Value, When
+from memgraph_ha.sim.scenario.registry import LEADERS, PARTS, Arg, ArgKind
+from memgraph_ha.sim.scenario.verbs import VERBS, Verb
+
+WEIGHTS: Final = (0.0, 0.1, 0.5)
+"""How likely a verb is in a life, against the others; every verb and every group of verbs draws one."""
+
+STEPS: Final = (3, 6, 10, 16, 25)
+"""How many faults a life has."""
+
+PAUSES_S: Final = (0.0, 0.01, 0.05, 0.2, 0.5, 1.0, 3.0, 8.0)
+"""Pauses between two faults."""
+
+LASTS_S: Final = (0.05, 0.5, 2.0, 5.0, 12.0, 30.0)
+"""How long a fault lasts that is undone after a while."""
+
+TIMES_S: Final = (0.02, 0.3, 1.0, 4.0, 10.0, 30.0)
+"""Arguments of verbs that are times."""
+
+CHANCES: Final = (0.05, 0.3, 0.9)
+NUMBERS: Final = (0.5, 1.0, 1.5, 2.0)
+COUNTS: Final = (1, 2, 3)
+
+STEP_SHARE: Final = 0.15
+"""Which part of the faults waits for a command on its way instead of for a time."""
+
+COMMANDS: Final = ("write-record", "promote", "demote", "register", "drop", "commit-noop", "stop", "rebuild")
+STEP_WITHIN_S: Final = 8.0
+"""A step that does not come is not waited for any longer; the fault then happens without it."""
+
+BASE: Final = evolve(Policy(), failover_limit=1000, main_restart_limit=1000)
+"""Without limits on reigns: faults are many. The limits have scenarios of their own."""
+
+
+def draw(seed: int) -> Scenario:
+    """Draw a life.
+
+    Args:
+        seed: The same one draws the same life, on every machine and in every process.
+    """
+    dice = random.Random(f"swarm/{seed}")
+    setting = _setting(dice)
+    weights = _weights(dice)
+    drawn: list[Fault] = []
+    for _ in range(dice.choice(STEPS)):
+        fault = _fault(dice, setting, _choose(dice, weights))
+        if within_limits(fault, drawn, setting):
+            drawn.append(fault)
+    return Scenario(
+        id=f"fuzz-{seed}",
+        title=f"A random life: seed {seed}",
+        seed=seed,
+        setting=setting,
+        policy=_policy(dice, setting),
+        timing=Timing(then_s=dice.choice((0.0, 1.0, 10.0)), heal_s=12.0, converge_s=120.0),
+        clients=_clients(dice),
+        faults=tuple(drawn),
+        operator=True,
+    )
+
+
+def may_lose_data(scenario: Scenario) -> bool:
+    """Whether its faults can destroy what only a person may give up: it may then end waiting for one."""
+    return any(loses_data(fault) for fault in scenario.faults)
+
+
+def _weights(dice: random.Random) -> list[tuple[Verb, float]]:
+    groups: dict[str, float] = {}
+    found: list[tuple[Verb, float]] = []
+    for verb in VERBS.values():
+        if verb.name in EXCLUDED:
+            continue
+        if verb.group not in groups:
+            groups[verb.group] = dice.choice(WEIGHTS)
+        weight = groups[verb.group] * dice.choice(WEIGHTS)
+        if weight:
+            found.append((verb, weight))
+    return found or [(VERBS["kill"], 1.0)]
+
+
+def _choose(dice: random.Random, weights: list[tuple[Verb, float]]) -> Verb:
+    return dice.choices([verb for verb, _ in weights], [weight for _, weight in weights])[0]
+
+
+def _fault(dice: random.Random, setting: Setting, verb: Verb) -> Fault:
+    given = {name: value for name, arg in verb.args.items() if (value := _argument(dice, setting, arg)) is not None}
+    if verb.name == "ask":
+        given |= {"answer": "any", "wait": dice.random() < 0.2}
+    lasts_s = dice.choice(LASTS_S) if verb.undo and dice.random() < 0.7 else None
+    return Fault(do=verb.name, args=given, when=_when(dice), for_s=lasts_s)
+
+
+def _when(dice: random.Random) -> When:
+    pause_s = dice.choice(PAUSES_S)
+    if dice.random() >= STEP_SHARE:
+        return When(plus_s=pause_s)
+    step = f"{dice.choice(('before', 'after'))} {dice.choice(COMMANDS)}"
+    return When(step=step, within_s=STEP_WITHIN_S, anyway=True)
+
+
+def _argument(dice: random.Random, setting: Setting, arg: Arg) -> Value | None:
+    if arg.optional and dice.random() < 0.5:
+        return None
+    instances = [f"m{number}" for number in range(setting.instances)]
+    controllers = [f"C{number}" for number in range(1, setting.controllers + 1)]
+    parts = PARTS if setting.instances > 2 else PARTS[:2]
+    match arg.kind:
+        case ArgKind.INSTANCE:
+            return dice.choice([*instances, *parts])
+        case ArgKind.CONTROLLER:
+            return dice.choice([*controllers, *LEADERS])
+        case ArgKind.END:
+            return dice.choice([*instances, *parts, *controllers, *LEADERS, "api"])
+        case ArgKind.TIME:
+            return dice.choice(TIMES_S)
+        case ArgKind.COUNT:
+            return dice.choice(COUNTS)
+        case ArgKind.NUMBER:
+            return dice.choice(NUMBERS)
+        case ArgKind.CHANCE:
+            return dice.choice(CHANCES)
+        case ArgKind.YES_NO:
+            return dice.random() < 0.5
+        case ArgKind.WORD:
+            return dice.choice(arg.choices) if arg.choices else "x"
+
+
+def _setting(dice: random.Random) -> Setting:
+    return Setting(
+        instances=dice.choices((2, 3, 4, 5), (2, 5, 2, 1))[0],
+        controllers=dice.choices((1, 2, 3), (1, 6, 2))[0],
+        lossy=dice.random() < 0.3,
+        weight=dice.choice((1, 1, 1, 100_000)),
+    )
+
+
+def _clients(dice: random.Random) -> tuple[Client, ...]:
+    writers = Client(count=dice.choice((1, 3, 6)), every_s=dice.choice((0.1, 0.15, 0.4)))
+    others = [Client(kind=kind, count=1, every_s=0.5) for kind in ("reader", "transaction") if dice.random() < 0.3]
+    return (writers, *others)
+
+
+def _policy(dice: random.Random, setting: Setting) -> Policy:
+    lease_s, renew_s, deadline_s = dice.choice(((10.0, 2.0, 5.0), (10.0, 2.0, 5.0), (5.0, 1.0, 2.0), (15.0, 5.0, 8.0)))
+    pairs = [(), (), ("m1", "m0")] + ([("m0", "m2")] if setting.instances > 2 else [])
+    return evolve(
+        BASE,
+        eligible=tuple(InstanceName(name) for name in dice.choice(pairs)),
+        data_durability=dice.choice(tuple(DataDurability)),
+        auto_reinit=dice.choice((AutoReinit.PROVEN, AutoReinit.PROVEN, AutoReinit.NEVER)),
+        standby_grace_s=dice.choice((0.5, 5.0, 5.0, 20.0)),
+        probe_interval_s=dice.choice((0.1, 0.2, 0.2, 0.5)),
+        probe_timeout_s=dice.choice((0.25, 0.5, 1.0)),
+        refused_count=dice.choice((1, 2, 3)),
+        frozen_count=dice.choice((2, 4, 6)),
+        frozen_standby_s=dice.choice((1.0, 3.0)),
+        restart_frozen_main_s=dice.choice((10.0, 60.0)),
+        proof_interval_s=dice.choice((0.5, 1.0, 5.0)),
+        lease_duration_s=lease_s,
+        lease_renew_s=renew_s,
+        command_deadline_s=deadline_s,
+        drain_s=dice.choice((0.0, 2.0)),
+        quiesce_max_s=dice.choice((0.1, 0.5)),
+        catch_up_max_s=dice.choice((0.1, 2.0)),
+    )

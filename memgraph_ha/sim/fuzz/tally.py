@@ -1,0 +1,114 @@
+"""The sum of many lives, as it is shown, written to a file and taken up again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final
+
+import cattrs
+from attrs import define, field
+
+from memgraph_ha.sim.exits import Exit
+from memgraph_ha.sim.fuzz.outcome import Outcome, Verdict
+
+SCHEMA: Final = "memgraph-ha/fuzz/1"
+"""Of the JSON object."""
+
+WORST_FIRST: Final = (Exit.INTERNAL, Exit.NOT_DETERMINISTIC, Exit.SAFETY, Exit.LIVENESS)
+"""Which exit code wins if there are several finds."""
+
+
+@define(kw_only=True)
+class Tally:
+    """The sum of the lives of seeds ``first`` to ``first + runs - 1``.
+
+    Attributes:
+        finds: The lives that somebody has to look at, in the order of their seeds.
+        stuck: How many ended waiting under each documented name.
+        faults: How often each verb was done; ``rules``, ``holds`` and ``marks`` likewise, see `Outcome`.
+        cluster_s: Virtual seconds of all of them together.
+        wall_s: What they took, in real seconds.
+    """
+
+    first: int = 0
+    runs: int = 0
+    finds: list[Outcome] = field(factory=list)
+    stuck: Counter[str] = field(factory=Counter)
+    faults: Counter[str] = field(factory=Counter)
+    rules: Counter[str] = field(factory=Counter)
+    holds: Counter[str] = field(factory=Counter)
+    marks: Counter[str] = field(factory=Counter)
+    failovers: int = 0
+    unneeded: int = 0
+    acked: int = 0
+    cluster_s: float = 0.0
+    wall_s: float = 0.0
+
+    def add(self, outcome: Outcome) -> None:
+        """Add the next life."""
+        self.runs += 1
+        if outcome.is_find:
+            self.finds.append(outcome)
+        if outcome.verdict is Verdict.STUCK:
+            self.stuck[outcome.reason] += 1
+        for sums, counts in (
+            (self.faults, outcome.faults),
+            (self.rules, outcome.rules),
+            (self.holds, outcome.holds),
+            (self.marks, outcome.marks),
+        ):
+            sums.update(dict(counts))
+        self.failovers += outcome.failovers
+        self.unneeded += outcome.unneeded
+        self.acked += outcome.acked
+        self.cluster_s += outcome.seconds
+
+    @property
+    def exit(self) -> Exit:
+        """The exit code of the whole."""
+        found = {outcome.verdict.exit for outcome in self.finds}
+        return next((code for code in WORST_FIRST if code in found), Exit.OK)
+
+    @property
+    def runs_per_s(self) -> float:
+        """How many lives a real second held."""
+        return self.runs / self.wall_s if self.wall_s else 0.0
+
+    @property
+    def cluster_hours_per_s(self) -> float:
+        """How many virtual hours of a cluster a real second held."""
+        return self.cluster_s / 3600 / self.wall_s if self.wall_s else 0.0
+
+
+def to_json(tally: Tally) -> dict[str, Any]:
+    """Write it as plain values; every table is sorted by name."""
+    made: dict[str, Any] = {"schema": SCHEMA, **_CONVERTER.unstructure(tally)}
+    for name, value in made.items():
+        if isinstance(value, dict):
+            made[name] = dict(sorted(value.items()))
+    return made
+
+
+def from_json(given: dict[str, Any], source: Path) -> Tally:
+    """Read what `to_json` wrote.
+
+    Raises:
+        ValueError: It is something else; the text names the file and the fix.
+    """
+    if given.get("schema") != SCHEMA:
+        raise ValueError(f"{source}: its schema is {given.get('schema')!r}, not {SCHEMA!r}: give another file, or none")
+    try:
+        return _CONVERTER.structure({name: value for name, value in given.items() if name != "schema"}, Tally)
+    except (cattrs.BaseValidationError, TypeError, ValueError) as error:
+        raise ValueError(f"{source}: no fuzz run can be taken up from it ({error}): remove it") from error
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True)
+    converter.register_structure_hook(Counter[str], lambda given, _type: Counter(converter.structure(given, dict[str, int])))
+    converter.register_unstructure_hook(Counter, lambda given: dict(sorted(given.items())))
+    return converter
+
+
+_CONVERTER: Final = _make_converter()

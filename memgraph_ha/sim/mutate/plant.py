@@ -1,0 +1,84 @@
+"""How a mutant is planted: in this process's memory only, so that several processes can hold different ones.
+
+The mutated module is compiled anew, and the changed function takes over the new code: whoever imported the function
+before runs the mistake from now on. The source tree is never written to.
+"""
+
+import ast
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, cached_property
+from types import CodeType, FunctionType
+from typing import Any
+
+from memgraph_ha.core.decide import decide, explain
+from memgraph_ha.core.rules import RULES, Rule
+from memgraph_ha.sim.mutate.mutant import Edit, Mutant
+from memgraph_ha.sim.mutate.sites import CORE, substitute
+
+
+@contextmanager
+def planted(mutant: Mutant) -> Iterator[tuple[Rule, ...]]:
+    """Make the mistake for as long as the context lasts.
+
+    Args:
+        mutant: Which.
+
+    Yields:
+        The rules with it: `decide` and `explain` use them where no others are given.
+    """
+    if isinstance(mutant.plant, Edit):
+        function = _function(mutant)
+        right = function.__code__
+        function.__code__ = _mistaken(mutant, mutant.plant)
+        try:
+            yield RULES
+        finally:
+            function.__code__ = right
+        return
+    rules = mutant.plant.change(RULES)
+    defaults = decide.__defaults__, explain.__defaults__
+    decide.__defaults__ = explain.__defaults__ = (rules,)
+    try:
+        yield rules
+    finally:
+        decide.__defaults__, explain.__defaults__ = defaults
+
+
+def module_name(file: str) -> str:
+    """Name the module of a file below ``memgraph_ha/core``."""
+    return "memgraph_ha.core." + file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def _function(mutant: Mutant) -> FunctionType:
+    """The live function that everybody calls."""
+    found: Any = importlib.import_module(module_name(mutant.file))
+    for name in mutant.function.split("."):
+        found = vars(found)[name]
+    if isinstance(found, property):
+        found = found.fget
+    elif isinstance(found, cached_property):
+        found = found.func
+    if not isinstance(found, FunctionType):
+        raise TypeError(f"{mutant.file}: {mutant.function} is a {type(found).__name__}, which cannot be mutated")
+    return found
+
+
+@cache
+def _source(file: str) -> str:
+    return (CORE / file).read_text(encoding="utf-8")
+
+
+def _mistaken(mutant: Mutant, edit: Edit) -> CodeType:
+    """The changed function's code."""
+    tree = ast.parse(_source(mutant.file))
+    substitute(tree, edit)
+    compiled = compile(ast.fix_missing_locations(tree), str(CORE / mutant.file), "exec")
+    return _within(compiled, mutant.function)
+
+
+def _within(code: CodeType, function: str) -> CodeType:
+    for name in function.split("."):
+        code = next(part for part in code.co_consts if isinstance(part, CodeType) and part.co_name == name)
+    return code

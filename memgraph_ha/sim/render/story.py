@@ -1,0 +1,200 @@
+"""The lines of a trace with their places and times, and what led to what."""
+
+import bisect
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from attrs import field, frozen
+
+from memgraph_ha.core.commands import Command, WriteRecord
+from memgraph_ha.core.facts import CommandEnded, ProbeMissed
+from memgraph_ha.trace.schema import (
+    CommandLine,
+    FactLine,
+    FooterLine,
+    Ghost,
+    GhostLine,
+    HeaderLine,
+    Line,
+    Numbered,
+    Plain,
+    Source,
+    TickLine,
+)
+
+RECORD: Final = "record"
+"""The lane of the record."""
+
+
+@frozen
+class Entry:
+    """One line that says that something happened.
+
+    Attributes:
+        number: Its place in the trace, from 1.
+        at_s: When, on the clock of the timeline.
+        line: What.
+    """
+
+    number: int
+    at_s: float
+    line: Numbered | GhostLine
+
+    @property
+    def seq(self) -> int | None:
+        """Its own number, if it is a controller's."""
+        return None if isinstance(self.line, GhostLine) else self.line.seq
+
+
+def value_of(line: GhostLine, name: str) -> Plain:
+    """Give what a ghost line says under a name; None if it says nothing."""
+    return next((value for key, value in line.data if key == name), None)
+
+
+def word_of(line: GhostLine, name: str) -> str:
+    """Give what a ghost line says under a name as text; empty if it says nothing."""
+    value = value_of(line, name)
+    return "" if value is None else f"{value}"
+
+
+def count_of(line: GhostLine, name: str, missing: int) -> int:
+    """Give a whole number that a ghost line says."""
+    value = value_of(line, name)
+    return value if isinstance(value, int) else missing
+
+
+def target_of(command: Command) -> str:
+    """Name the lane where a command takes effect."""
+    return RECORD if isinstance(command, WriteRecord) else command.instance
+
+
+@frozen
+class Story:
+    """A trace, ready to be looked at from several sides.
+
+    Attributes:
+        header: Its first line.
+        entries: What happened, in order.
+        footer: Its last line, if it was ended in order.
+        zero_s: What the recorder's clock said at 0 of the timeline.
+        parts: How many files it was recorded in.
+    """
+
+    header: HeaderLine
+    entries: tuple[Entry, ...]
+    footer: FooterLine | None
+    zero_s: float
+    parts: int
+    _by_seq: dict[int, Entry] = field(init=False, repr=False, eq=False)
+    _effects: dict[int, Entry] = field(init=False, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Note where every number is, and which line says that a command took effect."""
+        numbered = {entry.seq: entry for entry in self.entries if entry.seq is not None}
+        object.__setattr__(self, "_by_seq", numbered)
+        object.__setattr__(self, "_effects", dict(_landings(self.entries)))
+
+    @property
+    def start_s(self) -> float:
+        """When the first thing happened."""
+        return self.entries[0].at_s if self.entries else 0.0
+
+    @property
+    def end_s(self) -> float:
+        """When the last thing happened, or the trace was ended."""
+        last = self.entries[-1].at_s if self.entries else 0.0
+        return last if self.footer is None else max(last, self.footer.t - self.zero_s)
+
+    def of_seq(self, seq: int) -> Entry | None:
+        """Find the line with that ``seq``."""
+        return self._by_seq.get(seq)
+
+    def landing(self, command: Entry) -> Entry | None:
+        """Find the ghost line that says that this command took effect."""
+        return self._effects.get(command.number)
+
+    def between(self, start_s: float, end_s: float) -> tuple[Entry, ...]:
+        """List what happened from one moment to another, both included."""
+        first = bisect.bisect_left(self.entries, start_s, key=lambda entry: entry.at_s)
+        last = bisect.bisect_right(self.entries, end_s, key=lambda entry: entry.at_s)
+        return self.entries[first:last]
+
+
+def read_story(lines: Sequence[Line]) -> Story:
+    """Order the lines of a trace.
+
+    Args:
+        lines: As `memgraph_ha.trace.reading.read_trace` gives them, the header first.
+
+    Raises:
+        ValueError: There is no header.
+    """
+    header = next((line for line in lines if isinstance(line, HeaderLine)), None)
+    if header is None:
+        raise ValueError("the trace has no header line: it is not one, or its beginning was cut off")
+    told = [(number, line) for number, line in enumerate(lines, 1) if not isinstance(line, HeaderLine | FooterLine)]
+    virtual = header.source is Source.SIMULATOR
+    zero_s = 0.0 if virtual or not told else min(line.t for _number, line in told)
+    entries = sorted((Entry(number, line.t - zero_s, line) for number, line in told), key=lambda entry: entry.at_s)
+    footer = next((line for line in reversed(lines) if isinstance(line, FooterLine)), None)
+    parts = sum(isinstance(line, HeaderLine) for line in lines)
+    return Story(header, tuple(entries), footer, zero_s, parts)
+
+
+# --- what led to what -----------------------------------------------------------------------------------------------
+
+
+def _landings(entries: Sequence[Entry]) -> Iterator[tuple[int, Entry]]:
+    """Pair each command with the ghost line of its effect: the first of its kind there that came after it."""
+    waiting: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        line = entry.line
+        if isinstance(line, CommandLine):
+            key = (type(line.command).__name__, target_of(line.command))
+            waiting.setdefault(key, []).append(entry)
+        elif isinstance(line, GhostLine) and line.what is Ghost.LANDED:
+            name = word_of(line, "command")
+            found = waiting.get((name, RECORD if name == WriteRecord.__name__ else word_of(line, "instance")))
+            if found:
+                yield found.pop(0).number, entry
+
+
+def causes_of(story: Story) -> dict[int, tuple[int, ...]]:
+    """Say for each line which lines led to it, by their numbers.
+
+    A decision comes from the facts that said something new; a command from its decision; its end from the command;
+    an effect from the command; a missed probe from what had become of the instance, and that from the fault.
+    """
+    found: dict[int, tuple[int, ...]] = {}
+    state: dict[str, Entry] = {}
+    blow: dict[str, Entry] = {}
+    tick: dict[str, Entry] = {}
+    sent = {effect.number: number for number, effect in story._effects.items()}  # noqa: SLF001 - its own module
+    for entry in story.entries:
+        line = entry.line
+        causes: list[Entry | None] = []
+        match line:
+            case TickLine():
+                causes = [story.of_seq(seq) for seq in line.causes]
+                tick[line.who] = entry
+            case CommandLine():
+                causes = [story.of_seq(line.by)]
+            case FactLine(fact=CommandEnded()):
+                causes = [None if line.of is None else story.of_seq(line.of)]
+            case FactLine(fact=ProbeMissed() as fact):
+                causes = [state.get(fact.instance)]
+            case GhostLine(what=Ghost.FAULT):
+                blow[line.who] = entry
+            case GhostLine(what=Ghost.INSTANCE):
+                causes = [blow.pop(line.who, None)]
+                state[line.who] = entry
+            case GhostLine(what=Ghost.GATE):
+                causes = [tick.get(line.who)]
+            case _:
+                pass
+        numbers = {cause.number for cause in causes if cause is not None}
+        if entry.number in sent:
+            numbers.add(sent[entry.number])
+        if numbers:
+            found[entry.number] = tuple(sorted(numbers))
+    return found
