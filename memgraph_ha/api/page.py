@@ -14,9 +14,9 @@ from starlette.responses import Response
 from memgraph_ha.api.cluster import cluster_document
 from memgraph_ha.api.control import Control
 from memgraph_ha.api.documents import doctor_document, history_document
-from memgraph_ha.markup import Markup, h, join, prose, trusted
 from memgraph_ha.api.page_words import ago, clock, lasted, verdict_of
 from memgraph_ha.api.topology import Picture, draw_narrow, draw_wide, lag_of, tone_of
+from memgraph_ha.markup import Markup, h, join, prose, trusted
 
 _REIGNS_SHOWN: Final = 8
 _RUN_SHOWN: Final = 8

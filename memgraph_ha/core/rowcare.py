@@ -55,7 +55,7 @@ def foreign_rows(view: View) -> list[Row]:
 def _named_by_us(view: View, record: Record, row: Row) -> bool:
     """Whether it bears the name of a member, of one that the record knows from earlier, or of one of their kind.
 
-    Who was a member for a moment only is in no record; but instances are numbered: ``memgraph-4`` beside ``memgraph-0``.
+    Who was a member for a moment only is in no record; but instances are numbered, as ``memgraph-4`` is.
     """
     ours = {str(member.name) for member in view.members} | {str(name) for name, _level in record.level}
     kinds = {_kind(name) for name in ours} - {""}

@@ -6,7 +6,8 @@ are written as ``as``, the number of that line, and ``set``, the fields that dif
 
 import hashlib
 import json
-from typing import Any, Final, TypeVar, cast
+from collections.abc import Iterable
+from typing import Any, Final, cast
 
 from attrs import define, field
 
@@ -19,7 +20,6 @@ from memgraph_ha.trace.schema import (
     EndLine,
     FactLine,
     FooterLine,
-    Ghost,
     GhostLine,
     HeaderLine,
     Line,
@@ -54,16 +54,14 @@ _BODIES: Final[dict[type[Line], tuple[str, Any]]] = {
 }
 """Which field of a line is the thing that it is about, and of which kind it is."""
 
-_SKIPPED: Final = {"causes": [], "of": None, "error": ""}
+_SKIPPED: Final[Raw] = {"causes": [], "of": None, "error": ""}
 """Fields that are left out while they have this value, which most lines' have."""
 
-L = TypeVar("L", bound=Line)
 
-
-def _key(line: Raw, name: str) -> tuple[object, ...]:
+def _key(line: Raw, name: str) -> tuple[str, ...]:
     """Say with which earlier lines this one has most in common."""
     body = line[name]
-    return (line["who"], name, body.get("kind"), body.get("instance"))
+    return (str(line.get("who")), name, str(body.get("kind")), str(body.get("instance")))
 
 
 @define
@@ -75,7 +73,7 @@ class Encoder:
     """
 
     lines: int = 0
-    _last: dict[tuple[object, ...], tuple[int, Raw]] = field(factory=dict)
+    _last: dict[tuple[str, ...], tuple[int, Raw]] = field(factory=dict)
     _digest: Any = field(factory=hashlib.sha256)
 
     @property
@@ -97,7 +95,7 @@ class Encoder:
     def _raw(self, line: Line) -> Raw:
         raw: Raw = {"kind": _KIND_OF[type(line)], **to_raw(line, type(line))}
         for name, value in _SKIPPED.items():
-            if name in raw and raw[name] in (value, tuple(value) if isinstance(value, list) else value):
+            if name in raw and raw[name] == value:
                 del raw[name]
         name = _BODIES[type(line)][0] if type(line) in _BODIES else ""
         if isinstance(line, GhostLine):
@@ -120,7 +118,7 @@ class Decoder:
     """Reads the lines of one file in order, from its header on."""
 
     _seq: int = 0
-    _last: dict[tuple[object, ...], int] = field(factory=dict)
+    _last: dict[tuple[str, ...], int] = field(factory=dict)
     _known: dict[int, Raw] = field(factory=dict)
 
     def decode(self, text: str) -> Line:
@@ -180,7 +178,7 @@ class Decoder:
             raw[name] = {**base, **changed}
         body = raw.get(name)
         if isinstance(body, dict) and isinstance(raw.get("seq"), int):
-            key = (raw.get("who"), name, body.get("kind"), str(body.get("instance")))
+            key = _key(raw, name)
             self._known.pop(self._last.get(key, 0), None)
             self._last[key] = raw["seq"]
             self._known[raw["seq"]] = body
@@ -207,7 +205,7 @@ def _ghost(raw: Raw) -> GhostLine:
     return from_raw({**raw, "data": [[name, data[name]] for name in sorted(data)]}, GhostLine)
 
 
-def digest_lines(lines: "list[Line]") -> str:
+def digest_lines(lines: Iterable[Line]) -> str:
     """Name everything in a trace but ghosts and the footer, as its footer does."""
     encoder = Encoder()
     for line in lines:

@@ -7,6 +7,9 @@ from typing import Final
 
 from memgraph_ha.sim.scenario.model import Fault, Setting
 
+PAIR: Final = 2
+"""How many instances may be MAIN."""
+
 EXCLUDED: Final = frozenset(
     {
         "query",  # any text
@@ -42,6 +45,11 @@ def within_limits(fault: Fault, before: Sequence[Fault], setting: Setting) -> bo
     """
     if fault.do not in EMPTIES:
         return True
-    if setting.instances > 2 and fault.get("on") == "async":  # noqa: PLR2004 - a pair is two
+    if has_others(setting) and fault.get("on") == "async":
         return True
     return not before
+
+
+def has_others(setting: Setting) -> bool:
+    """Whether there are instances beside the pair: those that can never be MAIN."""
+    return setting.instances > PAIR

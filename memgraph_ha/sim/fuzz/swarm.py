@@ -7,6 +7,7 @@ down by all the others. It is an ordinary scenario: written to a file, `memgraph
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from typing import Final
 
 from attrs import evolve
@@ -14,9 +15,9 @@ from attrs import evolve
 from memgraph_ha.core import DataDurability, Policy
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.policy import AutoReinit
-from memgraph_ha.sim.fuzz.limits import EXCLUDED, loses_data, within_limits
+from memgraph_ha.sim.fuzz.limits import EXCLUDED, has_others, loses_data, within_limits
 from memgraph_ha.sim.scenario.model import Client, Fault, Scenario, Setting, Timing, Value, When
-from memgraph_ha.sim.scenario.registry import LEADERS, PARTS, Arg, ArgKind
+from memgraph_ha.sim.scenario.registry import LEADERS, PARTS, ArgKind
 from memgraph_ha.sim.scenario.verbs import VERBS, Verb
 
 WEIGHTS: Final = (0.0, 0.1, 0.5)
@@ -37,6 +38,11 @@ TIMES_S: Final = (0.02, 0.3, 1.0, 4.0, 10.0, 30.0)
 CHANCES: Final = (0.05, 0.3, 0.9)
 NUMBERS: Final = (0.5, 1.0, 1.5, 2.0)
 COUNTS: Final = (1, 2, 3)
+YES_OR_NO: Final = (True, False)
+OTHERS: Final = ("reader", "transaction")
+"""Kinds of clients that some lives have beside their writers."""
+
+Choices = Mapping[ArgKind, tuple[Value, ...]]
 
 STEP_SHARE: Final = 0.15
 """Which part of the faults waits for a command on its way instead of for a time."""
@@ -58,9 +64,10 @@ def draw(seed: int) -> Scenario:
     dice = random.Random(f"swarm/{seed}")
     setting = _setting(dice)
     weights = _weights(dice)
+    choices = _choices(setting)
     drawn: list[Fault] = []
     for _ in range(dice.choice(STEPS)):
-        fault = _fault(dice, setting, _choose(dice, weights))
+        fault = _fault(dice, choices, _choose(dice, weights))
         if within_limits(fault, drawn, setting):
             drawn.append(fault)
     return Scenario(
@@ -99,11 +106,14 @@ def _choose(dice: random.Random, weights: list[tuple[Verb, float]]) -> Verb:
     return dice.choices([verb for verb, _ in weights], [weight for _, weight in weights])[0]
 
 
-def _fault(dice: random.Random, setting: Setting, verb: Verb) -> Fault:
-    given = {name: value for name, arg in verb.args.items() if (value := _argument(dice, setting, arg)) is not None}
-    if verb.name == "ask":
-        given |= {"answer": "any", "wait": dice.random() < 0.2}
-    lasts_s = dice.choice(LASTS_S) if verb.undo and dice.random() < 0.7 else None
+def _fault(dice: random.Random, choices: Choices, verb: Verb) -> Fault:
+    given: dict[str, Value] = {}
+    for name, arg in verb.args.items():
+        if not arg.optional or dice.choice(YES_OR_NO):
+            given[name] = dice.choice(arg.choices or choices[arg.kind])
+    if verb.name == "ask":  # whatever the answer is, it is no expectation; few who ask wait for it
+        given |= {"answer": "any", "wait": dice.choice((True, False, False, False))}
+    lasts_s = dice.choice((*LASTS_S, None, None)) if verb.undo else None
     return Fault(do=verb.name, args=given, when=_when(dice), for_s=lasts_s)
 
 
@@ -115,51 +125,42 @@ def _when(dice: random.Random) -> When:
     return When(step=step, within_s=STEP_WITHIN_S, anyway=True)
 
 
-def _argument(dice: random.Random, setting: Setting, arg: Arg) -> Value | None:
-    if arg.optional and dice.random() < 0.5:
-        return None
-    instances = [f"m{number}" for number in range(setting.instances)]
-    controllers = [f"C{number}" for number in range(1, setting.controllers + 1)]
-    parts = PARTS if setting.instances > 2 else PARTS[:2]
-    match arg.kind:
-        case ArgKind.INSTANCE:
-            return dice.choice([*instances, *parts])
-        case ArgKind.CONTROLLER:
-            return dice.choice([*controllers, *LEADERS])
-        case ArgKind.END:
-            return dice.choice([*instances, *parts, *controllers, *LEADERS, "api"])
-        case ArgKind.TIME:
-            return dice.choice(TIMES_S)
-        case ArgKind.COUNT:
-            return dice.choice(COUNTS)
-        case ArgKind.NUMBER:
-            return dice.choice(NUMBERS)
-        case ArgKind.CHANCE:
-            return dice.choice(CHANCES)
-        case ArgKind.YES_NO:
-            return dice.random() < 0.5
-        case ArgKind.WORD:
-            return dice.choice(arg.choices) if arg.choices else "x"
+def _choices(setting: Setting) -> Choices:
+    """What an argument of each kind may be in such a cluster."""
+    controllers = (*(f"C{number}" for number in range(1, setting.controllers + 1)), *LEADERS)
+    parts = PARTS if has_others(setting) else tuple(part for part in PARTS if part != "async")
+    instances = (*(f"m{number}" for number in range(setting.instances)), *parts)
+    return {
+        ArgKind.INSTANCE: instances,
+        ArgKind.CONTROLLER: controllers,
+        ArgKind.END: (*instances, *controllers, "api"),
+        ArgKind.TIME: TIMES_S,
+        ArgKind.COUNT: COUNTS,
+        ArgKind.NUMBER: NUMBERS,
+        ArgKind.CHANCE: CHANCES,
+        ArgKind.YES_NO: YES_OR_NO,
+        ArgKind.WORD: ("x",),
+    }
 
 
 def _setting(dice: random.Random) -> Setting:
     return Setting(
         instances=dice.choices((2, 3, 4, 5), (2, 5, 2, 1))[0],
         controllers=dice.choices((1, 2, 3), (1, 6, 2))[0],
-        lossy=dice.random() < 0.3,
+        lossy=dice.choice((True, False, False)),
         weight=dice.choice((1, 1, 1, 100_000)),
     )
 
 
 def _clients(dice: random.Random) -> tuple[Client, ...]:
     writers = Client(count=dice.choice((1, 3, 6)), every_s=dice.choice((0.1, 0.15, 0.4)))
-    others = [Client(kind=kind, count=1, every_s=0.5) for kind in ("reader", "transaction") if dice.random() < 0.3]
+    others = [Client(kind=kind, count=1, every_s=0.5) for kind in OTHERS if dice.choice((True, False, False))]
     return (writers, *others)
 
 
 def _policy(dice: random.Random, setting: Setting) -> Policy:
     lease_s, renew_s, deadline_s = dice.choice(((10.0, 2.0, 5.0), (10.0, 2.0, 5.0), (5.0, 1.0, 2.0), (15.0, 5.0, 8.0)))
-    pairs = [(), (), ("m1", "m0")] + ([("m0", "m2")] if setting.instances > 2 else [])
+    pairs = [(), (), ("m1", "m0")] + ([("m0", "m2")] if has_others(setting) else [])
     return evolve(
         BASE,
         eligible=tuple(InstanceName(name) for name in dice.choice(pairs)),

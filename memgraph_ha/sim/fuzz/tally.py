@@ -106,7 +106,9 @@ def from_json(given: dict[str, Any], source: Path) -> Tally:
 
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
-    converter.register_structure_hook(Counter[str], lambda given, _type: Counter(converter.structure(given, dict[str, int])))
+    converter.register_structure_hook(
+        Counter[str], lambda given, _type: Counter(converter.structure(given, dict[str, int]))
+    )
     converter.register_unstructure_hook(Counter, lambda given: dict(sorted(given.items())))
     return converter
 

@@ -4,7 +4,7 @@ import bisect
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from memgraph_ha.core.commands import Command, WriteRecord
 from memgraph_ha.core.facts import CommandEnded, ProbeMissed
@@ -86,13 +86,23 @@ class Story:
     zero_s: float
     parts: int
     _by_seq: dict[int, Entry] = field(init=False, repr=False, eq=False)
-    _effects: dict[int, Entry] = field(init=False, repr=False, eq=False)
+    _landed: dict[int, Entry] = field(init=False, repr=False, eq=False)
+    _command: dict[int, Entry] = field(init=False, repr=False, eq=False)
+    _end: dict[int, Entry] = field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
-        """Note where every number is, and which line says that a command took effect."""
+        """Note where every number is, and which lines say that commands took effect."""
         numbered = {entry.seq: entry for entry in self.entries if entry.seq is not None}
         object.__setattr__(self, "_by_seq", numbered)
-        object.__setattr__(self, "_effects", dict(_landings(self.entries)))
+        ends = {
+            entry.line.of: entry
+            for entry in self.entries
+            if isinstance(entry.line, FactLine) and entry.line.of is not None
+        }
+        object.__setattr__(self, "_end", ends)
+        pairs = list(_landings(self.entries))
+        object.__setattr__(self, "_landed", {command.number: effect for command, effect in pairs})
+        object.__setattr__(self, "_command", {effect.number: command for command, effect in pairs})
 
     @property
     def start_s(self) -> float:
@@ -109,9 +119,17 @@ class Story:
         """Find the line with that ``seq``."""
         return self._by_seq.get(seq)
 
+    def end_of(self, seq: int) -> Entry | None:
+        """Find the fact with which the command of that ``seq`` ended."""
+        return self._end.get(seq)
+
     def landing(self, command: Entry) -> Entry | None:
         """Find the ghost line that says that this command took effect."""
-        return self._effects.get(command.number)
+        return self._landed.get(command.number)
+
+    def command_of(self, landing: Entry) -> Entry | None:
+        """Find the command whose effect a ghost line tells."""
+        return self._command.get(landing.number)
 
     def between(self, start_s: float, end_s: float) -> tuple[Entry, ...]:
         """List what happened from one moment to another, both included."""
@@ -144,7 +162,7 @@ def read_story(lines: Sequence[Line]) -> Story:
 # --- what led to what -----------------------------------------------------------------------------------------------
 
 
-def _landings(entries: Sequence[Entry]) -> Iterator[tuple[int, Entry]]:
+def _landings(entries: Sequence[Entry]) -> Iterator[tuple[Entry, Entry]]:
     """Pair each command with the ghost line of its effect: the first of its kind there that came after it."""
     waiting: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
@@ -156,7 +174,7 @@ def _landings(entries: Sequence[Entry]) -> Iterator[tuple[int, Entry]]:
             name = word_of(line, "command")
             found = waiting.get((name, RECORD if name == WriteRecord.__name__ else word_of(line, "instance")))
             if found:
-                yield found.pop(0).number, entry
+                yield found.pop(0), entry
 
 
 def causes_of(story: Story) -> dict[int, tuple[int, ...]]:
@@ -166,35 +184,51 @@ def causes_of(story: Story) -> dict[int, tuple[int, ...]]:
     an effect from the command; a missed probe from what had become of the instance, and that from the fault.
     """
     found: dict[int, tuple[int, ...]] = {}
-    state: dict[str, Entry] = {}
-    blow: dict[str, Entry] = {}
-    tick: dict[str, Entry] = {}
-    sent = {effect.number: number for number, effect in story._effects.items()}  # noqa: SLF001 - its own module
+    memory = _Memory(story)
     for entry in story.entries:
-        line = entry.line
-        causes: list[Entry | None] = []
-        match line:
-            case TickLine():
-                causes = [story.of_seq(seq) for seq in line.causes]
-                tick[line.who] = entry
-            case CommandLine():
-                causes = [story.of_seq(line.by)]
-            case FactLine(fact=CommandEnded()):
-                causes = [None if line.of is None else story.of_seq(line.of)]
-            case FactLine(fact=ProbeMissed() as fact):
-                causes = [state.get(fact.instance)]
-            case GhostLine(what=Ghost.FAULT):
-                blow[line.who] = entry
-            case GhostLine(what=Ghost.INSTANCE):
-                causes = [blow.pop(line.who, None)]
-                state[line.who] = entry
-            case GhostLine(what=Ghost.GATE):
-                causes = [tick.get(line.who)]
-            case _:
-                pass
-        numbers = {cause.number for cause in causes if cause is not None}
-        if entry.number in sent:
-            numbers.add(sent[entry.number])
+        numbers = {cause.number for cause in memory.causes(entry) if cause is not None}
         if numbers:
             found[entry.number] = tuple(sorted(numbers))
     return found
+
+
+@define
+class _Memory:
+    """What may have led to the next line."""
+
+    story: Story
+    state: dict[str, Entry] = field(factory=dict)
+    blow: dict[str, Entry] = field(factory=dict)
+    tick: dict[str, Entry] = field(factory=dict)
+
+    def causes(self, entry: Entry) -> Sequence[Entry | None]:
+        line = entry.line
+        match line:
+            case TickLine():
+                self.tick[line.who] = entry
+                return [self.story.of_seq(seq) for seq in line.causes]
+            case CommandLine():
+                return [self.story.of_seq(line.by)]
+            case FactLine(fact=CommandEnded()):
+                return [None if line.of is None else self.story.of_seq(line.of)]
+            case FactLine(fact=ProbeMissed() as fact):
+                return [self.state.get(fact.instance)]
+            case GhostLine():
+                return self._ghost(entry, line)
+            case _:
+                return []
+
+    def _ghost(self, entry: Entry, line: GhostLine) -> Sequence[Entry | None]:
+        match line.what:
+            case Ghost.FAULT:
+                self.blow[line.who] = entry
+                return []
+            case Ghost.INSTANCE:
+                self.state[line.who] = entry
+                return [self.blow.pop(line.who, None)]
+            case Ghost.GATE:
+                return [self.tick.get(line.who)]
+            case Ghost.LANDED:
+                return [self.story.command_of(entry)]
+            case _:
+                return []

@@ -10,6 +10,7 @@ from attrs import define, field, frozen
 from memgraph_ha.core import Decision, Record
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.fakes.memgraph.disk import Disk
+from memgraph_ha.fakes.memgraph.instance import Row
 from memgraph_ha.sim.scenario.expressions import Meaning, parse_expression
 from memgraph_ha.sim.scenario.model import Scenario
 from memgraph_ha.sim.scenario.questions import QUESTIONS
@@ -114,13 +115,13 @@ class Stage:
         """How many quiet moments began."""
         return sum(line.endswith("gate quiet") for line in self.cluster.trace)
 
-    def row(self, name: InstanceName) -> Registration | None:
+    def row(self, name: InstanceName) -> Row | None:
         """The row of an instance on the recorded MAIN, by its address; None if there is none, or no MAIN."""
         main = None if self.record is None else self.record.main
         if main is None or not self.cluster.up(main):
             return None
         rows = self.cluster.world[main].rows.values()
-        return next((row for row in rows if row.peer == name), None)
+        return next((row for row in rows if row.host == name), None)
 
     def mark(self) -> None:
         """Count from now on."""

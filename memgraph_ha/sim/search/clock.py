@@ -9,7 +9,7 @@ which it would decide otherwise (`PAUSES`).
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Any, Final
+from typing import Final
 
 from attrs import evolve
 
@@ -27,7 +27,7 @@ from memgraph_ha.core.commands import (
 from memgraph_ha.core.facts import NoopSeen, Outcome
 from memgraph_ha.core.observed import Attempt, Observed, Seen
 from memgraph_ha.sim.search.renaming import rename, times_in
-from memgraph_ha.sim.search.words import GENERATION, NOW, incarnation_of, run_of
+from memgraph_ha.sim.search.words import GENERATION, NOW, run_of
 
 STEP_S: Final = 0.06
 """What a look or an answer takes: more than ``refused_gap_s``, less than any pause of a rule."""
@@ -51,6 +51,9 @@ _TRIES: Final = 3
 
 _GONE_S: Final = 5.0
 """The longest back-off (core/known.py): a failed try that is older holds nothing up."""
+
+_STOPPED_S, _REBUILT_S, _QUIET_S = 60.0, 600.0, 30.0
+"""For how long rules remember a stop (D15), a rebuild (E20) and a quiet moment (H20)."""
 
 
 def settle(observed: Observed, now_s: float) -> Observed:
@@ -125,10 +128,6 @@ def _present(noop: NoopSeen | None) -> NoopSeen | None:
     return evolve(noop, at_s=_FORGOTTEN, asked_at_s=_FORGOTTEN, generation=0, run=run_of(0, 9), witness=None)
 
 
-def _now_run(name: str) -> str:
-    return f"{name}~0"
-
-
 def _clipped(tried: Attempt) -> Attempt:
     return evolve(tried, failures=min(tried.failures, _TRIES), detail="")
 
@@ -145,20 +144,15 @@ def _counts(observed: Observed, tried: Attempt, now_s: float) -> bool:
         return not old or any(a.at_s > tried.at_s for a in later)
     if kind is RegisterReplica:
         return present or (same_run and not done)
-    if kind in (StopInstance, RebuildInstance):
-        return tried.incarnation == incarnation_of_name(tried.subject) or now_s - tried.at_s <= AGES[-1]
-    return kind is not Quiesce or now_s - tried.at_s <= AGES[-3]
+    if kind is StopInstance:
+        return tried.incarnation == _now_incarnation(tried.subject) or now_s - tried.at_s <= _STOPPED_S
+    limit_s = {RebuildInstance: _REBUILT_S, Quiesce: _QUIET_S}.get(kind)
+    return limit_s is None or now_s - tried.at_s <= limit_s
 
 
-def incarnation_of_name(name: str) -> str:
-    """The platform's name for the life that an instance has now."""
-    return f"{name}{incarnation_of(0).removeprefix('m0')}"
+def _now_run(name: str) -> str:
+    return f"{name}~0"
 
 
-def same_but_for_age(first: Any, second: Any) -> bool:
-    """Whether two values differ in times only."""
-    return bool(rename(first, None, _never) == rename(second, None, _never))
-
-
-def _never(_at_s: float) -> float:
-    return _FORGOTTEN
+def _now_incarnation(name: str) -> str:
+    return f"{name}/0"
