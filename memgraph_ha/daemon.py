@@ -16,7 +16,7 @@ from attrs import define, frozen
 
 from memgraph_ha.adapters.ports import Database, Gateway, Lease, Platform, RecordStore
 from memgraph_ha.api.accounting import Accounting
-from memgraph_ha.core import RULES, Decision, Fact, Observed, Policy, View, decide, observe
+from memgraph_ha.core import RULES, Decision, Fact, InvariantViolation, Observed, Policy, View, decide, observe
 from memgraph_ha.core.commands import (
     Command,
     CommitNoop,
@@ -48,6 +48,7 @@ from memgraph_ha.core.permit import Route
 from memgraph_ha.core.rows import version_tuple
 from memgraph_ha.core.rules.reporting import OLDEST_VERSION
 from memgraph_ha.desk import Desk
+from memgraph_ha.trace.recorder import NO_RECORDER, Recorder
 
 LONGEST_SLEEP_S = 0.25
 """The loop turns at least this often: permits and verdicts of silence need no event."""
@@ -77,9 +78,13 @@ class World:
 
 @define
 class _Batch:
-    """Commands on their way; ``scope`` is that of the one in flight, None while it must not be cut off."""
+    """Commands on their way; ``scope`` is that of the one in flight, None while it must not be cut off.
+
+    ``tick`` is the number under which the decision was recorded.
+    """
 
     decision: Decision
+    tick: int
     cut: bool = False
     scope: trio.CancelScope | None = None
 
@@ -108,6 +113,8 @@ class Daemon:
         accounting: Counts ticks and commands.
         observe_only: Send no command; decisions say what would be done. The lease and the gateway must be ones that
             only pretend.
+        recorder: Told of everything that a replay needs (docs/reference/trace.md).
+        name: What the recorder calls this controller.
 
     Attributes:
         desk: Where requests come in, and what the last tick looked like.
@@ -124,11 +131,14 @@ class Daemon:
         watcher: Watcher | None = None,
         accounting: Accounting | None = None,
         observe_only: bool = False,
+        recorder: Recorder = NO_RECORDER,
+        name: str = "controller",
     ) -> None:
         self.policy, self._world, self._clock, self._wall = policy, world, clock, wall
         self._watcher = watcher
         self._accounting = Accounting() if accounting is None else accounting
         self._observe_only = observe_only
+        self._recorder, self._name = recorder, name
         self.desk = Desk(self.report, clock, lambda: world.lease.leader)
         self._log = structlog.get_logger("memgraph_ha.daemon")
         self._observed = Observed()
@@ -147,6 +157,7 @@ class Daemon:
     async def run(self) -> None:
         """Run until cancelled."""
         world = self._world
+        self._recorder.start(self._name, self.policy)
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(world.lease.campaign, self.report)
@@ -157,6 +168,7 @@ class Daemon:
                 await self._turn(nursery)
         finally:
             world.gateway.apply(Route(permit=None, hold=False, why="this controller ends"))
+            self._recorder.end(self._name, "this controller ends")
             with trio.CancelScope(shield=True), trio.move_on_after(2):
                 await world.lease.release()
 
@@ -185,11 +197,20 @@ class Daemon:
             for fact in facts:
                 self._file(fact)
             view = View(observed=self._observed, policy=self.policy, now_s=now_s, wall_s=self._wall())
-            decision = decide(view)
-            self._act(nursery, view, decision)
+            decision, tick = self._decide(view)
+            self._act(nursery, view, decision, tick)
             self.desk.tick(view, decision)
             self._accounting.note_tick(view, decision, self._clock() - now_s)
             wake_at_s = decision.wake_at_s
+
+    def _decide(self, view: View) -> tuple[Decision, int]:
+        """Decide, and give the number under which that is recorded."""
+        try:
+            decision = decide(view)
+        except InvariantViolation as error:
+            self._recorder.broke(self._name, view, error)
+            raise
+        return decision, self._recorder.tick(self._name, view, decision)
 
     def _drain(self) -> list[Fact]:
         found: list[Fact] = []
@@ -202,6 +223,7 @@ class Daemon:
     def _file(self, fact: Fact) -> None:
         """File a fact, and do the few things that a fact asks of the adapters, not of the rules."""
         before = self._observed
+        self._recorder.fact(self._name, fact)
         self._observed = observe(before, fact)
         match fact:
             case MembersSeen() if self._observed.members is fact:
@@ -241,7 +263,7 @@ class Daemon:
             hint = "start it with --storage-wal-enabled=true: nothing is replicated without"
             self._log.error("Memgraph runs without WAL", instance=fact.instance, hint=hint)
 
-    def _act(self, nursery: trio.Nursery, view: View, decision: Decision) -> None:
+    def _act(self, nursery: trio.Nursery, view: View, decision: Decision, tick: int) -> None:
         self._say(view, decision)
         if decision.route != self._route:
             if self._route is None or _leads_to(decision.route) != _leads_to(self._route):
@@ -255,7 +277,7 @@ class Daemon:
             if self._batch.scope is not None:
                 self._batch.scope.cancel()
         if self._batch is None and decision.commands and not self._observe_only:
-            self._batch = _Batch(decision)
+            self._batch = _Batch(decision, tick)
             nursery.start_soon(self._run_batch, self._batch)
         if self._watcher is not None:
             self._watcher(view, decision)
@@ -295,6 +317,7 @@ class Daemon:
         lease, now_s, deadline_s = self._observed.lease, self._clock(), self.policy.command_deadline_s
         if lease is None or not lease.leading or lease.until_s - now_s <= deadline_s:
             return CommandEnded(at_s=now_s, command=command, outcome=Outcome.NOT_SENT, detail="our lease is too short")
+        self._recorder.command(self._name, command, by=batch.tick)
         self._log.info("command", rule=batch.decision.rule, **_words(command))
         ended: CommandEnded | None = None
         with trio.move_on_after(deadline_s + 1.0) as scope:

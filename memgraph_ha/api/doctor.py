@@ -10,6 +10,7 @@ from memgraph_ha.core.facts import Miss, RecordTrouble, RoleSeen, ServerSeen, St
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability, Users
+from memgraph_ha.core.rowcare import why_not_rebuilt
 from memgraph_ha.core.rows import version_tuple
 from memgraph_ha.core.topology import Mode, Role, StorageMode
 from memgraph_ha.core.view import View
@@ -315,7 +316,13 @@ def _replication(view: View, seen: Seen, role: RoleSeen) -> Iterator[Check]:
     if record is None or record.main == name or view.main_rows is None:
         return
     if name in record.rebuild:
-        yield _check("row", name, False, Level.ERROR, "its data must be rebuilt", f"`memgraph-ha reinit {name}`")
+        asked = why_not_rebuilt(view, record, name)
+        if asked is None:
+            says = "its data is about to be given up and filled anew"
+            yield _check("row", name, False, Level.WARNING, says, "wait: `memgraph-ha status` shows when it is done")
+        else:
+            says = f"its data must be rebuilt, and is not unasked: {asked}"
+            yield _check("row", name, False, Level.ERROR, says, f"`memgraph-ha reinit {name}`")
         return
     row = next(iter(view.rows_of(seen.member)), None)
     if row is None:

@@ -63,8 +63,23 @@ def _answer(answer: Decision | Unmet) -> Json:
     if isinstance(answer, Decision):
         hold = None if answer.hold is None else answer.hold.word
         return {"matched": True, "reason": answer.reason, "guard": None, "evidence": None, "hold": hold}
-    evidence = None if answer.evidence is None else str(answer.evidence)
+    evidence = None if answer.evidence is None else _told(answer.evidence) or None
     return {"matched": False, "reason": None, "guard": answer.guard, "evidence": evidence, "hold": None}
+
+
+def _told(evidence: object) -> str:
+    """Say what a guard saw as a person would: no brackets, no quotes, no long fractions."""
+    match evidence:
+        case None:
+            return "nothing"
+        case float():
+            return f"{evidence:.1f}"
+        case dict():
+            return ", ".join(f"{name}: {_told(what)}" for name, what in evidence.items()) or "nobody"
+        case list() | tuple():
+            return ", ".join(map(_told, evidence)) or "none"
+        case _:
+            return str(evidence).removeprefix("; ")  # as it is added to sentences
 
 
 def rules_document() -> Json:

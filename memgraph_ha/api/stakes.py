@@ -40,10 +40,11 @@ def _holding(view: View, instance: InstanceName) -> str:
 def _adopting(view: View, instance: InstanceName) -> str:
     """Whoever holds something else, or cannot be asked, may hold what the adopted one lacks."""
     others = [seen.member.name for seen in view.observed.seen if seen.member.name != instance and _may_differ(seen)]
+    adopted = f"{instance} ({_holding(view, instance)})"
     if not others:
-        return f"nothing: all others are empty; {instance} holds {_holding(view, instance)}"
+        return f"nothing: all others are empty; adopted is {adopted}"
     told = ", ".join(f"{name} ({_holding(view, name)})" for name in others)
-    return f"what only the others hold, and is given up: {told}; {instance} holds {_holding(view, instance)}"
+    return f"what only the others hold, and is given up: {told}; adopted is {adopted}"
 
 
 def _may_differ(seen: Seen) -> bool:

@@ -188,7 +188,7 @@ def _ended(view: View, request: Request) -> tuple[bool, str] | None:
             case Ask.PAUSE if record.paused is not None:
                 return True, f"paused by {record.paused.by}; `memgraph-ha resume` ends it"
             case Ask.RESUME if record.paused is None:
-                return True, "not paused"
+                return True, "no longer paused: failover and repair go on"
             case Ask.SWITCHOVER | Ask.FAILOVER | Ask.ADOPT if name is not None:
                 ended = _reign_ended(view, record, request, name)
                 opens = record.main == name and (not record.opened or view.loss is None)
@@ -225,7 +225,7 @@ def _process_ended(view: View, request: Request, seen: Seen) -> tuple[bool, str]
     name = seen.member.name
     if seen.born_s > request.asked_s:
         if request.ask is Ask.STOP or seen.role is not None:
-            return True, f"{name} is another process since"
+            return True, f"{name} runs anew, as another process"
         return None
     if seen.member.incarnation is None:
         return request.ask is Ask.STOP, f"{name} has no process"

@@ -18,6 +18,11 @@ from memgraph_ha.local.command import usage_errors
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the gateway; default: a free one.")
 @click.option("--seed", type=int, help="Repeat the same pauses between faults.")
 @click.option("--keep", is_flag=True, help="Keep the data directory also when all is well.")
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path),
+    help="Record what the controller is told and decides: for `memgraph-ha sim replay`, `explain`, `render`.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead (schema memgraph-ha/drill/1).")
 @usage_errors
 def demo(
@@ -30,6 +35,7 @@ def demo(
     port: int | None,
     seed: int | None,
     keep: bool,
+    trace: Path | None,
     as_json: bool,
 ) -> int:
     """Start a cluster of its own, write through its gateway, and kill MAIN with SIGKILL again and again.
@@ -42,6 +48,7 @@ def demo(
       memgraph-ha demo
       memgraph-ha demo --kills 5 --stops 2
       memgraph-ha demo --memgraph /usr/lib/memgraph/memgraph
+      memgraph-ha demo --kills 2 --trace incident.jsonl
     """
     options = DemoOptions(
         kills=kills,
@@ -52,6 +59,7 @@ def demo(
         port=port,
         seed=seed,
         keep=keep,
+        trace=trace,
         as_json=as_json,
     )
     return trio.run(run_demo, options)

@@ -72,6 +72,7 @@ async def conduct(plan: Plan, report: Report) -> DrillResult:
         *ports.arguments(),
         f"--set=failover_limit={FAILOVER_LIMIT}",
         *(() if plan.memgraph is None else (f"--memgraph={binary}",)),
+        *(() if plan.trace is None else (f"--trace={plan.trace.resolve()}",)),
     ]
     root = Path(tempfile.mkdtemp(prefix="memgraph-ha-drill-"))
     drill = _Drill(plan, report, LocalCluster(root))

@@ -50,6 +50,7 @@ class DemoOptions:
         port: Where the gateway listens; None for 7687, or another if that is busy.
         seed: What the pauses between faults are drawn from; None for a new one.
         keep: Keep the cluster's directory, with all logs, though nothing is wrong.
+        trace: Record what the controller is told and decides into this file; None: nowhere.
         as_json: Print the result as JSON (see `memgraph_ha.drill.results.to_json`), and the rest to standard error.
 
     Raises:
@@ -64,6 +65,7 @@ class DemoOptions:
     port: int | None = None
     seed: int | None = None
     keep: bool = False
+    trace: Path | None = None
     as_json: bool = False
 
     def plan(self) -> Plan:
@@ -86,6 +88,7 @@ class DemoOptions:
             memgraph=self.memgraph,
             port=self.port,
             keep=self.keep,
+            trace=self.trace,
             seed=random.SystemRandom().randrange(1 << 32) if self.seed is None else self.seed,
         )
 

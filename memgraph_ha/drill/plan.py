@@ -43,6 +43,7 @@ class Plan:
         settle_s: Shortest and longest pause before each fault, in seconds.
         keep: Whether the evidence is kept though nothing is wrong.
         patience_s: How long the cluster may take to be protected, at first and after each fault.
+        trace: Where the controller records; None: nowhere.
     """
 
     title: str
@@ -57,6 +58,7 @@ class Plan:
     settle_s: tuple[float, float] = (0.2, 0.8)
     keep: bool = False
     patience_s: float = 60.0
+    trace: Path | None = None
 
 
 @frozen(kw_only=True)

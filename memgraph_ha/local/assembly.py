@@ -27,6 +27,7 @@ from memgraph_ha.local.leading import Leading, WatchedLease
 from memgraph_ha.local.policies import Policies
 from memgraph_ha.proxy.gateway import RwGateway
 from memgraph_ha.proxy.read_gateway import Gateways, RoGateway
+from memgraph_ha.trace.recorder import NO_RECORDER, Recorder
 
 RESET_AFTER_S: Final = 5.0
 """An instance that lived so long is no crash loop: it is started again at once."""
@@ -92,7 +93,11 @@ class Parts:
 
 
 def assemble(
-    datadir: DataDir, policies: Policies, accounts: Accounts | None, watcher: Callable[[View, Decision], None]
+    datadir: DataDir,
+    policies: Policies,
+    accounts: Accounts | None,
+    watcher: Callable[[View, Decision], None],
+    recorder: Recorder = NO_RECORDER,
 ) -> Parts:
     """Put a controller together.
 
@@ -101,6 +106,7 @@ def assemble(
         policies: The operator's choices.
         accounts: Those of the accounts file, if there is one.
         watcher: Told of every tick.
+        recorder: Told of everything that a replay needs.
 
     Raises:
         DataDirError: The token of the API cannot be read or made.
@@ -136,7 +142,16 @@ def assemble(
         database=MemgraphDatabase(policy, auth=None, accounts=accounts, clock=boottime),
         gateway=gateway,
     )
-    daemon = Daemon(policy, world, clock=boottime, wall=time.time, watcher=watcher, accounting=accounting)
+    daemon = Daemon(
+        policy,
+        world,
+        clock=boottime,
+        wall=time.time,
+        watcher=watcher,
+        accounting=accounting,
+        recorder=recorder,
+        name=identity,
+    )
 
     def put(policy: Policy) -> None:
         daemon.policy = policy

@@ -64,6 +64,18 @@ def usage_errors(work: Callable[P, int]) -> Callable[P, None]:
 @click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One policy field; may be repeated.")
 @click.option("--accounts", type=_PATH, help="A TOML file of Memgraph's users; policy users=restore needs it.")
 @click.option("--observe-only", is_flag=True, help="Change nothing; say what would be done, beside who leads.")
+@click.option(
+    "--trace",
+    type=_PATH,
+    help="Record what the controller is told and decides: for `memgraph-ha sim replay`, `explain`, `render`.",
+)
+@click.option(
+    "--trace-mib",
+    type=click.IntRange(4, 65536),
+    default=256,
+    show_default=True,
+    help="How large the trace may become; then its oldest quarter is dropped.",
+)
 @click.option("--verbose", is_flag=True, help="Print every event; they are in controller.log anyway.")
 @click.option("--stop", is_flag=True, help="End whatever runs in the data directory, and return.")
 @usage_errors
@@ -84,6 +96,8 @@ def local(
     settings: tuple[str, ...],
     accounts: Path | None,
     observe_only: bool,
+    trace: Path | None,
+    trace_mib: int,
     verbose: bool,
     stop: bool,
 ) -> int:
@@ -102,6 +116,7 @@ def local(
       memgraph-ha local --set data_durability=required --set failover_limit=100
       memgraph-ha local --accounts accounts.toml --set users=restore
       memgraph-ha local --observe-only
+      memgraph-ha local --trace incident.jsonl
       memgraph-ha local --stop
     """
     console = main_console()
@@ -122,5 +137,7 @@ def local(
         policy=read_policy(policy, settings),
         accounts=read_accounts(accounts),
         verbose=verbose,
+        trace=trace,
+        trace_mib=trace_mib,
     )
     return trio.run(observe_local if observe_only else run_local, options, console)

@@ -5,6 +5,7 @@ if it led, and says what it would do. It writes nothing into the data directory 
 and ends no process, and has no port.
 """
 
+import os
 import time
 from collections.abc import Callable
 from typing import Final
@@ -27,6 +28,7 @@ from memgraph_ha.core.topology import Member
 from memgraph_ha.daemon import Daemon, World
 from memgraph_ha.local.assembly import boottime
 from memgraph_ha.local.screen import headline
+from memgraph_ha.trace.recorder import NO_RECORDER, Recorder
 
 _LIST_S: Final = 0.1
 """Pause between two looks at which processes run."""
@@ -200,7 +202,11 @@ def _words(command: Command) -> str:
 
 
 def assemble_observer(
-    datadir: DataDir, policy: Policy, accounts: Accounts | None, watcher: Callable[[View, Decision], None]
+    datadir: DataDir,
+    policy: Policy,
+    accounts: Accounts | None,
+    watcher: Callable[[View, Decision], None],
+    recorder: Recorder = NO_RECORDER,
 ) -> Daemon:
     """Put an observer together.
 
@@ -209,6 +215,7 @@ def assemble_observer(
         policy: By what to decide.
         accounts: With the user to log in as, if Memgraph has users.
         watcher: Told of every tick.
+        recorder: Told of everything that a replay needs.
     """
     world = World(
         record=FileRecordStore(datadir.record, boottime, deadline_s=policy.command_deadline_s),
@@ -224,7 +231,16 @@ def assemble_observer(
         if taken is not None:
             daemon.report(taken)
 
-    daemon = Daemon(policy, world, clock=boottime, wall=time.time, watcher=look, observe_only=True)
+    daemon = Daemon(
+        policy,
+        world,
+        clock=boottime,
+        wall=time.time,
+        watcher=look,
+        observe_only=True,
+        recorder=recorder,
+        name=f"observer with pid {os.getpid()}",
+    )
     return daemon
 
 

@@ -47,6 +47,8 @@ class LocalOptions:
         policy: The policy fields that were given, checked; they win over those kept with the cluster, in this run.
         accounts: Memgraph's users, from the accounts file; None: it has none, or they are not ours to care for.
         verbose: Whether to print every event, not only what changes for an operator.
+        trace: Where to record what the controller is told and decides; None: nowhere.
+        trace_mib: How large that may become, its older parts included, MiB.
     """
 
     data: Path
@@ -63,6 +65,8 @@ class LocalOptions:
     policy: Mapping[str, object] = field(factory=dict)
     accounts: Accounts | None = None
     verbose: bool = False
+    trace: Path | None = None
+    trace_mib: int = 256
 
 
 def default_data_dir() -> Path:

@@ -28,7 +28,9 @@ from memgraph_ha.local.observing import Teller, assemble_observer
 from memgraph_ha.local.options import LocalOptions, UsageError, leaves
 from memgraph_ha.local.policies import Policies, check_accounts
 from memgraph_ha.local.screen import LiveScreen, PlainScreen, Screen
+from memgraph_ha.local.tracing import recording
 from memgraph_ha.logs import log_to
+from memgraph_ha.trace.recorder import Recorder
 
 GRACE_S: Final = 10.0
 """How long instances have to write their snapshots and go."""
@@ -68,19 +70,20 @@ async def run_local(options: LocalOptions, console: Console) -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     fresh = _is_fresh(options.data)
     check_accounts(options)
-    try:
-        datadir = open_cluster(options)
-    except UsageError:
-        if fresh:
-            with contextlib.suppress(OSError):
-                options.data.rmdir()  # only if it is empty
-        raise
-    told = _Told()
-    with trio.open_signal_receiver(*_ending_signals()) as signals:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_end_when_told, signals, told)
-            code = await _run(datadir, options, console, told, fresh=fresh)
-            nursery.cancel_scope.cancel()
+    with recording(options.trace, options.trace_mib) as recorder:
+        try:
+            datadir = open_cluster(options)
+        except UsageError:
+            if fresh:
+                with contextlib.suppress(OSError):
+                    options.data.rmdir()  # only if it is empty
+            raise
+        told = _Told()
+        with trio.open_signal_receiver(*_ending_signals()) as signals:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_end_when_told, signals, told)
+                code = await _run(datadir, options, console, told, recorder, fresh=fresh)
+                nursery.cancel_scope.cancel()
     return code
 
 
@@ -111,12 +114,14 @@ async def _end_when_told(signals: AsyncIterator[int], told: _Told) -> None:
         told.scope.cancel()
 
 
-async def _run(datadir: DataDir, options: LocalOptions, console: Console, told: _Told, *, fresh: bool) -> int:
+async def _run(
+    datadir: DataDir, options: LocalOptions, console: Console, told: _Told, recorder: Recorder, *, fresh: bool
+) -> int:
     with log_to(datadir.path / "controller.log", echo=options.verbose):
         policies = Policies(datadir, options.policy, accounts=options.accounts is not None)
         screen = _screen(console, datadir)
         try:
-            parts = assemble(datadir, policies, options.accounts, screen.show)
+            parts = assemble(datadir, policies, options.accounts, screen.show, recorder)
         except DataDirError as error:
             screen.close()
             raise UsageError(str(error)) from None
@@ -327,11 +332,14 @@ async def observe_local(options: LocalOptions, console: Console) -> int:
     check_same(options, datadir)
     if options.instances not in (None, len(datadir.config.instances)):
         raise UsageError(f"--instances {options.instances}: who only observes changes nothing; leave it out")
-    with log_to(datadir.path / "observer.log", echo=options.verbose):
+    with (
+        log_to(datadir.path / "observer.log", echo=options.verbose),
+        recording(options.trace, options.trace_mib) as recorder,
+    ):
         policies = Policies(datadir, options.policy, accounts=options.accounts is not None)
         write = _writer(console)
         write(f"observing {datadir.path}: nothing is changed; ctrl-c ends it")
-        observer = assemble_observer(datadir, policies.in_force, options.accounts, Teller(write).show)
+        observer = assemble_observer(datadir, policies.in_force, options.accounts, Teller(write).show, recorder)
         with trio.open_signal_receiver(*_ending_signals()) as signals:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(observer.run)

@@ -141,11 +141,11 @@ class LiveScreen:
 
     Args:
         console: A terminal.
-        title: What the cluster is, and where to connect.
+        where: Where clients, readers and browsers find the cluster.
     """
 
-    def __init__(self, console: Console, title: str) -> None:
-        self._title = title
+    def __init__(self, console: Console, where: str) -> None:
+        self._where = where
         self._drawn_s = 0.0
         self._reigns: list[str] = []
         self._live = Live(console=console, auto_refresh=False, transient=False)
@@ -156,15 +156,21 @@ class LiveScreen:
         now_s = time.monotonic()
         if now_s - self._drawn_s >= REFRESH_S or decision.commands:
             self._drawn_s = now_s
-            self._live.update(picture(self._title, view, decision), refresh=True)
+            self._live.update(picture(self._where, view, decision), refresh=True)
 
     def close(self) -> None:
         """Leave the last picture standing and give the terminal back."""
         self._live.stop()
 
 
-def picture(title: str, view: View, decision: Decision) -> Panel:
-    """Draw one tick: a table of instances, the headline, the permit, the last decision and the last reigns."""
+def picture(where: str, view: View, decision: Decision) -> Panel:
+    """Draw one tick: a table of instances, the headline, the permit, the last decision and the last reigns.
+
+    Args:
+        where: Where to connect; told whole, however narrow the terminal is.
+        view: What was decided on.
+        decision: What was decided.
+    """
     table = Table(expand=True, box=None, pad_edge=False)
     for column in ("instance", "role", "run", "lag", "state", "bolt"):
         table.add_column(column, no_wrap=True)
@@ -181,6 +187,8 @@ def picture(title: str, view: View, decision: Decision) -> Panel:
     ]
     style = "bold green" if view.unserved is None else "bold red"
     parts = (
+        Text(where),
+        Text(),
         table,
         Text(),
         Text(headline(view), style),
@@ -189,4 +197,4 @@ def picture(title: str, view: View, decision: Decision) -> Panel:
         Text(),
         Text("\n".join(reigns), "dim"),
     )
-    return Panel(Group(*parts), title=title, border_style="blue")
+    return Panel(Group(*parts), title="memgraph-ha local", border_style="blue")

@@ -140,7 +140,7 @@ _ALWAYS_NEW: Final = (CommandEnded, GapSeen, NoopSeen, ProbeMissed, SentinelBrok
 
 _TIMES: Final = frozenset({"at_s", "asked_at_s"})
 
-_says: Final[dict[type[Fact], attrgetter[object]]] = {}
+_says: Final[dict[type[Fact], Callable[[Fact], object]]] = {}
 """How to read what a kind of fact says apart from its times; filled as they are met."""
 
 

@@ -227,7 +227,7 @@ class LostLine:
         seq: The line's number.
         t: The recorder's clock, seconds.
         who: The controller's name.
-        lines: How many of its lines are missing.
+        lines: How many of its lines are missing, at least.
     """
 
     seq: int
@@ -259,7 +259,7 @@ class FooterLine:
 
     Attributes:
         t: The recorder's clock, seconds.
-        verdict: What the simulator found; ``ended`` elsewhere.
+        verdict: What the simulator found; elsewhere ``ended``, or ``continued`` if another part follows.
         lines: How many lines came before it in this file, ghosts not counted.
         digest: ``sha256:`` of those lines: equal for the same seed, whatever the order in which Python hashes.
     """

@@ -150,7 +150,17 @@ def test_each_instance_is_looked_at() -> None:
     assert cluster(HEALTHY.but(place(M2, port_open=None)), "replication port", "m2").ok is None
     assert cluster(HEALTHY.but(standby_row(RowStatus.INVALID)), "row", "m1").ok is False
     assert cluster(HEALTHY.but(rows(strict_row())), "row", "m2").says == "it is not registered on MAIN"
-    assert "reinit m2" in cluster(HEALTHY.but(recorded(rebuild=frozenset({M2}))), "row", "m2").fix
+
+
+def test_a_rebuild_that_goes_by_itself_is_no_work_for_a_human() -> None:
+    """Asked for, or proven by history: a warning that says to wait; else the command, and why it is not unasked."""
+    to_do = HEALTHY.but(recorded(rebuild=frozenset({M2}), level=((M0, 3),)))
+    found = cluster(to_do, "row", "m2")
+    assert (found.level, found.fix) == (Level.ERROR, "`memgraph-ha reinit m2`")
+    assert "was not seen level" in found.says
+    asked = cluster(to_do.but(recorded(reinit=frozenset({M2}))), "row", "m2")
+    assert (asked.ok, asked.level) == (False, Level.WARNING)
+    assert "reinit" not in asked.fix
 
 
 def test_what_was_seen_of_another_run_is_not_told_of_this_one() -> None:

@@ -148,7 +148,7 @@ def said(old: Scene, asked: Request) -> tuple[bool, str] | None:
     ("old", "asked", "ok", "text"),
     [
         (HEALTHY.but(paused), request(Ask.PAUSE), True, "paused by bob; `memgraph-ha resume` ends it"),
-        (HEALTHY, request(Ask.RESUME), True, "not paused"),
+        (HEALTHY, request(Ask.RESUME), True, "no longer paused: failover and repair go on"),
         (ALONE, request(Ask.SWITCHOVER, M1), True, "m1 is MAIN in reign 5 (failover); read/write is open"),
         (ALONE, request(Ask.FAILOVER, M1), True, "m1 is MAIN in reign 5 (failover); read/write is open"),
         (
@@ -158,8 +158,8 @@ def said(old: Scene, asked: Request) -> tuple[bool, str] | None:
             "m0 is MAIN in reign 4; read/write is open",
         ),
         (HEALTHY.but(given_up(M2, reinit=True)), request(Ask.REINIT, M2), True, "m2 is being rebuilt"),
-        (HEALTHY, request(Ask.RESTART, M2, ago_s=NOW + 1), True, "m2 is another process since"),
-        (HEALTHY.but(unheard(M2)), request(Ask.STOP, M2, ago_s=NOW + 1), True, "m2 is another process since"),
+        (HEALTHY, request(Ask.RESTART, M2, ago_s=NOW + 1), True, "m2 runs anew, as another process"),
+        (HEALTHY.but(unheard(M2)), request(Ask.STOP, M2, ago_s=NOW + 1), True, "m2 runs anew, as another process"),
         (HEALTHY.but(gone(M2)), request(Ask.STOP, M2), True, "m2 has no process"),
         (HEALTHY.but(asks(Ask.STOP, M2)), request(Ask.STOP, M2), True, "m2 may stop"),
         (HEALTHY.but(gave_up(0.5)), request(Ask.SWITCHOVER, M1), False, "given up; m0 goes on as MAIN"),
@@ -221,4 +221,4 @@ def test_a_stop_is_never_answered_before_it_was_filed() -> None:
 def test_a_restart_ends_with_the_answer_of_the_new_process() -> None:
     """Not when the old one is gone."""
     asked = request(Ask.RESTART, M2, ago_s=NOW + 1)
-    assert said(HEALTHY.but(restarted(M2)), asked) == (True, "m2 is another process since")
+    assert said(HEALTHY.but(restarted(M2)), asked) == (True, "m2 runs anew, as another process")

@@ -19,8 +19,15 @@ HTTP_OFFSET: Final = 14
 
 
 async def announce(cluster: Cluster, name: InstanceName, *, within_s: float = PATIENCE_S) -> int:
-    """Call the preStop hook for an instance; gives the status of its answer."""
-    async with httpx.AsyncClient(timeout=within_s, trust_env=False) as client:
+    """Call the preStop hook for an instance; gives the status of its answer.
+
+    Args:
+        cluster: Whose controller is called.
+        name: The instance that is about to be stopped.
+        within_s: How long its answer is waited for, once the call was sent.
+    """
+    patience = httpx.Timeout(PATIENCE_S, read=within_s)
+    async with httpx.AsyncClient(timeout=patience, trust_env=False) as client:
         answer = await client.post(f"http://127.0.0.1:{cluster.base + HTTP_OFFSET}/prestop-hook/{name}")
     return answer.status_code
 

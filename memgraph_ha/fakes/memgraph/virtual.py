@@ -65,6 +65,13 @@ class World:
 
     Args:
         seed: Of everything that is left to chance.
+
+    Attributes:
+        net: The links between the instances, and whoever else speaks with them.
+        lose: Asked of every request between instances; true loses it, and its sender's connection breaks.
+        aliases: Host names that lead elsewhere than to the instance of that name, or (None) nowhere: a name service
+            that is behind.
+        on_end: Told when a process ended, in whatever way, with its run id.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -76,6 +83,7 @@ class World:
         self.net = Network(self, random.Random(f"{seed}/network"))  # noqa: S311 - dice, not secrets
         self.net.on_refusal = self._reset
         self.aliases: dict[str, str | None] = {}
+        self.on_end: Callable[[Host, str], None] = lambda _host, _run: None
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._sessions = itertools.count(1)

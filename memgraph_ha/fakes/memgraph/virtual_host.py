@@ -146,6 +146,7 @@ class Host:
 
     def kill(self, *, power_cut: bool = False) -> None:
         """End the process at once; what waits for it learns of it now."""
+        run = None if self.instance is None else self.instance.run_id
         self._life = object()
         self.state, self.instance, self.server, self.frozen = State.STOPPED, None, None, False
         self.workers = Workers(self.settings.workers)
@@ -158,6 +159,8 @@ class Host:
         lost, self._lost = self._lost, []
         for tell in lost:
             tell()
+        if run is not None:
+            self.world.on_end(self, run)
 
     def break_servers(self) -> None:
         """End the connections that peers have to this process."""

@@ -6,7 +6,7 @@ import itertools
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Final, TypeVar
 
@@ -16,11 +16,11 @@ AHEAD: Final = 8
 """How many lives per process may wait to be played or told: a long one holds nobody else up."""
 
 
-def in_order(work: Callable[[int], Told], first: int, jobs: int) -> Iterator[Told]:
+def in_order(work: Callable[[int], Told], first: int, jobs: int) -> Generator[Told, None, None]:
     """Do the work for ``first``, ``first + 1`` and so on, without end, and tell what came of each, in that order.
 
     The processes are started anew (spawn): they share nothing with this one, on every platform.
-    Resource handling: close the iterator to end them; what is being done then is not waited for.
+    Resource handling: close the generator to end them; what is being done then is not waited for.
 
     Args:
         work: A function of a module, with arguments that can be pickled.

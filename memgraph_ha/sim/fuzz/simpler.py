@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 import attrs
 from attrs import evolve
 
-from memgraph_ha.sim.scenario.model import Client, Fault, Scenario, Value, When
+from memgraph_ha.sim.scenario.model import Client, Fault, Scenario, Setting, Value, When
 
 Thing = TypeVar("Thing")
 
@@ -34,12 +34,8 @@ def rounder(seconds: float) -> Iterator[float]:
 
 def plainer(scenario: Scenario) -> Iterator[Scenario]:
     """Give every scenario that is one step simpler than this one, in the order in which they are worth a try."""
-    for setting in _defaulted(scenario.setting):
+    for setting in _plainer_setting(scenario.setting):
         yield evolve(scenario, setting=setting)
-    if scenario.setting.instances > FEWEST_INSTANCES:
-        yield evolve(scenario, setting=evolve(scenario.setting, instances=scenario.setting.instances - 1))
-    if scenario.setting.controllers > 1:
-        yield evolve(scenario, setting=evolve(scenario.setting, controllers=scenario.setting.controllers - 1))
     for policy in _defaulted(scenario.policy):
         yield evolve(scenario, policy=policy)
     for timing in _defaulted(scenario.timing):
@@ -65,22 +61,30 @@ def _each(
             yield (*things[:place], other, *things[place + 1 :])
 
 
-def _defaulted(thing: Thing) -> Iterator[Thing]:
-    """Set each field that deviates to its default; what the class refuses is left out."""
-    kind: Any = type(thing)
-    usual = kind()
-    for part in attrs.fields(kind):
-        if getattr(thing, part.name) != getattr(usual, part.name):
+def _defaulted(thing: Thing, *, but: tuple[str, ...] = ()) -> Iterator[Thing]:
+    """Set each field that deviates, ``but`` those, to its default; what the class refuses is left out."""
+    given: Any = thing  # an attrs class all of whose fields have a default
+    usual = type(given)()
+    for part in attrs.fields(type(given)):
+        if part.name not in but and getattr(thing, part.name) != getattr(usual, part.name):
             try:
-                yield evolve(thing, **{part.name: getattr(usual, part.name)})  # type: ignore[type-var]  # an attrs class
+                yield evolve(given, **{part.name: getattr(usual, part.name)})
             except ValueError:
                 continue  # this field and another one only go together
+
+
+def _plainer_setting(setting: Setting) -> Iterator[Setting]:
+    yield from _defaulted(setting, but=("instances", "controllers"))  # fewer are plainer, the usual number is not
+    if setting.instances > FEWEST_INSTANCES:
+        yield evolve(setting, instances=setting.instances - 1)
+    if setting.controllers > 1:
+        yield evolve(setting, controllers=setting.controllers - 1)
 
 
 def _plainer_client(client: Client) -> Iterator[Client]:
     if client.count > 1:
         yield evolve(client, count=1)
-    yield from _defaulted(client)
+    yield from _defaulted(client, but=("count",))
 
 
 def _plainer_fault(fault: Fault) -> Iterator[Fault]:

@@ -18,10 +18,14 @@ from memgraph_ha.core.policy import AutoReinit
 from memgraph_ha.sim.fuzz.limits import EXCLUDED, has_others, loses_data, within_limits
 from memgraph_ha.sim.scenario.model import Client, Fault, Scenario, Setting, Timing, Value, When
 from memgraph_ha.sim.scenario.registry import LEADERS, PARTS, ArgKind
+from memgraph_ha.sim.scenario.triggers import COMMANDS
 from memgraph_ha.sim.scenario.verbs import VERBS, Verb
 
 WEIGHTS: Final = (0.0, 0.1, 0.5)
 """How likely a verb is in a life, against the others; every verb and every group of verbs draws one."""
+
+MENDS_WEIGHT: Final = 0.2
+"""Verbs that only undo others are drawn so much less often: most of the time there is nothing to undo."""
 
 STEPS: Final = (3, 6, 10, 16, 25)
 """How many faults a life has."""
@@ -47,7 +51,6 @@ Choices = Mapping[ArgKind, tuple[Value, ...]]
 STEP_SHARE: Final = 0.15
 """Which part of the faults waits for a command on its way instead of for a time."""
 
-COMMANDS: Final = ("write-record", "promote", "demote", "register", "drop", "commit-noop", "stop", "rebuild")
 STEP_WITHIN_S: Final = 8.0
 """A step that does not come is not waited for any longer; the fault then happens without it."""
 
@@ -89,14 +92,15 @@ def may_lose_data(scenario: Scenario) -> bool:
 
 
 def _weights(dice: random.Random) -> list[tuple[Verb, float]]:
+    mends = {verb.undo for verb in VERBS.values()}
     groups: dict[str, float] = {}
     found: list[tuple[Verb, float]] = []
     for verb in VERBS.values():
-        if verb.name in EXCLUDED:
-            continue
+        if verb.name in EXCLUDED or any(arg.kind is ArgKind.EXPRESSION for arg in verb.args.values()):
+            continue  # no chance finds words that mean something
         if verb.group not in groups:
             groups[verb.group] = dice.choice(WEIGHTS)
-        weight = groups[verb.group] * dice.choice(WEIGHTS)
+        weight = groups[verb.group] * dice.choice(WEIGHTS) * (MENDS_WEIGHT if verb.name in mends else 1.0)
         if weight:
             found.append((verb, weight))
     return found or [(VERBS["kill"], 1.0)]
@@ -113,6 +117,8 @@ def _fault(dice: random.Random, choices: Choices, verb: Verb) -> Fault:
             given[name] = dice.choice(arg.choices or choices[arg.kind])
     if verb.name == "ask":  # whatever the answer is, it is no expectation; few who ask wait for it
         given |= {"answer": "any", "wait": dice.choice((True, False, False, False))}
+    if verb.name == "write-by-hand":  # past the gateways nothing is promised
+        given["counts"] = False
     lasts_s = dice.choice((*LASTS_S, None, None)) if verb.undo else None
     return Fault(do=verb.name, args=given, when=_when(dice), for_s=lasts_s)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +30,7 @@ class Tally:
         faults: How often each verb was done; ``rules``, ``holds`` and ``marks`` likewise, see `Outcome`.
         cluster_s: Virtual seconds of all of them together.
         wall_s: What they took, in real seconds.
+        interrupted: Somebody ended it before it was over.
     """
 
     first: int = 0
@@ -44,6 +46,7 @@ class Tally:
     acked: int = 0
     cluster_s: float = 0.0
     wall_s: float = 0.0
+    interrupted: bool = False
 
     def add(self, outcome: Outcome) -> None:
         """Add the next life."""
@@ -90,27 +93,39 @@ def to_json(tally: Tally) -> dict[str, Any]:
     return made
 
 
-def from_json(given: dict[str, Any], source: Path) -> Tally:
-    """Read what `to_json` wrote.
+def save(tally: Tally, file: Path) -> None:
+    """Keep it, so that the campaign can be taken up again; the file is replaced as a whole."""
+    beside = file.with_name(file.name + ".new")
+    beside.write_text(json.dumps(to_json(tally), indent=1) + "\n")
+    beside.replace(file)
+
+
+def load(file: Path, first: int) -> Tally:
+    """Take a campaign up again.
+
+    Args:
+        file: What `save` wrote; if it is not there, the campaign begins.
+        first: The first seed of the campaign.
 
     Raises:
-        ValueError: It is something else; the text names the file and the fix.
+        ValueError: It is something else, or of other seeds; the text names the file and the fix.
     """
-    if given.get("schema") != SCHEMA:
-        raise ValueError(f"{source}: its schema is {given.get('schema')!r}, not {SCHEMA!r}: give another file, or none")
     try:
-        return _CONVERTER.structure({name: value for name, value in given.items() if name != "schema"}, Tally)
+        given = json.loads(file.read_text())
+    except FileNotFoundError:
+        return Tally(first=first)
+    except ValueError as error:
+        raise ValueError(f"{file}: it is no JSON ({error}): give another file, or remove it") from error
+    if not isinstance(given, dict) or given.pop("schema", None) != SCHEMA:
+        raise ValueError(f"{file}: it is not of schema {SCHEMA!r}: give another file, or remove it")
+    try:
+        tally: Tally = _CONVERTER.structure(given, Tally)
     except (cattrs.BaseValidationError, TypeError, ValueError) as error:
-        raise ValueError(f"{source}: no fuzz run can be taken up from it ({error}): remove it") from error
+        raise ValueError(f"{file}: it cannot be read ({error}): give another file, or remove it") from error
+    if tally.first != first:
+        raise ValueError(f"{file}: its first seed is {tally.first}, not {first}: give that one, or another file")
+    tally.interrupted = False
+    return tally
 
 
-def _make_converter() -> cattrs.Converter:
-    converter = cattrs.Converter(forbid_extra_keys=True)
-    converter.register_structure_hook(
-        Counter[str], lambda given, _type: Counter(converter.structure(given, dict[str, int]))
-    )
-    converter.register_unstructure_hook(Counter, lambda given: dict(sorted(given.items())))
-    return converter
-
-
-_CONVERTER: Final = _make_converter()
+_CONVERTER: Final = cattrs.Converter(forbid_extra_keys=True)

@@ -13,15 +13,19 @@ from typing import Final
 from attrs import evolve, frozen
 
 from memgraph_ha.core.rules import RULES, Rule
-from memgraph_ha.sim.mutate.detector import Case, Detector, Reach, Watch, in_order
+from memgraph_ha.sim.mutate.detector import Case, Detector, in_order
 from memgraph_ha.sim.mutate.forked import Ended, Say, forked
 from memgraph_ha.sim.mutate.mutant import Mutant
 from memgraph_ha.sim.mutate.plant import planted
+from memgraph_ha.sim.mutate.reach import Notes, Reach, watched
 
 CASE_S: Final = 90.0
 """Longest one case may take, seconds: a mutant that makes time stand still, or goes round in circles, is noticed so."""
 
 STOOD_STILL: Final = f"it did not come to an end within {CASE_S:g} s"
+
+CHUNK: Final = 8
+"""How many cases are watched in one process."""
 
 SAID: Final = 200
 """Longest message that is kept of what a case says, characters."""
@@ -147,25 +151,24 @@ def watch(detectors: Iterable[Detector], jobs: int, told: Callable[[str], None])
     Raises:
         RuntimeError: A case finds something wrong with the right rules, or does not end: it cannot judge mutants.
     """
-    tasks = [((d.name, case.name), partial(_watched, case)) for d in detectors for case in d.cases]
-    found: dict[str, dict[str, Reach]] = {}
-    for ended in forked(tasks, jobs=jobs, limit_s=10 * CASE_S):
-        detector, case = ended.key
-        (answer,) = ended.said or (STOOD_STILL,)
-        if not isinstance(answer, Reach):
-            raise RuntimeError(f"{detector} {case} cannot judge mutants: of the right rules it says: {answer}")
-        found.setdefault(detector, {})[case] = answer
-        told(case)
+    cases = [(detector.name, case) for detector in detectors for case in detector.cases]
+    found: dict[str, dict[str, Reach]] = {detector: {} for detector, _case in cases}
+    with watched() as notes:
+        chunks = [cases[first : first + CHUNK] for first in range(0, len(cases), CHUNK)]
+        tasks = ((place, partial(_watch, chunk, notes)) for place, chunk in enumerate(chunks))
+        for ended in forked(tasks, jobs=jobs, limit_s=CASE_S):
+            for place, (detector, case) in enumerate(chunks[ended.key]):
+                answer = ended.said[place] if place < len(ended.said) else STOOD_STILL
+                if not isinstance(answer, Reach):
+                    raise RuntimeError(f"{detector} {case.name} cannot judge mutants: of the right rules it says: {answer}")
+                found[detector][case.name] = answer
+                told(case.name)
     return found
 
 
-def _watched(case: Case, say: Say) -> None:
-    began_s = time.monotonic()
-    says = examined(case, RULES)
-    seconds = time.monotonic() - began_s
-    if says is not None:
-        say(says)
-        return
-    with Watch() as watching:
-        examined(case, RULES)
-    say(evolve(watching.found, seconds=seconds))
+def _watch(cases: list[tuple[str, Case]], notes: Notes, say: Say) -> None:
+    for _detector, case in cases:
+        notes.clear()
+        began_s = time.monotonic()
+        says = examined(case, RULES)
+        say(notes.reach(time.monotonic() - began_s) if says is None else says)

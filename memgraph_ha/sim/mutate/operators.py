@@ -131,7 +131,7 @@ def command_off(node: ast.AST) -> Iterator[Change]:
             yield ast.keyword(arg=node.arg, value=put), shown
     if isinstance(node, ast.Assign) and text(node.targets[0]) == "commands":
         for put, shown in _other_commands(node.value):
-            yield ast.Assign(targets=node.targets, value=put), shown
+            yield ast.copy_location(ast.Assign(targets=node.targets, value=put), node), shown
 
 
 def _other_commands(sent: ast.expr) -> Iterator[tuple[ast.expr, str]]:

@@ -29,7 +29,7 @@ def planted(mutant: Mutant) -> Iterator[tuple[Rule, ...]]:
         The rules with it: `decide` and `explain` use them where no others are given.
     """
     if isinstance(mutant.plant, Edit):
-        function = _function(mutant)
+        function = live(mutant.file, mutant.function)
         right = function.__code__
         function.__code__ = _mistaken(mutant, mutant.plant)
         try:
@@ -51,18 +51,38 @@ def module_name(file: str) -> str:
     return "memgraph_ha.core." + file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def _function(mutant: Mutant) -> FunctionType:
-    """The live function that everybody calls."""
-    found: Any = importlib.import_module(module_name(mutant.file))
-    for name in mutant.function.split("."):
-        found = vars(found)[name]
+def live(file: str, name: str) -> FunctionType:
+    """Find the function that everybody calls, which a module or one of its classes holds.
+
+    Args:
+        file: Below ``memgraph_ha/core``.
+        name: Qualified.
+
+    Raises:
+        TypeError: It is wrapped in something whose code cannot be changed.
+    """
+    found: Any = importlib.import_module(module_name(file))
+    for part in name.split("."):
+        found = vars(found)[part]
     if isinstance(found, property):
         found = found.fget
     elif isinstance(found, cached_property):
         found = found.func
     if not isinstance(found, FunctionType):
-        raise TypeError(f"{mutant.file}: {mutant.function} is a {type(found).__name__}, which cannot be mutated")
+        raise TypeError(f"{file}: {name} is a {type(found).__name__}, which cannot be mutated")
     return found
+
+
+def code_of(module: CodeType, name: str) -> CodeType:
+    """Find a function's code in its module's.
+
+    Args:
+        module: The compiled module.
+        name: Qualified.
+    """
+    for part in name.split("."):
+        module = next(code for code in module.co_consts if isinstance(code, CodeType) and code.co_name == part)
+    return module
 
 
 @cache
@@ -75,10 +95,4 @@ def _mistaken(mutant: Mutant, edit: Edit) -> CodeType:
     tree = ast.parse(_source(mutant.file))
     substitute(tree, edit)
     compiled = compile(ast.fix_missing_locations(tree), str(CORE / mutant.file), "exec")
-    return _within(compiled, mutant.function)
-
-
-def _within(code: CodeType, function: str) -> CodeType:
-    for name in function.split("."):
-        code = next(part for part in code.co_consts if isinstance(part, CodeType) and part.co_name == name)
-    return code
+    return code_of(compiled, mutant.function)

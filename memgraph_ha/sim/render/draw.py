@@ -16,10 +16,13 @@ from memgraph_ha.sim.render.scale import LETTER_PX, Scale, fits
 GUTTER: Final = 132
 """Pixels for the names of the lanes."""
 
-PLOT: Final = 1120
+PLOT: Final = 1080
 """Pixels for the window of time."""
 
-WIDTH: Final = GUTTER + PLOT + 8
+_RIGHT: Final = 22
+"""Pixels for the half of the last tick's text."""
+
+WIDTH: Final = GUTTER + PLOT + _RIGHT
 
 _AXIS: Final = 26
 _PAD: Final = 7
@@ -27,9 +30,13 @@ _BETWEEN: Final = 3
 _THIN: Final = 5
 """How tall a thin span is."""
 
+_LEAST_PX: Final = 3.0
+"""A part of a column is not lower, or nobody would see it."""
+
 _SHAPES: Final = {
     Shape.TICK: "M0 -9 V9",
     Shape.DOT: "M-3.5 0 A3.5 3.5 0 1 0 3.5 0 A3.5 3.5 0 1 0 -3.5 0 Z",
+    Shape.SPECK: "M-1.5 0 A1.5 1.5 0 1 0 1.5 0 A1.5 1.5 0 1 0 -1.5 0 Z",
     Shape.RING: "M-3.5 0 A3.5 3.5 0 1 0 3.5 0 A3.5 3.5 0 1 0 -3.5 0 Z",
     Shape.CROSS: "M-5 -5 L5 5 M-5 5 L5 -5",
     Shape.FLAG: "M0 8 V-7 L9 -3 L0 1",
@@ -89,6 +96,8 @@ def draw(timeline: Timeline, scale: Scale, *, patterns: bool = True) -> Markup:
         aria_label=f"{timeline.title}: {timeline.verdict}",
         data_start=scale.start_s,
         data_end=scale.end_s,
+        data_axis=_AXIS,
+        data_letter=LETTER_PX,
         xmlns="http://www.w3.org/2000/svg",
     )
 
@@ -149,27 +158,29 @@ def _axis(scale: Scale, height: int) -> Markup:
         )
         for at_s, text in scale.ticks()
     )
-    return h("svg", *ticks, x=GUTTER - 40, width=PLOT + 48, height=height, class_="axis", viewBox=_shifted(height))
+    return h(
+        "svg", *ticks, x=GUTTER - 40, width=PLOT + 40 + _RIGHT, height=height, class_="axis", viewBox=_shifted(height)
+    )
 
 
 def _shifted(height: int) -> str:
     """Let the first and the last text of the axis stand out beyond the plot."""
-    return f"-40 0 {PLOT + 48} {height}"
+    return f"-40 0 {PLOT + 40 + _RIGHT} {height}"
 
 
 def _lane(band: Band, scale: Scale) -> Markup:
     lane, height = band.lane, band.height
     names = h(
         "g",
-        h("text", lane.title, x=GUTTER - 12, y=height / 2 + (0 if lane.note else 5), class_="name"),
-        h("text", lane.note, x=GUTTER - 12, y=height / 2 + 14, class_="note") if lane.note else None,
+        h("text", lane.title, x=GUTTER - 12, y=height / 2 + (-1 if lane.note else 5), class_="name"),
+        h("text", lane.note, x=GUTTER - 12, y=height / 2 + 12, class_="note") if lane.note else None,
     )
     spans = (_span(band, span, scale) for span in lane.spans if scale.shows(span.start_s, span.end_s))
     tallies = _tallies(band, scale)
     plot = h("svg", *spans, *tallies, *_marks(band, scale), x=GUTTER, width=PLOT, height=height, class_="plot")
     return h(
         "g",
-        h("rect", x=0, width=WIDTH, height=height, class_="ground"),
+        h("rect", width=WIDTH, height=height, class_="ground"),
         h("path", d=f"M0 0 H{WIDTH}", class_="edge"),
         names,
         plot,
@@ -195,18 +206,14 @@ def _span(band: Band, span: Span, scale: Scale) -> Markup:
     tall = _THIN if span.weave is Weave.THIN else band.lane.rows[span.row]
     top = band.middle_of(span.row) - tall / 2
     seen_from, seen_to = max(0.0, left), min(float(scale.width), right)
-    written = _written(span, seen_to - seen_from)
-    label = None
-    if span.label:
-        x = max(0.0, -left) + 6
-        full, brief = (span.label, span.brief or None) if span.brief != span.label else (span.label, None)
-        label = h("text", written, x=x, y=tall / 2 + 4, data_full=full, data_brief=brief)
+    label = _label(span, seen_to - seen_from, tall, left, width) if span.label else None
     drawn = h(
         "svg",
         h("title", span.text) if span.text else None,
         h("rect", width="100%", height="100%", rx=2 if tall <= _THIN else 4),
         label,
         class_=f"span {span.tone.value} {span.weave.value}",
+        overflow="visible" if span.spills else None,
         x=left,
         y=top,
         width=width,
@@ -217,60 +224,86 @@ def _span(band: Band, span: Span, scale: Scale) -> Markup:
     return _link(span.event, drawn)
 
 
-def _written(span: Span, width: float) -> str:
-    return next((text for text in (span.label, span.brief) if text and fits(text, width)), "")
+def _label(span: Span, room: float, tall: int, left: float, width: float) -> Markup:
+    """Write as much as there is room for; what must be read spills over to the right."""
+    written = next((text for text in (span.label, span.brief) if text and fits(text, room)), "")
+    spills = span.spills and not written
+    return h(
+        "text",
+        span.brief if spills else written,
+        x=width + 5 if spills else max(0.0, -left) + 6,
+        y=tall / 2 + 4,
+        data_full=span.label,
+        data_brief=span.brief or None,
+        data_spills=span.spills,
+    )
 
 
 def _tallies(band: Band, scale: Scale) -> Iterator[Markup]:
-    """Columns: what was acknowledged from the ground up, what was not on top of it."""
-    lane = band.lane
-    shown = [tally for tally in lane.tallies if scale.shows(tally.start_s, tally.end_s)]
-    most = max((_sum(tally) for tally in lane.tallies), default=1) or 1
-    tall = lane.rows[lane.tallied]
-    ground = band.middle_of(lane.tallied) + tall / 2
-    for tally in shown:
-        left, right = scale.x(tally.start_s), scale.x(tally.end_s)
-        yield h(
-            "svg",
-            h("title", said_of(tally)),
-            *_columns(tally, tall, most),
-            class_="tally",
-            x=left,
-            y=ground - tall,
-            width=round(max(1.0, right - left), 1),
-            height=tall,
-            data_t=tally.start_s,
-            data_e=tally.end_s,
-        )
+    """Writes, one by one or as columns: what was acknowledged from the ground up, what was not on top of it."""
+    most = max((_sum(tally) for tally in band.lane.tallies), default=1)
+    for tally in band.lane.tallies:
+        if not scale.shows(tally.start_s, tally.end_s):
+            continue
+        tall = band.lane.rows[tally.row]
+        top = band.middle_of(tally.row) - tall / 2
+        if tally.start_s == tally.end_s:
+            yield from _writes(tally, scale, top, tall)
+        else:
+            yield _column(tally, scale, top, tall, most)
 
 
 def _sum(tally: Tally) -> int:
-    return tally.acked + tally.doubtful + tally.refused + tally.broken
+    return tally.acked + tally.doubtful + tally.refused
 
 
-def said_of(tally: Tally) -> str:
-    """Say what a column stands for."""
-    parts = (
-        (tally.acked, "acknowledged"),
-        (tally.doubtful, "in doubt"),
-        (tally.refused, "refused"),
-        (tally.broken, "acknowledged and lost"),
+def _outcomes(tally: Tally) -> tuple[tuple[int, Tone, str], ...]:
+    return (
+        (tally.acked, Tone.OK, "acknowledged"),
+        (tally.refused, Tone.WARN, "refused"),
+        (tally.doubtful, Tone.SOFT, "in doubt"),
     )
-    said = ", ".join(f"{count} {name}" for count, name in parts if count)
-    return f"{tally.start_s:.3f} to {tally.end_s:.3f} s: {said}"
 
 
-def _columns(tally: Tally, tall: int, most: int) -> Iterator[Markup]:
-    least, left = 3.0, float(tall)
-    parts = (
-        (tally.acked, Tone.OK),
-        (tally.refused, Tone.WARN),
-        (tally.doubtful, Tone.SOFT),
-        (tally.broken, Tone.BAD),
-    )
-    for count, tone in parts:
+def _writes(tally: Tally, scale: Scale, top: float, tall: int) -> Iterator[Markup]:
+    """One write, or some of one moment, as a line; what was not acknowledged has a head: colour alone says nothing."""
+    x = scale.x(tally.start_s)
+    for count, tone, said in _outcomes(tally):
         if count:
-            height = max(least, round(count / most * tall, 1))
+            head = "" if tone is Tone.OK else _SHAPES[Shape.DIAMOND if tone is Tone.WARN else Shape.DOT]
+            yield h(
+                "path",
+                h("title", f"{tally.start_s:.3f} s: {count} {said}"),
+                d=f"M0 {-tall / 2} V{tall / 2} {head}".strip(),
+                class_=f"write {tone.value}",
+                data_t=tally.start_s,
+                data_y=top + tall / 2,
+                transform=f"translate({x} {top + tall / 2})",
+            )
+
+
+def _column(tally: Tally, scale: Scale, top: float, tall: int, most: int) -> Markup:
+    left, right = scale.x(tally.start_s), scale.x(tally.end_s)
+    said = ", ".join(f"{count} {name}" for count, _tone, name in _outcomes(tally) if count)
+    return h(
+        "svg",
+        h("title", f"{tally.start_s:.3f} to {tally.end_s:.3f} s: {said}"),
+        *_parts(tally, tall, most),
+        class_="tally",
+        x=left,
+        y=top,
+        width=round(max(1.0, right - left), 1),
+        height=tall,
+        data_t=tally.start_s,
+        data_e=tally.end_s,
+    )
+
+
+def _parts(tally: Tally, tall: int, most: int) -> Iterator[Markup]:
+    left = float(tall)
+    for count, tone, _said in _outcomes(tally):
+        if count:
+            height = max(_LEAST_PX, round(count / most * tall, 1))
             left = max(0.0, left - height)
             yield h("rect", width="100%", height=height, y=round(left, 1), class_=tone.value)
 

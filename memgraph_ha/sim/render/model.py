@@ -44,6 +44,7 @@ class Shape(enum.Enum):
 
     TICK = "tick"
     DOT = "dot"
+    SPECK = "speck"
     RING = "ring"
     CROSS = "cross"
     FLAG = "flag"
@@ -87,6 +88,7 @@ class Span:
         end_s: When it ends.
         label: What is written on it, if there is room.
         brief: What is written otherwise, if there is room for that.
+        spills: Whether ``brief`` is written beside it where there is no room on it.
         text: What is said when somebody points at it.
         event: The number of the event that began it; None if none did.
     """
@@ -98,6 +100,7 @@ class Span:
     weave: Weave = Weave.PLAIN
     label: str = ""
     brief: str = ""
+    spills: bool = False
     text: str = ""
     event: int | None = None
 
@@ -126,23 +129,23 @@ class Mark:
 
 @frozen(kw_only=True)
 class Tally:
-    """Writes of clients within a short stretch of time.
+    """Writes of clients within a short stretch of time, or at one moment.
 
     Attributes:
+        row: In which row of its lane.
         start_s: When it begins.
-        end_s: When it ends.
+        end_s: When it ends; the same as its beginning: it stands for itself.
         acked: How many were acknowledged.
         doubtful: How many ended without the client knowing how.
         refused: How many were refused: certainly not saved.
-        broken: How many broke a promise: acknowledged, and lost.
     """
 
+    row: int
     start_s: float
     end_s: float
     acked: int = 0
     doubtful: int = 0
     refused: int = 0
-    broken: int = 0
 
 
 @frozen(kw_only=True)
@@ -154,7 +157,6 @@ class Lane:
         title: Its name, e.g. ``m0``.
         note: What else is said under the name.
         rows: The heights of its rows in pixels, from top to bottom.
-        tallied: Which row shows `tallies`.
     """
 
     id: str
@@ -165,7 +167,6 @@ class Lane:
     spans: tuple[Span, ...] = ()
     marks: tuple[Mark, ...] = ()
     tallies: tuple[Tally, ...] = ()
-    tallied: int = 0
 
 
 @frozen(kw_only=True)

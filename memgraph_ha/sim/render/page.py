@@ -3,6 +3,7 @@
 import base64
 import datetime as dt
 import hashlib
+from collections.abc import Mapping
 from importlib import resources
 from typing import Final
 
@@ -13,6 +14,9 @@ from memgraph_ha.sim.render.scale import Scale
 
 TURNS_DRAWN: Final = 4
 """So many turns get a close-up of their own; the others can be looked at with the script."""
+
+STEPS_LISTED: Final = 24
+"""So many steps of a close-up are listed beside it."""
 
 EVENTS_LISTED: Final = 4000
 """So many events are listed; beyond, the first and the last are."""
@@ -122,6 +126,7 @@ _LEGEND: Final = (
     ("hatched", Tone.INFO, "quiet moment, frozen"),
     ("hatched", Tone.BAD, "down"),
     ("plain", Tone.SOFT, "steady, standing by"),
+    ("thin", Tone.INFO, "leads; replicates"),
 )
 
 
@@ -141,27 +146,22 @@ def _legend() -> Markup:
         )
         for weave, tone, said in _LEGEND
     )
-    columns = (
+    writes = (
         h(
             "li",
             h(
                 "svg",
-                h("svg", h("rect", width="100%", height="100%", class_=tone.value), class_="tally"),
+                h("path", d="M4 0 V13", class_=f"write {tone.value}"),
                 class_="timeline",
-                width=6,
+                width=8,
                 height=13,
                 aria_hidden="true",
             ),
             said,
         )
-        for tone, said in (
-            (Tone.OK, "writes acknowledged"),
-            (Tone.SOFT, "in doubt"),
-            (Tone.WARN, "refused"),
-            (Tone.BAD, "lost"),
-        )
+        for tone, said in ((Tone.OK, "write acknowledged"), (Tone.SOFT, "in doubt"), (Tone.WARN, "refused"))
     )
-    return h("ul", *boxes, *columns, class_="legend")
+    return h("ul", *boxes, *writes, class_="legend")
 
 
 # --- close-ups ------------------------------------------------------------------------------------------------------
@@ -174,8 +174,34 @@ def _turn(timeline: Timeline, turn: Turn) -> Markup:
         h("h3", turn.title, " ", h("small", f"{turn.start_s:.2f} to {turn.end_s:.2f} s")),
         h("p", turn.text),
         h("div", draw(timeline, scale, patterns=False), class_="scroll"),
+        _steps(timeline, turn),
         class_=f"turn {turn.tone.value}",
     )
+
+
+def _steps(timeline: Timeline, turn: Turn) -> Markup:
+    """List what was done in a close-up; which facts led to it is in the list of all events."""
+    steps = [
+        event for event in timeline.events if turn.start_s <= event.at_s <= turn.end_s and event.what not in _ONLY_HEARD
+    ]
+    items = (
+        h(
+            "li",
+            h("time", f"{event.at_s:.3f}"),
+            h("span", event.who),
+            h("b", event.what),
+            h("a", event.text, href=f"#e{event.number}"),
+            class_=event.tone.value,
+        )
+        for event in steps[:STEPS_LISTED]
+    )
+    left = len(steps) - STEPS_LISTED
+    more = h("p", f"and {left} more, in the list of events", class_="soft") if left > 0 else None
+    return h("details", h("summary", "step by step"), h("ol", *items, class_="steps"), more, open=True)
+
+
+_ONLY_HEARD: Final = ("fact", "ended", "writes", "gate")
+"""What is left out of the steps: the consequences."""
 
 
 def _more(rest: tuple[Turn, ...]) -> Markup | None:
@@ -197,8 +223,8 @@ def _more(rest: tuple[Turn, ...]) -> Markup | None:
 
 def _events(timeline: Timeline) -> Markup:
     shown, left = _listed(timeline.events)
-    known = {event.number for event in shown}
-    heads = ("Time", "Who", "What", "Event", "Because of")
+    known = {event.number: "" if event.seq is None else str(event.seq) for event in shown}
+    heads = ("Time", "Number", "Who", "What", "Event", "Because of")
     rows = (_event(event, known) for event in shown)
     search = h("input", id="search", type="search", placeholder="rule, name, word", aria_label="show only events with")
     return h(
@@ -228,11 +254,12 @@ def _listed(events: tuple[Event, ...]) -> tuple[tuple[Event, ...], str]:
     return (*events[:half], *events[-half:]), left
 
 
-def _event(event: Event, known: set[int]) -> Markup:
-    causes = [h("a", str(cause), href=f"#e{cause}") if cause in known else Markup(cause) for cause in event.causes]
+def _event(event: Event, known: Mapping[int, str]) -> Markup:
+    causes = (h("a", known[cause] or f"line {cause}", href=f"#e{cause}") for cause in event.causes if cause in known)
     return h(
         "tr",
         h("td", h("time", f"{event.at_s:.3f}")),
+        h("td", known[event.number], class_="seq"),
         h("td", event.who, class_="who"),
         h("td", event.what, class_="what"),
         h("td", event.text, class_="text"),
@@ -247,5 +274,9 @@ def _footer(timeline: Timeline) -> Markup:
     if timeline.wall_s is not None:
         moment = dt.datetime.fromtimestamp(timeline.wall_s, tz=dt.UTC)
         began = [f"0 s is {moment:%Y-%m-%d %H:%M:%S.%f} UTC."]
-    lines = (*began, *timeline.left_out, "memgraph-ha sim explain TRACE --seq N says why, for any number in the list.")
+    lines = (
+        *began,
+        *timeline.left_out,
+        "memgraph-ha sim explain TRACE --seq N says more of a decision, by its number in the list.",
+    )
     return h("footer", *(h("p", line) for line in lines))

@@ -13,7 +13,7 @@ _DAY: Final = 86400.0
 TICK_PX: Final = 90
 """Ticks are at least so far apart."""
 
-LETTER_PX: Final = 6.6
+LETTER_PX: Final = 7.6
 """About how wide a letter is; what does not fit is not written."""
 
 

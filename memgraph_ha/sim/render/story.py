@@ -77,14 +77,12 @@ class Story:
         entries: What happened, in order.
         footer: Its last line, if it was ended in order.
         zero_s: What the recorder's clock said at 0 of the timeline.
-        parts: How many files it was recorded in.
     """
 
     header: HeaderLine
     entries: tuple[Entry, ...]
     footer: FooterLine | None
     zero_s: float
-    parts: int
     _by_seq: dict[int, Entry] = field(init=False, repr=False, eq=False)
     _landed: dict[int, Entry] = field(init=False, repr=False, eq=False)
     _command: dict[int, Entry] = field(init=False, repr=False, eq=False)
@@ -155,8 +153,7 @@ def read_story(lines: Sequence[Line]) -> Story:
     zero_s = 0.0 if virtual or not told else min(line.t for _number, line in told)
     entries = sorted((Entry(number, line.t - zero_s, line) for number, line in told), key=lambda entry: entry.at_s)
     footer = next((line for line in reversed(lines) if isinstance(line, FooterLine)), None)
-    parts = sum(isinstance(line, HeaderLine) for line in lines)
-    return Story(header, tuple(entries), footer, zero_s, parts)
+    return Story(header, tuple(entries), footer, zero_s)
 
 
 # --- what led to what -----------------------------------------------------------------------------------------------

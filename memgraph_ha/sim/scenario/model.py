@@ -146,7 +146,7 @@ class Timing:
         converge_s: Within which everything must be whole then, seconds.
     """
 
-    then_s: float = 10.0
+    then_s: float = 2.0
     heal_s: float = 2.0
     converge_s: float = 90.0
 

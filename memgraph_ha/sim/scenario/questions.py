@@ -20,9 +20,7 @@ QUESTIONS: Final[dict[str, Question]] = {}
 """Every word by its name, in the order of the reference."""
 
 
-def _question(
-    name: str, text: str, *args: str
-) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
+def _question(name: str, text: str, *args: str) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
     def enter(ask: Callable[..., Answer]) -> Callable[..., Answer]:
         QUESTIONS[name] = Question(args=args, text=text, ask=ask)
         return ask
@@ -149,8 +147,10 @@ def _keeps(stage: Stage, name: InstanceName) -> Answer:
 @_question("filled", "whether it holds the cluster's data set", "instance")
 def _filled(stage: Stage, name: InstanceName) -> Answer:
     record = stage.record
-    return record is not None and stage.cluster.up(name) and (
-        stage.cluster.world[name].database_uuid == record.database_uuid
+    return (
+        record is not None
+        and stage.cluster.up(name)
+        and (stage.cluster.world[name].database_uuid == record.database_uuid)
     )
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Callable
 
 from attrs import define, field, frozen
 
-from memgraph_ha.core import Decision, Record
+from memgraph_ha.core import Decision, Record, Rule
+from memgraph_ha.core.commands import Command, WriteRecord
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.fakes.memgraph.disk import Disk
 from memgraph_ha.fakes.memgraph.instance import Row
 from memgraph_ha.sim.scenario.expressions import Meaning, parse_expression
 from memgraph_ha.sim.scenario.model import Scenario
 from memgraph_ha.sim.scenario.questions import QUESTIONS
+from memgraph_ha.sim.scenario.triggers import Step, command_word
 from memgraph_ha.sim.world.cluster import NAMES, Cluster
 from memgraph_ha.sim.world.controller import Controller
 
@@ -37,6 +40,30 @@ class Mark:
     rebuilds: int = 0
     lives: tuple[tuple[InstanceName, int], ...] = ()
     quiets: int = 0
+
+
+@define(eq=False)
+class Trap:
+    """Waits for a command on its way.
+
+    Attributes:
+        step: Which.
+        act: What is done then.
+        seen: How many commands passed.
+    """
+
+    step: Step
+    act: Callable[[], None]
+    seen: int = 0
+
+    def takes(self, command: Command) -> bool:
+        """Whether it is this one."""
+        self.seen += 1
+        if self.step.number is not None:
+            return self.seen == self.step.number
+        word = command_word(type(command).__name__)
+        on = None if isinstance(command, WriteRecord) else command.instance
+        return word == self.step.word and self.step.on in (None, on)
 
 
 @define(eq=False)
@@ -67,6 +94,7 @@ class Stage:
     texts: dict[str, str] = field(factory=dict)
     written: frozenset[int] = frozenset()
     meanings: dict[str, Meaning] = field(factory=dict)
+    traps: list[Trap] = field(factory=list)
 
     @property
     def record(self) -> Record | None:
@@ -83,6 +111,25 @@ class Stage:
     def decision(self) -> Decision | None:
         """What the leader decided last."""
         return None if self.leader is None else self.leader.decision
+
+    def begin(self) -> None:
+        """This is the origin: everything counts from now on."""
+        self.origin_s = self.cluster.now
+        self.mark()
+        for controller in self.controllers:
+            controller.before = self._before
+        for client in self.scenario.clients:
+            self.cluster.start_clients(client.count, client.every_s)
+
+    def trap(self, step: Step, act: Callable[[], None]) -> None:
+        """Do something when a command is on its way, once."""
+        self.traps.append(Trap(step, act))
+
+    def _before(self, command: Command) -> None:
+        self.sent[command_word(type(command).__name__)] += 1
+        for trap in [trap for trap in self.traps if trap.takes(command)]:
+            self.traps.remove(trap)
+            trap.act()
 
     def controller(self, name: str) -> Controller:
         """One controller by its name; ``leader`` is who holds the lease, ``other`` one that does not."""
@@ -146,3 +193,13 @@ class Stage:
         acks = self.cluster.acks
         times = [since_s, *(ack.at_s for ack in acks if ack.at_s >= since_s), self.cluster.now]
         return max(later - earlier for earlier, later in itertools.pairwise(times))
+
+
+def build(scenario: Scenario, seed: int, rules: tuple[Rule, ...]) -> Stage:
+    """Make the cluster of a scenario, and its controllers, which are not started yet."""
+    cluster = Cluster(seed)
+    cluster.weight = scenario.setting.weight
+    cluster.prompt = not scenario.setting.lossy
+    names = [f"C{number}" for number in range(1, scenario.setting.controllers + 1)]
+    controllers = [Controller(name, cluster, scenario.policy, rules) for name in names]
+    return Stage(scenario=scenario, seed=seed, cluster=cluster, controllers=controllers)

@@ -6,6 +6,7 @@ from typing import Final
 
 from attrs import evolve
 
+from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.record_json import dump_record
 from memgraph_ha.fakes.memgraph.virtual_net import Reach
 from memgraph_ha.sim.scenario.registry import CONTROLLER, INSTANCE, NAME, TIME, Arg, ArgKind, verb
@@ -172,7 +173,7 @@ def heal(stage: Stage) -> None:
 
 
 @verb("stall-copies", NETWORK, {"to": INSTANCE}, undo="unstall-copies")
-def stall_copies(stage: Stage, to: str) -> None:
+def stall_copies(stage: Stage, to: InstanceName) -> None:
     """What it answers to a recovery is lost: its row stays in recovery until MAIN gives the call up (30-60 s)."""
     stage.cluster.stall_copies_to(to)
 

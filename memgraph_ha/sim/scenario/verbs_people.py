@@ -98,7 +98,9 @@ def unhush(stage: Stage) -> None:
     stage.cluster.calm = False
 
 
-@verb("start-clients", USE, {"count": Arg(kind=ArgKind.COUNT, default=3), "every": Arg(kind=ArgKind.TIME, default=0.15)})
+@verb(
+    "start-clients", USE, {"count": Arg(kind=ArgKind.COUNT, default=3), "every": Arg(kind=ArgKind.TIME, default=0.15)}
+)
 def start_clients(stage: Stage, count: int, every: float) -> None:
     """So many more clients write, each so often."""
     stage.cluster.start_clients(count, every)

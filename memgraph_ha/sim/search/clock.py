@@ -49,6 +49,9 @@ _FORGOTTEN: Final = NOW - 2_000.0
 _TRIES: Final = 3
 """Failures in a row beyond which back-offs grow no more here: only their order matters."""
 
+_MISSES: Final = 4
+"""Failed probes in a row beyond which more make no difference: the default ``frozen_count``."""
+
 _GONE_S: Final = 5.0
 """The longest back-off (core/known.py): a failed try that is older holds nothing up."""
 
@@ -106,7 +109,9 @@ def tidy(observed: Observed, now_s: float) -> Observed:
 
 
 def _tidy_seen(seen: Seen) -> Seen:
-    return evolve(seen, born_s=_FORGOTTEN, server=None if seen.server is None else evolve(seen.server, at_s=_FORGOTTEN))
+    server = None if seen.server is None else evolve(seen.server, at_s=_FORGOTTEN)
+    refused, timeouts = min(seen.refused, _MISSES), min(seen.timeouts, _MISSES)
+    return evolve(seen, born_s=_FORGOTTEN, server=server, refused=refused, timeouts=timeouts)
 
 
 def _read_since(observed: Observed, doubtful_s: float | None) -> bool:

@@ -14,7 +14,7 @@
   const first = Number(svg.dataset.start);
   const last = Number(svg.dataset.end);
   const width = across.width.baseVal.value;
-  const LETTER = 6.6;
+  const LETTER = Number(svg.dataset.letter);
   const LEAST = 0.02; // seconds: closer than this there is nothing to see
   let start = first;
   let end = last;
@@ -26,10 +26,8 @@
 
   // --- where things are
 
-  const write = (text, room) => {
-    const said = [text.dataset.full, text.dataset.brief].find((each) => each && each.length * LETTER + 8 <= room) || "";
-    if (text.textContent !== said) text.textContent = said;
-  };
+  const fitting = (text, room) =>
+    [text.dataset.full, text.dataset.brief].find((each) => each && each.length * LETTER + 8 <= room) || "";
 
   const put = (node) => {
     const from = Number(node.dataset.t);
@@ -44,8 +42,10 @@
     node.setAttribute("width", Math.max(1, right - left));
     const text = node.querySelector("text");
     if (!text) return;
-    text.setAttribute("x", Math.max(0, -left) + 6);
-    write(text, Math.min(width, right) - Math.max(0, left));
+    const said = fitting(text, Math.min(width, right) - Math.max(0, left));
+    const spills = !said && text.hasAttribute("data-spills");
+    text.textContent = spills ? text.dataset.brief : said;
+    text.setAttribute("x", spills ? Math.max(1, right - left) + 5 : Math.max(0, -left) + 6);
   };
 
   const thin = (plot) => {

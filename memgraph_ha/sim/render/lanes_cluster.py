@@ -1,0 +1,252 @@
+"""The lanes of the cluster itself: the record with its reigns, and the instances.
+
+Where the simulator says what was so, that is drawn; elsewhere what the controllers were told, the leader first.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from attrs import define, field
+
+from memgraph_ha.core.facts import LeaseSeen, MembersSeen, Miss, ProbeMissed, RecordSeen, RoleSeen, RowsSeen
+from memgraph_ha.core.record import Record
+from memgraph_ha.core.topology import Mode, Role, RowStatus
+from memgraph_ha.core.topology import Row as Replica
+from memgraph_ha.sim.render.model import Kind, Lane, Mark, Shape, Tone, Weave
+from memgraph_ha.sim.render.spans import Look, Row
+from memgraph_ha.sim.render.story import RECORD, Entry, Story, word_of
+from memgraph_ha.sim.render.words import run_of, said_of_record
+from memgraph_ha.trace.schema import EndLine, FactLine, Ghost, GhostLine, StartLine
+
+
+@define(frozen=True)
+class Written:
+    """A record, and the line in which it was first seen.
+
+    Attributes:
+        record: None: there was none any more.
+        trouble: Why it could not be used; empty if it could.
+    """
+
+    entry: Entry
+    record: Record | None
+    trouble: str = ""
+
+
+def records_of(story: Story) -> Iterator[Written]:
+    """List what the record held, each time it was new; what a stale read served again is left out."""
+    seen: set[str] = set()
+    last: tuple[str | None, str] | None = None
+    for entry in story.entries:
+        line = entry.line
+        if not isinstance(line, FactLine) or not isinstance(line.fact, RecordSeen):
+            continue
+        fact = line.fact
+        trouble = "" if fact.trouble is None else fact.trouble.value
+        if fact.token is not None and fact.token in seen and not trouble:
+            continue
+        if (fact.token, trouble) == last:
+            continue
+        last = (fact.token, trouble)
+        if fact.token is not None and not trouble:
+            seen.add(fact.token)
+        yield Written(entry, fact.record, trouble)
+
+
+def record_lane(story: Story) -> Lane | None:
+    """Draw whose reign it was, and who was its standby; None if nobody ever read the record."""
+    reigns, seconds, marks = Row(0), Row(1), []
+    found = list(records_of(story))
+    for written in found:
+        entry, record = written.entry, written.record
+        if record is None:
+            said = f"the record cannot be used: {written.trouble}" if written.trouble else "there is no record"
+            look = Look(tone=Tone.BAD, weave=Weave.HATCHED, label=said, brief="no record", text=said)
+            reigns.become(entry.at_s, None, look)
+            seconds.become(entry.at_s, None, None)
+            continue
+        reigns.become(entry.at_s, (record.generation, record.opened), _reign(record))
+        seconds.become(entry.at_s, _second_key(record), _second(record))
+        if record.paused is not None or record.switchover is not None:
+            marks.append(Mark(row=0, at_s=entry.at_s, shape=Shape.DIAMOND, tone=Tone.WARN, text=said_of_record(record)))
+    if not found:
+        return None
+    spans = (*reigns.end(story.end_s), *seconds.end(story.end_s))
+    return Lane(
+        id=RECORD, kind=Kind.RECORD, title="record", note="reigns", rows=(22, 16), spans=spans, marks=tuple(marks)
+    )
+
+
+def _reign(record: Record) -> Look:
+    kind = record.history[-1].kind.value if record.history else ""
+    opened = "" if record.opened else ", not opened yet"
+    return Look(
+        tone=Tone.OK if record.opened else Tone.WARN,
+        label=f"reign {record.generation}: {record.main}{f', {kind}' if kind else ''}{opened}",
+        brief=f"{record.generation}: {record.main}",
+        text=said_of_record(record),
+    )
+
+
+def _second_key(record: Record) -> tuple[object, ...]:
+    return (record.standby, record.unprotected, record.fallback and record.fallback.instance)
+
+
+def _second(record: Record) -> Look:
+    if record.standby is not None:
+        name = record.standby.instance
+        return Look(tone=Tone.OK, label=f"standby {name}", brief=name, text=f"{name} is proven as {record.standby.row}")
+    if record.unprotected:
+        return Look(
+            tone=Tone.WARN, weave=Weave.STRONG, label="unprotected", brief="!", text="writes may flow without a standby"
+        )
+    if record.fallback is not None:
+        name = record.fallback.instance
+        return Look(tone=Tone.INFO, label=f"fallback {name}", brief=name, text=f"{name} held every write as it began")
+    return Look(tone=Tone.SOFT, label="no standby", text="no standby is named")
+
+
+# --- instances ------------------------------------------------------------------------------------------------------
+
+_MAIN: Final = (Tone.OK, Weave.STRONG)
+_REPLICA: Final = (Tone.INFO, Weave.PLAIN)
+
+_STATES: Final = {
+    "down": Look(tone=Tone.BAD, weave=Weave.HATCHED, label="down", text="no process runs"),
+    "starting": Look(tone=Tone.WARN, weave=Weave.HATCHED, label="starting", brief="…", text="it does not answer yet"),
+    "frozen": Look(tone=Tone.INFO, weave=Weave.HATCHED, label="frozen", text="its process stands still"),
+}
+
+_MISSES: Final = {
+    Miss.REFUSED: Look(tone=Tone.BAD, weave=Weave.HATCHED, label="refuses", text="connections are refused"),
+    Miss.TIMED_OUT: Look(tone=Tone.BAD, weave=Weave.HATCHED, label="silent", text="no answer in time"),
+    Miss.UNAUTHORISED: Look(tone=Tone.WARN, weave=Weave.HATCHED, label="refuses our password", brief="password"),
+    Miss.UNREADABLE: Look(tone=Tone.WARN, weave=Weave.HATCHED, label="unreadable answers", brief="?"),
+}
+
+_ROWS: Final = {
+    RowStatus.READY: Tone.OK,
+    RowStatus.REPLICATING: Tone.OK,
+    RowStatus.RECOVERY: Tone.WARN,
+}
+
+
+def instance_lanes(story: Story) -> Iterator[Lane]:
+    """Draw a lane per instance: its role and runs, and how MAIN sees it as a replica."""
+    ghosts = {
+        entry.line.who
+        for entry in story.entries
+        if isinstance(entry.line, GhostLine) and entry.line.what is Ghost.INSTANCE
+    }
+    eyes = _Eyes()
+    for entry in story.entries:
+        eyes.take(entry, ghosts)
+    for name in sorted(eyes.places):
+        place = eyes.places[name]
+        yield Lane(
+            id=name,
+            kind=Kind.INSTANCE,
+            title=name,
+            note="instance" if name in ghosts else "as it was seen",
+            rows=(24, 5),
+            spans=(*place.role.end(story.end_s), *place.row.end(story.end_s)),
+            marks=tuple(place.marks),
+        )
+
+
+@define
+class _Place:
+    role: Row = field(factory=lambda: Row(0))
+    row: Row = field(factory=lambda: Row(1))
+    marks: list[Mark] = field(factory=list)
+    run: str = ""
+
+
+@define
+class _Eyes:
+    """What is known of every instance; only the leader's eyes count while there is one."""
+
+    places: dict[str, _Place] = field(factory=dict)
+    leader: str = ""
+    addresses: dict[str, str] = field(factory=dict)
+
+    def take(self, entry: Entry, ghosts: set[str]) -> None:
+        line = entry.line
+        if isinstance(line, GhostLine):
+            if line.what is Ghost.INSTANCE:
+                self._was(entry, line)
+        elif isinstance(line, FactLine):
+            self._seen(entry, line, ghosts)
+        elif isinstance(line, StartLine | EndLine) and line.who == self.leader:
+            self.leader = ""
+
+    def _place(self, name: str) -> _Place:
+        return self.places.setdefault(name, _Place())
+
+    def _was(self, entry: Entry, line: GhostLine) -> None:
+        """Take the simulator's word."""
+        place, state, run = self._place(line.who), word_of(line, "state"), word_of(line, "run")
+        role = word_of(line, "role")
+        look = _STATES.get(state) or _living(line.who, role, run)
+        place.role.become(entry.at_s, (state, role, run), look, entry.number)
+        self._lives(place, entry, run)
+
+    def _lives(self, place: _Place, entry: Entry, run: str) -> None:
+        if run and run != place.run:
+            if place.run:
+                said = f"another process: run {run_of(run)}"
+                place.marks.append(Mark(row=0, at_s=entry.at_s, shape=Shape.TICK, tone=Tone.SOFT, text=said))
+            place.run = run
+
+    def _seen(self, entry: Entry, line: FactLine, ghosts: set[str]) -> None:
+        fact = line.fact
+        if isinstance(fact, LeaseSeen):
+            self.leader = line.who if fact.leading else "" if self.leader == line.who else self.leader
+        if isinstance(fact, MembersSeen):
+            self.addresses |= {member.replication: member.name for member in fact.members}
+            for member in fact.members:
+                self._place(member.name)
+        if self.leader not in ("", line.who):
+            return
+        match fact:
+            case RoleSeen() if fact.instance not in ghosts:
+                place = self._place(fact.instance)
+                look = _living(fact.instance, fact.role.name, fact.run)
+                place.role.become(entry.at_s, (fact.role, fact.run), look)
+                self._lives(place, entry, fact.run)
+            case ProbeMissed() if fact.instance not in ghosts and not fact.excused:
+                self._place(fact.instance).role.become(entry.at_s, fact.miss, _MISSES[fact.miss])
+            case RowsSeen():
+                self._rows(entry, fact)
+            case _:
+                pass
+
+    def _rows(self, entry: Entry, fact: RowsSeen) -> None:
+        """Draw what MAIN says of its replicas; whoever has no row of its own is none of them."""
+        there = {self.addresses.get(row.address, ""): row for row in fact.rows}
+        for name, place in self.places.items():
+            row = there.get(name)
+            if row is None:
+                place.row.become(entry.at_s, None, None)
+            else:
+                place.row.become(entry.at_s, (row.name, row.mode, row.status), _attached(row))
+
+
+def _living(name: str, role: str, run: str) -> Look:
+    tone, weave = _MAIN if role == Role.MAIN.name else _REPLICA
+    return Look(
+        tone=tone,
+        weave=weave,
+        label=f"{role}, run {run_of(run)}" if run else role,
+        brief=role,
+        text=f"{name} is {role} (run {run_of(run)})",
+    )
+
+
+def _attached(row: Replica) -> Look:
+    mode = "?" if row.mode is None else row.mode.name
+    strict = row.mode is Mode.STRICT_SYNC
+    tone = _ROWS.get(row.status, Tone.BAD)
+    if tone is Tone.OK and not strict:
+        tone = Tone.INFO
+    return Look(tone=tone, weave=Weave.THIN, text=f"MAIN's row {row.name}: {mode} {row.status.value}")

@@ -1,0 +1,217 @@
+"""The stretches worth a closer look, and the verdict on the whole."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from attrs import frozen
+
+from memgraph_ha.core.record import Change, Record
+from memgraph_ha.sim.render.lanes_cluster import records_of
+from memgraph_ha.sim.render.lanes_outside import Writes, pauses_of, writes_of
+from memgraph_ha.sim.render.model import Tone, Turn
+from memgraph_ha.sim.render.story import Story, word_of
+from memgraph_ha.trace.schema import Ghost, GhostLine, TickLine
+
+BEFORE_S: Final = 20.0
+"""What happened longer before a reign began did not lead to it."""
+
+AFTER_S: Final = 30.0
+"""A close-up is not longer than that after the reign began, opened or not."""
+
+LEAST_S: Final = 0.4
+"""A close-up is not shorter."""
+
+_MARGIN: Final = 0.12
+_CALM: Final = frozenset({"switchover", "bootstrap", "adopt"})
+
+
+@frozen
+class Reign:
+    """The beginning of a reign, as the record says it.
+
+    Attributes:
+        at_s: When it was first read.
+        change: What the history says of it; None if it says nothing.
+        previous: Whose was before; empty if that is not known.
+    """
+
+    at_s: float
+    record: Record
+    change: Change | None
+    previous: str
+
+
+def reigns_of(story: Story) -> tuple[Reign, ...]:
+    """List the reigns that began within the trace; whatever was so when it began is none."""
+    found: list[Reign] = []
+    last: Record | None = None
+    for written in records_of(story):
+        record = written.record
+        if record is None:
+            continue
+        if last is not None and record.generation > last.generation:
+            change = record.history[-1] if record.history else None
+            found.append(Reign(written.entry.at_s, record, change, last.main))
+        last = record
+    return tuple(found)
+
+
+def turns_of(story: Story) -> tuple[Turn, ...]:
+    """List the changes of MAIN and the broken promises, in order, each with the window that shows it whole."""
+    writes = writes_of(story)
+    pauses = pauses_of(writes)
+    turns = [_turn(story, reign, writes, pauses) for reign in reigns_of(story)]
+    turns += [_broken(story, at_s, line) for at_s, line in violations_of(story)]
+    return tuple(sorted(turns, key=lambda turn: turn.start_s))
+
+
+def violations_of(story: Story) -> tuple[tuple[float, GhostLine], ...]:
+    """List the broken promises, with when."""
+    return tuple(
+        (entry.at_s, entry.line)
+        for entry in story.entries
+        if isinstance(entry.line, GhostLine) and entry.line.what is Ghost.VIOLATION
+    )
+
+
+def _turn(story: Story, reign: Reign, writes: tuple[Writes, ...], pauses: tuple[tuple[float, float], ...]) -> Turn:
+    began_s, change = reign.at_s, reign.change
+    served_s = _served(story, reign)
+    pause = next((pause for pause in pauses if pause[0] <= (served_s or began_s) and pause[1] >= began_s), None)
+    starts = [began_s, *_led_to(story, began_s)]
+    ends = [began_s if served_s is None else served_s]
+    if pause is not None:
+        starts.append(pause[0])
+        ends.append(pause[1])
+    start_s, end_s = min(starts), min(max(ends), began_s + AFTER_S)
+    margin_s = max(LEAST_S / 2, (end_s - start_s) * _MARGIN)
+    again = reign.previous == reign.record.main
+    kind = "reign" if change is None else change.kind.value
+    title = (
+        f"{kind.capitalize()}: {reign.record.main} again"
+        if again
+        else (f"{kind.capitalize()}: {reign.previous} to {reign.record.main}")
+    )
+    return Turn(
+        title=title,
+        text=" ".join(_said(story, reign, served_s, pause, known=bool(writes))),
+        tone=Tone.INFO if kind in _CALM else Tone.WARN,
+        start_s=max(story.start_s, start_s - margin_s),
+        end_s=min(story.end_s, end_s + 2 * margin_s),
+    )
+
+
+def _led_to(story: Story, began_s: float) -> Iterator[float]:
+    """Find the last fault or order before, and when the gateways last shut before."""
+    before = story.between(began_s - BEFORE_S, began_s)
+    for entry in reversed(before):
+        if isinstance(entry.line, GhostLine) and entry.line.what is Ghost.FAULT:
+            yield entry.at_s
+            break
+    for entry in reversed(before):
+        line = entry.line
+        if isinstance(line, TickLine) and line.decision is not None and line.decision.route.permit is not None:
+            yield entry.at_s
+            break
+
+
+def _served(story: Story, reign: Reign) -> float | None:
+    """Find when a gateway was first let to open in this reign or a later one."""
+    for entry in story.between(reign.at_s, story.end_s):
+        line = entry.line
+        if isinstance(line, TickLine) and line.decision is not None:
+            permit = line.decision.route.permit
+            if permit is not None and permit.generation >= reign.record.generation:
+                return entry.at_s
+    return None
+
+
+def _said(
+    story: Story, reign: Reign, served_s: float | None, pause: tuple[float, float] | None, *, known: bool
+) -> Iterator[str]:
+    if reign.change is not None:
+        by = f", asked by {reign.change.by}" if reign.change.by else ""
+        yield f"{reign.change.rule}: {reign.change.reason}{by}."
+    if pause is not None:
+        yield f"No write was acknowledged for {pause[1] - pause[0]:.2f} s."
+    elif known and served_s is not None:
+        yield "Writes hardly noticed."
+    if served_s is None:
+        yield f"Reign {reign.record.generation} did not open until {story.end_s:.1f} s, when the trace ends."
+    elif pause is None:
+        yield f"Its gateway opened {served_s - reign.at_s:.2f} s after the record named it."
+
+
+def _broken(story: Story, at_s: float, line: GhostLine) -> Turn:
+    return Turn(
+        title=f"Broken: {word_of(line, 'check')}",
+        text=word_of(line, "text"),
+        tone=Tone.BAD,
+        start_s=max(story.start_s, at_s - 2.0),
+        end_s=max(story.start_s + LEAST_S, min(story.end_s, at_s + 1.0)),
+    )
+
+
+# --- the verdict ----------------------------------------------------------------------------------------------------
+
+
+@frozen
+class Verdict:
+    """The first thing that is read: one short sentence, and what else matters at once."""
+
+    tone: Tone
+    head: str
+    lines: tuple[str, ...]
+
+
+def verdict_of(story: Story) -> Verdict:
+    """Say what a trace shows, worst first."""
+    writes, reigns, broken = writes_of(story), reigns_of(story), violations_of(story)
+    pauses = pauses_of(writes)
+    tail = (*_counted(writes), *_end(story))
+    if broken:
+        checks = ", ".join(dict.fromkeys(word_of(line, "check") for _at_s, line in broken))
+        lines = tuple(word_of(line, "text") for _at_s, line in broken[:3])
+        return Verdict(Tone.BAD, f"Promises were broken: {checks}", (*lines, *tail))
+    longest_s = max((end_s - start_s for start_s, end_s in pauses), default=0.0)
+    waited = f": no write was acknowledged for {longest_s:.2f} s" if pauses else ""
+    if not reigns:
+        record = next((written.record for written in records_of(story) if written.record is not None), None)
+        head = "No reign began" if record is None else f"{record.main} reigned throughout"
+        return Verdict(Tone.WARN if pauses else Tone.OK, f"{head}{waited}", tail)
+    if len(reigns) == 1:
+        return Verdict(Tone.OK, f"{_named(reigns[0])}{waited}", tail)
+    longest = f", the longest pause of writes {longest_s:.2f} s" if pauses else ""
+    return Verdict(Tone.OK, f"{len(reigns)} reigns began{longest}", tail)
+
+
+def _named(reign: Reign) -> str:
+    kind = "A reign" if reign.change is None else reign.change.kind.value.capitalize()
+    if reign.previous == reign.record.main:
+        return f"{kind} of {reign.record.main}"
+    return f"{kind} from {reign.previous} to {reign.record.main}"
+
+
+def _counted(writes: Sequence[Writes]) -> Iterator[str]:
+    if not writes:
+        return
+    counts = {name: sum(each.count for each in writes if each.outcome == name) for name in _OUTCOMES}
+    others = ", ".join(f"{counts[name]} {said}" for name, said in _OUTCOMES.items() if counts[name])
+    yield f"Writes: {others}."
+
+
+_OUTCOMES: Final = {"acknowledged": "acknowledged", "indeterminate": "in doubt", "refused": "refused"}
+
+
+def _end(story: Story) -> Iterator[str]:
+    record = next((written.record for written in reversed(tuple(records_of(story)))), None)
+    if record is None:
+        return
+    if record.standby is not None:
+        second = f"{record.standby.instance} is its proven standby"
+    elif record.unprotected:
+        second = "it is unprotected"
+    else:
+        second = "no standby is named"
+    opened = "" if record.opened else ", which has not opened"
+    yield f"At the end: reign {record.generation} of {record.main}{opened}; {second}."

@@ -1,0 +1,146 @@
+"""The end of every run: everything is healed, and then everything must come back by itself, with every write."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from memgraph_ha.core import Ask
+from memgraph_ha.core.known import STOP_MEMORY_S
+from memgraph_ha.core.names import InstanceName
+from memgraph_ha.sim.world.cluster import NAMES, Cluster
+from memgraph_ha.sim.world.controller import WIRE_S
+from memgraph_ha.sim.world.store import ViolationError
+
+if TYPE_CHECKING:
+    from memgraph_ha.sim.scenario.stage import Stage
+
+CALM_S: Final = 3.0
+"""How long a cluster that came back is watched: it stays so, and its record is let alone (L1, L3)."""
+
+WRITES: Final = 1
+"""How often the record of a whole cluster may be written in that time: a level that rises."""
+
+TRIES: Final = 4
+TRY_S: Final = 8.0
+"""How often a person reads what the leader waits for, and how long that is given to help, seconds."""
+
+STAYS_S: Final = 10.0
+"""How long a cluster that waits for a person must go on saying so."""
+
+REINIT: Final = re.compile(r"memgraph-ha reinit (\w+)")
+"""The command by which a hold says that a person may give up what an instance holds."""
+
+
+def whole(cluster: Cluster) -> bool:
+    """Whether the cluster is as it should be (L1): one MAIN serves, its standby is named, every replica is attached."""
+    record = cluster.store.read()[0]
+    if record is None or not record.opened or record.standby is None or not all(cluster.up(n) for n in NAMES):
+        return False
+    if not any(permit is not None and permit.generation == record.generation for permit in cluster.gates.values()):
+        return False
+    standby = cluster.world[record.standby.instance]
+    rows = cluster.world[record.main].rows.values()
+    if standby.run_id != record.standby.run or record.standby.row not in [row.name for row in rows]:
+        return False  # a name that nobody bears is worse than none
+    if any(dict(record.level).get(name) != record.generation for name in NAMES):
+        return False  # a later rebuild relies on it
+    healthy = [row for row in rows if not row.half and row.state.value in ("ready", "replicating")]
+    return cluster.world[record.main].is_main and len(healthy) == len(NAMES) - 1 == len(rows)
+
+
+def converge(stage: Stage, within_s: float) -> None:
+    """L1: let time pass until the cluster is whole.
+
+    Raises:
+        ViolationError: It does not come to that; the text says what every controller waits for.
+    """
+    try:
+        stage.cluster.world.run_until(lambda: whole(stage.cluster), within_s)
+    except TimeoutError:
+        now = "; ".join(f"{controller.name}: {controller.doing}" for controller in stage.controllers)
+        raise ViolationError(f"L1: not whole after {within_s:g} s ({now})") from None
+
+
+def heal(stage: Stage) -> None:
+    """End every fault: who was frozen, down, cut off, paused or blind is so no more."""
+    cluster = stage.cluster
+    for controller in stage.controllers:
+        controller.blind = False
+        controller.late, controller.lose = (lambda: WIRE_S), (lambda: False)
+        if not controller.alive:
+            controller.start()
+        controller.resume()
+    for name in NAMES:
+        cluster.thaw(name)
+        cluster.let_up(name)
+    cluster.heal()
+
+
+def settle(stage: Stage) -> None:
+    """Heal everything and demand what must come of it.
+
+    Raises:
+        ViolationError: A promise was broken, or the cluster does not come back.
+    """
+    timing = stage.scenario.timing
+    heal(stage)
+    stage.cluster.world.run(timing.heal_s)
+    if stage.scenario.stuck is not None:
+        _stays_stuck(stage)
+        return
+    if stage.scenario.operator:
+        _be_helped(stage)
+    converge(stage, timing.converge_s)
+    before = len(stage.cluster.store.history)
+    stage.cluster.world.run(CALM_S)
+    _check_ledger(stage.cluster)
+    written = len(stage.cluster.store.history) - before
+    if written > WRITES:
+        raise ViolationError(f"L3: the record was written {written} times in a healthy cluster")
+
+
+def _stays_stuck(stage: Stage) -> None:
+    """L4: who waits for a person says so by name, and goes on saying so."""
+    hold = stage.scenario.stuck
+    stage.cluster.world.run(stage.scenario.timing.converge_s)
+    for _ in range(2):
+        decision = stage.decision
+        if decision is None or decision.hold is not hold:
+            said = "nobody leads" if decision is None else f"{decision.rule} {decision.reason}"
+            raise ViolationError(f"L4: it should wait as {hold.word if hold else None}, but: {said}")
+        stage.cluster.world.run(STAYS_S)
+
+
+def _be_helped(stage: Stage) -> None:
+    for _ in range(TRIES):
+        stage.cluster.world.run(TRY_S)
+        _tend(stage)
+    asked = [seen.stop_asked_s for c in stage.controllers for seen in c.observed.seen if seen.stop_asked_s is not None]
+    if asked:  # until no stop is expected any more that was announced and never came
+        stage.cluster.world.run(max(0.0, max(asked) + STOP_MEMORY_S + 1 - stage.cluster.now))
+
+
+def _tend(stage: Stage) -> None:
+    """Do what only a person may, as the leader's own words name it: end a pause, or give up what a replica holds."""
+    record, leader = stage.cluster.store.read()[0], stage.leader
+    if whole(stage.cluster) or record is None or leader is None or leader.decision is None:
+        return
+    named = REINIT.search(leader.decision.reason)
+    if record.paused is not None:
+        leader.ask(Ask.RESUME)
+    elif named is not None:
+        stage.cluster.say("", f"the operator reads: {leader.decision.reason}")
+        leader.ask(Ask.REINIT, InstanceName(named[1]))
+
+
+def _check_ledger(cluster: Cluster) -> None:
+    """S1: MAIN and its standby hold whatever was acknowledged (but for what is on its way)."""
+    record = cluster.store.read()[0]
+    if record is None or record.standby is None:
+        raise ViolationError("L1: no standby is named")
+    settled = {ack.write for ack in cluster.acks if ack.at_s < cluster.now - 1} | cluster.by_hand
+    for name in (record.main, record.standby.instance):
+        lost = settled - cluster.ids(name)
+        if lost:
+            raise ViolationError(f"S1: {name} lacks {sorted(lost)[:5]} at the end")

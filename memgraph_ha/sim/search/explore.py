@@ -1,0 +1,155 @@
+"""Breadth first through every state that can be reached with a budget of faults."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections.abc import Callable, Iterator
+
+from attrs import define, field, frozen
+
+from memgraph_ha.core.policy import Policy
+from memgraph_ha.core.rules import RULES, Rule
+from memgraph_ha.sim.search.mind import Mind, Watch
+from memgraph_ha.sim.search.moves import Move, Moves
+from memgraph_ha.sim.search.start import healthy
+from memgraph_ha.sim.search.state import State, ViolationError
+
+Progress = Callable[[int, int, int], None]
+"""Told of the number of states found, of those looked at, and of the depth."""
+
+
+@frozen
+class Broken:
+    """A promise that was broken: which, how, and the moves that lead there."""
+
+    check: str
+    text: str
+    moves: tuple[Move, ...]
+
+
+@define
+class Graph:
+    """All states that were reached, by number, and how.
+
+    Attributes:
+        numbers: Each state's number.
+        states: The states.
+        parents: From which state each was reached first; 0 for the first itself.
+        moves: By which move, by number in ``kinds``.
+        kinds: Every kind of move.
+        sources: Where each edge that is no fault begins; ``targets`` where it ends.
+        edges: How many edges there are in all.
+        depth: Of the last state.
+        broken: The first promise that was broken, on the shortest way to it.
+        seconds: How long it took.
+    """
+
+    numbers: dict[State, int] = field(factory=dict)
+    states: list[State] = field(factory=list)
+    parents: array[int] = field(factory=lambda: array("I"))
+    moves: array[int] = field(factory=lambda: array("H"))
+    kinds: dict[Move, int] = field(factory=dict)
+    sources: array[int] = field(factory=lambda: array("I"))
+    targets: array[int] = field(factory=lambda: array("I"))
+    edges: int = 0
+    depth: int = 0
+    broken: Broken | None = None
+    seconds: float = 0.0
+
+    def way_to(self, number: int) -> tuple[Move, ...]:
+        """The shortest sequence of moves that leads to a state."""
+        kinds = list(self.kinds)
+        found: list[Move] = []
+        while number:
+            found.append(kinds[self.moves[number]])
+            number = self.parents[number]
+        return tuple(reversed(found))
+
+
+class Search:
+    """One search.
+
+    Args:
+        policy: The operator's choices.
+        faults: How many may happen.
+        rules: In order; other than the shipping ones only to see what a rule is for.
+        without: Verbs of faults that never happen.
+        watch: Told of each distinct view that was decided on.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        faults: int,
+        *,
+        rules: tuple[Rule, ...] = RULES,
+        without: frozenset[str] = frozenset(),
+        watch: Watch | None = None,
+    ) -> None:
+        self.mind = Mind(policy, rules, watch)
+        self.moves = Moves(self.mind, without)
+        self.first = healthy(self.mind, faults)
+
+    def run(self, limit: int | None = None, progress: Progress | None = None) -> Graph:
+        """Search until everything was seen, or a promise is broken.
+
+        Args:
+            limit: Stop after so many states; None: never.
+            progress: Told of every few thousand states.
+        """
+        graph, begun = Graph(), time.perf_counter()
+        _found(graph, self.first, 0, None)
+        layer = 0
+        next_layer = 1
+        number = 0
+        while number < len(graph.states) and (limit is None or len(graph.states) < limit):
+            if number == next_layer:
+                layer, next_layer = layer + 1, len(graph.states)
+            if progress is not None and not number % 2000:
+                progress(len(graph.states), number, layer)
+            try:
+                for move, state in self.moves.after(graph.states[number]):
+                    graph.edges += 1
+                    reached = _found(graph, state, number, move)
+                    if not move.fault:
+                        graph.sources.append(number)
+                        graph.targets.append(reached)
+            except ViolationError as broken:
+                way = (*graph.way_to(number), self.moves.trying)
+                graph.broken = Broken(broken.check, broken.text, way)
+                break
+            number += 1
+        graph.depth, graph.seconds = layer, time.perf_counter() - begun
+        return graph
+
+    def replay(self, moves: tuple[Move, ...]) -> Iterator[tuple[Move, State]]:
+        """Make moves one after another.
+
+        Raises:
+            LookupError: A move cannot be made; the message says which can.
+            ViolationError: A move breaks a promise.
+        """
+        state = self.first
+        for wanted in moves:
+            found = None
+            able: list[Move] = []
+            for move, made in self.moves.after(state):
+                able.append(move)
+                if move[:2] == wanted[:2]:
+                    found = made
+                    break
+            if found is None:
+                raise LookupError(f"{wanted.verb} {wanted.who} cannot be done here; {len(able)} other moves can")
+            state = found
+            yield wanted, state
+
+
+def _found(graph: Graph, state: State, parent: int, move: Move | None) -> int:
+    number = graph.numbers.get(state)
+    if number is None:
+        number = graph.numbers[state] = len(graph.states)
+        graph.states.append(state)
+        graph.parents.append(parent)
+        graph.moves.append(0 if move is None else graph.kinds.setdefault(move, len(graph.kinds)))
+    return number

@@ -1,0 +1,107 @@
+"""Pictures of situations that are rare, or hard to come by: the commands against recorded answers of the API."""
+
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+from attrs import field, frozen
+
+from memgraph_ha.api.documents import policy_document, rules_document
+from memgraph_ha.core.policy import DataDurability, Policy
+from scripts.picture_drawing import COLUMNS, Shot, settled
+from tests.operate import recorded
+from tests.operate.recorded import HEALTHY, HELD, Json
+from tests.operate.server import Answer, Api, Asked, says, serving, verb
+from tests.operate.terminal import Terminal, terminal
+
+Change = Callable[[Api], None]
+Line = tuple[str, ...]
+
+
+@frozen(kw_only=True)
+class Picture:
+    """One picture.
+
+    Attributes:
+        name: The file is ``cli-<name>.svg``.
+        lines: What is typed, after ``memgraph-ha``.
+        prepare: Makes the situation.
+        answers: What is typed at the questions of these lines: the line to the question's end and the reply.
+        columns: Of the terminal.
+    """
+
+    name: str
+    lines: tuple[Line, ...]
+    prepare: Change = field(default=lambda _api: None)
+    answers: Mapping[Line, tuple[str, str]] = field(factory=dict, hash=False)
+    columns: int = COLUMNS
+
+
+def _document(name: str, document: Json) -> Change:
+    return lambda api: api.scripts.update({("GET", name): says(document)})
+
+
+def _cluster(document: Json) -> Change:
+    return _document("cluster", document)
+
+
+def _stakes(name: str, stake: str, done: str) -> Change:
+    return lambda api: api.scripts.update(
+        {("POST", name): verb(done, f"{name} would be taken up now; at stake: {stake}")}
+    )
+
+
+def _forcing(api: Api) -> None:
+    stake = (
+        "failover would be taken up now; at stake: memgraph-1 was level with generation 5 when its row was last seen "
+        "ready, 134 s ago; every write since then that only memgraph-0 holds"
+    )
+    after = HELD | {"generation": 6, "main": "memgraph-1", "rw": HEALTHY["rw"], "holds": [], "decision": None}
+    forced = verb("memgraph-1 is MAIN by force", stake)
+
+    def force(asked: Asked) -> Answer:
+        if not asked.body.get("dry_run"):
+            api.scripts["GET", "cluster"] = says(after)
+        return forced(asked)
+
+    api.scripts["GET", "cluster"] = says(HELD)
+    api.scripts["POST", "failover"] = force
+
+
+def _some_policy() -> Json:
+    """Give the first fields: all of them are more than fits into a picture."""
+    document: Json = policy_document(Policy(data_durability=DataDurability.REQUIRED))
+    return document | {"fields": document["fields"][:12]}
+
+
+_UNPROTECTED: Final = HEALTHY | {
+    "standby": None,
+    "unprotected": True,
+    "instances": [
+        recorded.MAIN_0,
+        recorded.instance(
+            "memgraph-1",
+            state="not attached",
+            healthy=False,
+            row={"name": "memgraph-1_8", "mode": "ASYNC", "status": "recovery", "ts": 4000, "behind": -711},
+            lacks="it is not the named standby: its row is ASYNC and catching up",
+        ),
+        recorded.ASYNC_2,
+    ],
+    "decision": {"rule": "R60", "name": "catch_up", "reason": "memgraph-1 is 711 behind", "hold": None},
+    "holds": [
+        {
+            "name": "Unprotected",
+            "rule": "R60",
+            "reason": "memgraph-1 is attached as ASYNC and 711 behind",
+            "since": recorded.AT - 12.4,
+            "blocked": "protection: there is no proven standby, MAIN has the only certain copy",
+            "ends": "the standby comes back, is attached and proven",
+            "command": "",
+            "risk": "what is written meanwhile, if MAIN's disk is lost",
+            "page": "unprotected.md",
+        }
+    ],
+}
+
+

@@ -1,0 +1,1 @@
+"""Random lives: drawn, played, counted, made small."""
