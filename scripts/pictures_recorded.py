@@ -105,3 +105,65 @@ _UNPROTECTED: Final = HEALTHY | {
 }
 
 
+_FORCED: Final = ("failover", "--accept-data-loss", "memgraph-1")
+_ADOPTED: Final = ("adopt", "memgraph-0")
+
+PICTURES: Final = (
+    Picture(name="status-watch", lines=(("status", "--watch"),)),
+    Picture(name="status-held", lines=(("status",),), prepare=_cluster(HELD)),
+    Picture(name="status-unprotected", lines=(("status",),), prepare=_cluster(_UNPROTECTED)),
+    Picture(name="status-narrow", lines=(("status",),), prepare=_cluster(HELD), columns=46),
+    Picture(
+        name="failover",
+        lines=(("failover", "memgraph-1"), _FORCED),
+        prepare=_forcing,
+        answers={_FORCED: ("to go on: ", "memgraph-1\n")},
+    ),
+    Picture(
+        name="adopt",
+        lines=(_ADOPTED,),
+        prepare=_stakes("adopt", "data that only the others hold", "reign 1 of memgraph-0 has begun"),
+        answers={_ADOPTED: ("to go on: ", "memgraph-0\n")},
+    ),
+    Picture(name="rules", lines=(("rules", "L3"), ("rules", "L30")), prepare=_document("rules", rules_document())),
+    Picture(name="policy-show", lines=(("policy", "show"),), prepare=_document("policy", _some_policy())),
+)
+
+
+def shots(wanted: Sequence[str]) -> Iterator[Shot]:
+    """Take these pictures, or those of them that are named."""
+    for picture in PICTURES:
+        if wanted and picture.name not in wanted:
+            continue
+        with serving(Api.healthy()) as api:
+            picture.prepare(api)
+            parts = tuple((line, _typed(api, line, picture)) for line in picture.lines)
+        yield Shot(name=picture.name, parts=parts, columns=picture.columns)
+
+
+def _typed(api: Api, line: Line, picture: Picture) -> str:
+    """Run a command on a terminal, answer its questions, and give what was shown."""
+    with terminal(api, *line, columns=picture.columns, TZ="UTC", LOGNAME="ada") as screen:
+        if "--watch" in line:
+            shown = _watched(api, screen)
+        else:
+            if line in picture.answers:
+                question, reply = picture.answers[line]
+                screen.until(question)
+                screen.type(reply)
+            screen.end()
+            shown = settled(screen.shown.decode())
+    return shown.replace(api.url, "http://127.0.0.1:8080")
+
+
+def _watched(api: Api, screen: Terminal) -> str:
+    """Give the last frame of a watch whose controller went away."""
+    screen.until("healthy")
+    api.stop()
+    screen.until("No answer for 1.")
+    screen.send(signal.SIGINT)
+    screen.end()
+    api.start()
+    frames = screen.shown.partition(b"\x1b[?1049l")[0].decode().split("\x1b[H")
+    lines = [line.rstrip() for line in frames[-1].replace("\r\n", "\n").split("\n")]
+    return "\n".join(lines[: 1 + max(number for number, line in enumerate(lines) if "memgraph-" in line)])

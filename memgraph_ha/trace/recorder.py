@@ -294,13 +294,10 @@ class LineRecorder:
 
     def _resume(self, who: str, voice: _Voice, view: View, t: float) -> None:
         """Begin anew with everything that is known at this tick: nothing before it is needed to replay what follows."""
-        voice.stale = False
-        if voice.lost:
-            lost, voice.lost = voice.lost, 0
-            self._put(who, LostLine(seq=self._next(), t=t, who=who, lines=lost))
-            voice.lost += lost if voice.lost else 0
-        memory = MemoryLine(seq=self._next(), t=t, who=who, policy=view.policy, observed=view.observed)
-        self._put(who, memory)
+        if voice.lost and not self._sink.put(LostLine(seq=self._next(), t=t, who=who, lines=voice.lost)):
+            return
+        voice.stale, voice.lost = False, 0
+        self._put(who, MemoryLine(seq=self._next(), t=t, who=who, policy=view.policy, observed=view.observed))
 
     def _put(self, who: str, line: Line) -> None:
         """Hand a line on; once one was refused, those after it are useless until the next tick can begin anew."""

@@ -156,23 +156,34 @@ def analytical(old: Scene) -> Scene:
 
 def repromoted(old: Scene) -> Scene:
     """The present reign is the next one of a MAIN that came back, whose replicas were level in the one before."""
-    record = old.recorded
-    last = record.history[-1]
-    generation = record.generation + 1
-    change = Change(
-        generation=generation,
-        main=record.main,
-        previous=record.main,
-        kind=ChangeKind.REPROMOTE,
-        standby=M1,
-        rule="L20",
-        reason="it restarted",
-        at=last.at + 1000,
-    )
-    changed = evolve(record, generation=generation).with_change(change)
-    noops = tuple(evolve(seen, generation=generation) for seen in old.noops)
-    gate = None if old.gate is None else evolve(old.gate, generation=generation)
-    return evolve(old, record=changed, noops=noops, gate=gate)
+    return later_reigns(1, ChangeKind.REPROMOTE)(old)
+
+
+def later_reigns(count: int, kind: ChangeKind = ChangeKind.FALLBACK) -> SceneChange:
+    """So many more reigns of the same MAIN have begun, and are served."""
+
+    def change(old: Scene) -> Scene:
+        record = old.recorded
+        for _ in range(count):
+            last = record.history[-1]
+            record = evolve(record, generation=record.generation + 1)
+            record = record.with_change(
+                Change(
+                    generation=record.generation,
+                    main=record.main,
+                    previous=record.main,
+                    kind=kind,
+                    standby=M1,
+                    rule="L20",
+                    reason="it restarted",
+                    at=last.at + 1000,
+                )
+            )
+        noops = tuple(evolve(seen, generation=record.generation) for seen in old.noops)
+        gate = None if old.gate is None else evolve(old.gate, generation=record.generation)
+        return evolve(old, record=record, noops=noops, gate=gate)
+
+    return change
 
 
 def full_disk(failures: int = 2, ago_s: float = 20.0) -> SceneChange:

@@ -34,6 +34,7 @@ from tests.core.orders import (
     a_rebuild,
     analytical,
     given_up,
+    later_reigns,
     rebuilding,
     refused_as_diverged,
     repromoted,
@@ -212,6 +213,14 @@ def test_a_rebuild_in_vain_is_not_repeated_soon(reinit: bool) -> None:
     assert_stopped(soon, "E20", "one in `rebuild` may be emptied now", "m2")
     late = again.but(rebuilding(M2, ago_s=pause_s + 1))
     assert [type(command) for command in decided(late, "E20").commands] == [RebuildInstance]
+
+
+@pytest.mark.parametrize(("level", "again"), [(5, True), (4, True), (3, False)], ids=["later", "then", "never"])
+def test_a_rebuild_that_made_it_level_was_not_in_vain(level: int, again: bool) -> None:
+    """It diverged anew in a later reign: it is rebuilt once for that, and does not wait for ten minutes."""
+    old = GIVEN_UP.but(rebuilding(M2, ago_s=8), restarted(M2), later_reigns(2), recorded(level=((M2, level),)))
+    found = [type(command) for command in decide(old.view).commands]
+    assert (RebuildInstance in found) is again
 
 
 @pytest.mark.parametrize(

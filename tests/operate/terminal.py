@@ -100,7 +100,7 @@ class Terminal:
         deadline_s = time.monotonic() + PATIENCE_S
         while self.text.count(text) < times:
             assert time.monotonic() < deadline_s, f"{text!r} did not come; shown: {self.text}"
-            assert self._read(), f"it ended before {text!r}; shown: {self.text}"
+            assert self.read(), f"it ended before {text!r}; shown: {self.text}"
 
     def type(self, text: str) -> None:
         """Type on the keyboard."""
@@ -113,13 +113,13 @@ class Terminal:
     def end(self) -> int:
         """Read until it ends, and give its exit code (negative: the signal)."""
         deadline_s = time.monotonic() + PATIENCE_S
-        while self._read():
+        while self.read():
             assert time.monotonic() < deadline_s, f"it does not end; shown: {self.text}"
         _, status = os.waitpid(self.process, 0)
         self.process = 0
         return os.waitstatus_to_exitcode(status)
 
-    def _read(self) -> bool:
+    def read(self) -> bool:
         """Read what is there; false at the end."""
         ready, _, _ = select.select([self.descriptor], [], [], 0.1)
         if not ready:

@@ -91,9 +91,14 @@ def being_rebuilt(view: View, seen: Seen) -> bool:
 
 
 def in_vain(view: View, seen: Seen) -> str | None:
-    """Why it is not rebuilt once more by itself; None if it was not rebuilt in vain lately."""
+    """Why it is not rebuilt once more by itself; None if it was not rebuilt in vain lately.
+
+    Not in vain was what made it level in its reign; if it diverged in a later one, it is rebuilt once for that.
+    """
     name, record, tried = seen.member.name, view.record, view.attempt(RebuildInstance, seen.member.name)
     if record is None or tried is None or tried.outcome is not Outcome.DONE or view.rebuilt(seen):
+        return None
+    if tried.generation <= dict(record.level).get(name, 0) < record.generation:
         return None
     pause_s = REINIT_PAUSE_S if name in record.reinit else AGAIN_S
     ago_s = view.now_s - tried.at_s

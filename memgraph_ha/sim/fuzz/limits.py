@@ -25,6 +25,12 @@ EXCLUDED: Final = frozenset(
 )
 """Verbs that lives do not use."""
 
+ENDS: Final = frozenset({"foreign-record", "spoil-record"})
+"""Nothing but their undoing ends them, so they always are undone."""
+
+APART: Final = (frozenset({"delete-record", "forget-floor"}),)
+"""Each of these alone is survived, because the other is left; both are the loss of everything that was recorded."""
+
 EMPTIES: Final = frozenset({"lose-volume", "empty-volume", "lose-tail"})
 """They destroy what one instance stored."""
 
@@ -40,9 +46,12 @@ def loses_data(fault: Fault) -> bool:
 def within_limits(fault: Fault, before: Sequence[Fault], setting: Setting) -> bool:
     """Whether a fault may come after those.
 
-    At most one of the pair loses its volume, and it does so while the other one holds everything: first of all. Those
-    that can never be MAIN may lose theirs whenever they like.
+    Not both of two that are only survived alone. At most one of the pair loses its volume, and it does so while the
+    other one holds everything: first of all. Those that can never be MAIN may lose theirs whenever they like.
     """
+    done = {other.do for other in before}
+    if any(fault.do in apart and done & (apart - {fault.do}) for apart in APART):
+        return False
     if fault.do not in EMPTIES:
         return True
     if has_others(setting) and fault.get("on") == "async":

@@ -15,7 +15,7 @@ from attrs import evolve
 from memgraph_ha.core import DataDurability, Policy
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.policy import AutoReinit
-from memgraph_ha.sim.fuzz.limits import EXCLUDED, has_others, loses_data, within_limits
+from memgraph_ha.sim.fuzz.limits import ENDS, EXCLUDED, has_others, loses_data, within_limits
 from memgraph_ha.sim.scenario.model import Client, Fault, Scenario, Setting, Timing, Value, When
 from memgraph_ha.sim.scenario.registry import LEADERS, PARTS, ArgKind
 from memgraph_ha.sim.scenario.triggers import COMMANDS
@@ -79,7 +79,7 @@ def draw(seed: int) -> Scenario:
         seed=seed,
         setting=setting,
         policy=_policy(dice, setting),
-        timing=Timing(then_s=dice.choice((0.0, 1.0, 10.0)), heal_s=12.0, converge_s=120.0),
+        timing=Timing(then_s=dice.choice((0.0, 1.0, 10.0)), heal_s=6.0, converge_s=120.0),
         clients=_clients(dice),
         faults=tuple(drawn),
         operator=True,
@@ -119,7 +119,7 @@ def _fault(dice: random.Random, choices: Choices, verb: Verb) -> Fault:
         given |= {"answer": "any", "wait": dice.choice((True, False, False, False))}
     if verb.name == "write-by-hand":  # past the gateways nothing is promised
         given["counts"] = False
-    lasts_s = dice.choice((*LASTS_S, None, None)) if verb.undo else None
+    lasts_s = dice.choice(LASTS_S if verb.name in ENDS else (*LASTS_S, None, None)) if verb.undo else None
     return Fault(do=verb.name, args=given, when=_when(dice), for_s=lasts_s)
 
 
@@ -159,8 +159,8 @@ def _setting(dice: random.Random) -> Setting:
 
 
 def _clients(dice: random.Random) -> tuple[Client, ...]:
-    writers = Client(count=dice.choice((1, 3, 6)), every_s=dice.choice((0.1, 0.15, 0.4)))
-    others = [Client(kind=kind, count=1, every_s=0.5) for kind in OTHERS if dice.choice((True, False, False))]
+    writers = Client(count=dice.choice((1, 2, 3)), every_s=dice.choice((0.2, 0.5, 1.0)))
+    others = [Client(kind=kind, count=1, every_s=1.0) for kind in OTHERS if dice.choice((True, False, False))]
     return (writers, *others)
 
 

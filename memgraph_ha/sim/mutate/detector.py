@@ -13,6 +13,10 @@ Examine = Callable[[tuple[Rule, ...]], str | None]
 """Look at the rules that are given, and at the functions that they and everybody else call: what is wrong?"""
 
 
+class UnfitError(Exception):
+    """A detector cannot judge mutants; the text says which, and why."""
+
+
 @frozen(kw_only=True)
 class Case:
     """One examination.

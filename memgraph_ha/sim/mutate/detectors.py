@@ -5,11 +5,13 @@ checkout if there are any, then random lives.
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 from memgraph_ha.core import RULES, Rule, View
 from memgraph_ha.core.decision import Decision, Unmet
+from memgraph_ha.sim.fuzz.swarm import draw
 from memgraph_ha.sim.mutate.detector import Case, Detector
 from memgraph_ha.sim.mutate.forked import Say, forked
 from memgraph_ha.sim.mutate.promises import anew, broken_promise
@@ -42,6 +44,16 @@ def _play(scenario: Scenario, rules: tuple[Rule, ...]) -> str | None:
     return None
 
 
+def lives(seeds: Iterable[int]) -> Detector:
+    """Random lives: each must end well; see `memgraph_ha.sim.fuzz.swarm`.
+
+    Args:
+        seeds: One case each.
+    """
+    cases = [Case(name=f"seed {seed}", examine=partial(_play, draw(seed))) for seed in seeds]
+    return Detector(name="fuzz", cases=tuple(cases))
+
+
 def views(of: Iterable[Scenario], jobs: int, told: Callable[[str], None]) -> Detector:
     """Promises on the views that a cluster comes past in scenarios; see `promises.PROMISES`.
 
@@ -66,7 +78,8 @@ def views(of: Iterable[Scenario], jobs: int, told: Callable[[str], None]) -> Det
 
 def _seen_in(scenario: Scenario, say: Say) -> None:
     noted: list[View] = []
-    play(scenario, rules=(Rule(RULES[0].id, partial(_note, noted)), *RULES[1:]))
+    with suppress(FailedError):  # a scenario that fails with the right rules is told of by `watch`
+        play(scenario, rules=(Rule(RULES[0].id, partial(_note, noted)), *RULES[1:]))
     step = max(1, len(noted) // VIEWS)
     say(tuple(anew(view) for view in noted[::step]))
 

@@ -46,9 +46,7 @@ class _Child(Generic[Key]):
     open: bool = True
 
 
-def forked(
-    tasks: Iterable[tuple[Key, Callable[[Say], None]]], *, jobs: int, limit_s: float
-) -> Iterator[Ended[Key]]:
+def forked(tasks: Iterable[tuple[Key, Callable[[Say], None]]], *, jobs: int, limit_s: float) -> Iterator[Ended[Key]]:
     """Do each task in a process of its own.
 
     Args:

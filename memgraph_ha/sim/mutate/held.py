@@ -13,7 +13,7 @@ from typing import Any, Final, TextIO
 from attrs import define
 
 from memgraph_ha.core.rules import Rule
-from memgraph_ha.sim.mutate.detector import Case, Detector
+from memgraph_ha.sim.mutate.detector import Case, Detector, UnfitError
 
 COMPARES: Final = ("test_mutants.py", "test_docs.py", "test_bench_decide.py", "test_purity.py")
 """Files that compare today's rules with themselves, with the documents made of them, or that measure time."""
@@ -43,7 +43,7 @@ def with_tests(paths: tuple[str, ...], lend: Callable[[Detector], None]) -> None
 
     Raises:
         ImportError: There is no pytest here.
-        RuntimeError: The tests cannot be collected.
+        UnfitError: The tests cannot be collected.
     """
     import pytest  # noqa: PLC0415 - only who asks for it needs it
 
@@ -53,7 +53,9 @@ def with_tests(paths: tuple[str, ...], lend: Callable[[Detector], None]) -> None
     with redirect_stdout(StringIO()):
         code = pytest.main([*options, *paths], plugins=[loop])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-        raise RuntimeError(f"pytest could not collect {' '.join(paths)}: it ends with {code!r}; run it by itself to see why")
+        raise UnfitError(
+            f"pytest could not collect {' '.join(paths)}: it ends with {code!r}; run it by itself to see why"
+        )
 
 
 def _run(item: Any, _rules: tuple[Rule, ...]) -> str | None:

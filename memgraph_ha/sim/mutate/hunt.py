@@ -13,7 +13,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from memgraph_ha.core.rules import RULES, Rule
-from memgraph_ha.sim.mutate.detector import Case, Detector, in_order
+from memgraph_ha.sim.mutate.detector import Case, Detector, UnfitError, in_order
 from memgraph_ha.sim.mutate.forked import Ended, Say, forked
 from memgraph_ha.sim.mutate.mutant import Mutant
 from memgraph_ha.sim.mutate.plant import planted
@@ -100,7 +100,9 @@ def _look(mutant: Mutant, hunt: Hunt, say: Say) -> None:
     """In the mutant's own process: say which case is on, and what each detector found."""
     with planted(mutant) as rules:
         for detector in hunt.detectors:
-            found = _ask(detector, in_order(mutant, detector.cases, hunt.reach.get(detector.name, {})), rules, hunt, say)
+            found = _ask(
+                detector, in_order(mutant, detector.cases, hunt.reach.get(detector.name, {})), rules, hunt, say
+            )
             say(found)
             if found.case and not hunt.thorough:
                 return
@@ -149,7 +151,7 @@ def watch(detectors: Iterable[Detector], jobs: int, told: Callable[[str], None])
         What each case comes past, by detector and case.
 
     Raises:
-        RuntimeError: A case finds something wrong with the right rules, or does not end: it cannot judge mutants.
+        UnfitError: A case finds something wrong with the right rules, or does not end: it cannot judge mutants.
     """
     cases = [(detector.name, case) for detector in detectors for case in detector.cases]
     found: dict[str, dict[str, Reach]] = {detector: {} for detector, _case in cases}
@@ -160,7 +162,9 @@ def watch(detectors: Iterable[Detector], jobs: int, told: Callable[[str], None])
             for place, (detector, case) in enumerate(chunks[ended.key]):
                 answer = ended.said[place] if place < len(ended.said) else STOOD_STILL
                 if not isinstance(answer, Reach):
-                    raise RuntimeError(f"{detector} {case.name} cannot judge mutants: of the right rules it says: {answer}")
+                    raise UnfitError(
+                        f"{detector} {case.name} cannot judge mutants: of the right rules it says: {answer}"
+                    )
                 found[detector][case.name] = answer
                 told(case.name)
     return found

@@ -83,7 +83,9 @@ def _permit(view: View, rules: tuple[Rule, ...]) -> str | None:
     if (permit.instance, permit.run, permit.generation, permit.incarnation, record.opened) != due:
         return f"a permit that the record does not give: {permit}"
     if (seen.role.run, seen.role.role) != (permit.run, Role.MAIN):
-        return f"a permit for run {permit.run} of {permit.instance}, which answers as {seen.role.role} in {seen.role.run}"
+        return (
+            f"a permit for run {permit.run} of {permit.instance}, which answers as {seen.role.role} in {seen.role.run}"
+        )
     return None if view.now_s < permit.valid_until_s < lease.until_s else "a permit that outlives its lease"
 
 

@@ -95,7 +95,7 @@ class _Noting(ast.NodeTransformer):
     def __init__(self, file: str) -> None:
         self._deciding = file == DECIDING
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:  # noqa: N802 - ast dispatches by this name
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
         """Note the statements of a function, but not of those inside it."""
         if not self._deciding:
             node.body = _noted(node.body)

@@ -68,7 +68,8 @@ def _moved(rule: Rule, word: str, other: str) -> Mutant:
 
 def _mutant(rule: Rule, operator: str, after: str, plant: Table) -> Mutant:
     return Mutant(
-        id=f"{FILE}:{rule.id}:{operator}" + (f" {after.split()[-1]}" if operator.startswith("moved") else ""),
+        id=f"{FILE}:{rule.id}:{operator}"
+        + (f" {after.rsplit(maxsplit=1)[-1]}" if operator.startswith("moved") else ""),
         file=FILE,
         lines=(0, 0),
         function=rule.id,

@@ -14,6 +14,7 @@ from typing import Final
 
 from attrs import frozen
 
+from memgraph_ha.sim.mutate.detector import UnfitError
 from memgraph_ha.sim.mutate.mutant import Edit, Mutant
 from memgraph_ha.sim.mutate.sites import CORE, functions_of, mutants_of, substitute
 
@@ -63,7 +64,7 @@ def refused(file: str, cache: Path, config: Path) -> frozenset[str]:
         options = ["--config-file", str(config), "--cache-dir", str(cache), "--no-error-summary", "--no-pretty"]
         said, trouble, _code = mypy.api.run([*options, "--shadow-file", source, shadow.name, source])
     if trouble:
-        raise RuntimeError(f"mypy could not check the mutants of {file}: {trouble}")
+        raise UnfitError(f"mypy could not check the mutants of {file}: {trouble}")
     errors = [(int(line), what) for line, what in FOUND.findall(said)]
     plain = {
         (copy.function, what)
@@ -97,9 +98,7 @@ def _copies(file: str) -> tuple[str, tuple[_Copy, ...]]:
     return "\n".join(lines) + "\n", tuple(copies)
 
 
-def _write(
-    texts: list[tuple[str, Mutant | None, str]], indent: str, lines: list[str], copies: list[_Copy]
-) -> None:
+def _write(texts: list[tuple[str, Mutant | None, str]], indent: str, lines: list[str], copies: list[_Copy]) -> None:
     for text, mutant, name in texts:
         first = len(lines) + 1
         lines += [indent + line for line in text.splitlines()]

@@ -67,7 +67,7 @@ def timeline_of(lines: Sequence[Line], *, title: str, window: Window = WHOLE, cu
     story = read_story(lines)
     start_s, end_s = window.of(story)
     left: list[str] = list(_missing(story, cut_off=cut_off))
-    lanes = tuple(_fitted(lane, start_s, end_s, left) for lane in _lanes(story, start_s, end_s))
+    lanes = tuple(_fitted(lane, start_s, end_s, left) for lane in _lanes(story))
     arrows, lost = sparse(
         [arrow for arrow in arrows_of(story) if arrow.end_s >= start_s and arrow.start_s <= end_s], _sent_at
     )
@@ -92,11 +92,11 @@ def timeline_of(lines: Sequence[Line], *, title: str, window: Window = WHOLE, cu
     )
 
 
-def _lanes(story: Story, start_s: float, end_s: float) -> Iterator[Lane]:
+def _lanes(story: Story) -> Iterator[Lane]:
     """From what users felt to why: faults, clients, gateways, record, controllers, instances."""
     lanes = (
         fault_lane(story),
-        client_lane(story, start_s, end_s),
+        client_lane(story),
         *gateway_lanes(story),
         record_lane(story),
         *controller_lanes(story),
@@ -180,3 +180,35 @@ def _inside(turns: Iterable[Turn], start_s: float, end_s: float) -> Iterator[Tur
     for turn in turns:
         if turn.end_s > start_s and turn.start_s < end_s:
             yield evolve(turn, start_s=max(start_s, turn.start_s), end_s=min(end_s, turn.end_s))
+
+
+def listed(timeline: Timeline, most: int) -> Timeline:
+    """Leave out events in the middle until there are few enough, and let nothing lead to one that is left out.
+
+    Args:
+        timeline: The whole.
+        most: How many events may be left; 0: nothing leads anywhere.
+    """
+    events, left = timeline.events, timeline.left_out
+    if most and len(events) > most:
+        events = (*events[: most // 2], *events[len(events) - most // 2 :])
+        missing = len(timeline.events) - len(events)
+        left = (*left, f"{missing} events in the middle are not listed: choose a shorter part with --from and --to.")
+    known = {event.number for event in events} if most else set()
+    return evolve(
+        timeline,
+        lanes=tuple(
+            evolve(lane, spans=_leading(lane.spans, known), marks=_leading(lane.marks, known))
+            for lane in timeline.lanes
+        ),
+        arrows=_leading(timeline.arrows, known),
+        events=events,
+        left_out=left,
+    )
+
+
+Leader = TypeVar("Leader", Span, Mark, Arrow)
+
+
+def _leading(parts: tuple[Leader, ...], known: set[int]) -> tuple[Leader, ...]:
+    return tuple(part if part.event in known else evolve(part, event=None) for part in parts)

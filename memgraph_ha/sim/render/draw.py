@@ -4,14 +4,16 @@ Only classes are set, never a colour: the style sheet has them, light and dark. 
 (``data-t``, ``data-e``, seconds), so that the page's script can lay it out anew; nothing needs the script.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
 from attrs import frozen
 
 from memgraph_ha.markup import Markup, h, join
-from memgraph_ha.sim.render.model import Arrow, Kind, Lane, Mark, Shape, Span, Tally, Timeline, Tone, Weave
+from memgraph_ha.sim.render.model import Arrow, Kind, Lane, Mark, Shape, Span, Timeline, Tone, Weave
 from memgraph_ha.sim.render.scale import LETTER_PX, Scale, fits
+from memgraph_ha.sim.render.writes import draw_writes
 
 GUTTER: Final = 132
 """Pixels for the names of the lanes."""
@@ -30,8 +32,11 @@ _BETWEEN: Final = 3
 _THIN: Final = 5
 """How tall a thin span is."""
 
-_LEAST_PX: Final = 3.0
-"""A part of a column is not lower, or nobody would see it."""
+_BESIDE: Final = 11
+"""How far from its mark a label begins, pixels."""
+
+_MANY: Final = 16
+"""With more moments in a window, the lines through all lanes become faint."""
 
 _SHAPES: Final = {
     Shape.TICK: "M0 -9 V9",
@@ -57,10 +62,13 @@ class Band:
         """How tall it is, pixels."""
         return height_of(self.lane)
 
+    def top_of(self, row: int) -> float:
+        """Where a row begins, pixels below its own top."""
+        return _PAD + sum(self.lane.rows[:row]) + _BETWEEN * row
+
     def middle_of(self, row: int) -> float:
         """Where the middle of a row is, pixels below its own top."""
-        rows = self.lane.rows
-        return _PAD + sum(rows[:row]) + _BETWEEN * row + rows[row] / 2
+        return self.top_of(row) + self.lane.rows[row] / 2
 
 
 def height_of(lane: Lane) -> int:
@@ -175,9 +183,18 @@ def _lane(band: Band, scale: Scale) -> Markup:
         h("text", lane.title, x=GUTTER - 12, y=height / 2 + (-1 if lane.note else 5), class_="name"),
         h("text", lane.note, x=GUTTER - 12, y=height / 2 + 12, class_="note") if lane.note else None,
     )
-    spans = (_span(band, span, scale) for span in lane.spans if scale.shows(span.start_s, span.end_s))
-    tallies = _tallies(band, scale)
-    plot = h("svg", *spans, *tallies, *_marks(band, scale), x=GUTTER, width=PLOT, height=height, class_="plot")
+    ends = _next_starts(lane.spans)
+    spans = (
+        _span(band, span, scale, until)
+        for span, until in zip(lane.spans, ends, strict=True)
+        if scale.shows(span.start_s, span.end_s)
+    )
+    tallies = (
+        drawn
+        for row, tall in enumerate(lane.rows)
+        for drawn in draw_writes([each for each in lane.writes if each.row == row], scale, band.top_of(row), tall)
+    )
+    plot = h("svg", *tallies, *spans, *_marks(band, scale), x=GUTTER, width=PLOT, height=height, class_="plot")
     return h(
         "g",
         h("rect", width=WIDTH, height=height, class_="ground"),
@@ -200,17 +217,30 @@ def _link(event: int | None, content: Markup) -> Markup:
     return content if event is None else h("a", content, href=f"#e{event}", tabindex=-1)
 
 
-def _span(band: Band, span: Span, scale: Scale) -> Markup:
+def _next_starts(spans: tuple[Span, ...]) -> list[float | None]:
+    """Say for each span when the next one in its row begins; None: none follows."""
+    follows: dict[int, float] = {}
+    found: list[float | None] = []
+    for span in reversed(spans):
+        found.append(follows.get(span.row))
+        follows[span.row] = span.start_s
+    return found[::-1]
+
+
+def _span(band: Band, span: Span, scale: Scale, until: float | None) -> Markup:
     left, right = scale.x(span.start_s), scale.x(span.end_s)
     width = round(max(1.0, right - left), 1)
     tall = _THIN if span.weave is Weave.THIN else band.lane.rows[span.row]
     top = band.middle_of(span.row) - tall / 2
     seen_from, seen_to = max(0.0, left), min(float(scale.width), right)
-    label = _label(span, seen_to - seen_from, tall, left, width) if span.label else None
+    label = None
+    if span.label:
+        after = math.inf if until is None else scale.x(until) - right
+        label = _label(span, seen_to - seen_from, after, (left, width), tall)
     drawn = h(
         "svg",
         h("title", span.text) if span.text else None,
-        h("rect", width="100%", height="100%", rx=2 if tall <= _THIN else 4),
+        h("rect", width="100%", height="100%", rx=2 if tall <= _THIN else 3),
         label,
         class_=f"span {span.tone.value} {span.weave.value}",
         overflow="visible" if span.spills else None,
@@ -220,14 +250,16 @@ def _span(band: Band, span: Span, scale: Scale) -> Markup:
         height=tall,
         data_t=span.start_s,
         data_e=span.end_s,
+        data_until=until if span.spills else None,
     )
     return _link(span.event, drawn)
 
 
-def _label(span: Span, room: float, tall: int, left: float, width: float) -> Markup:
-    """Write as much as there is room for; what must be read spills over to the right."""
+def _label(span: Span, room: float, after: float, place: tuple[float, float], tall: int) -> Markup:
+    """Write as much as there is room for; what should be read spills over to the right, if nothing is there."""
+    left, width = place
     written = next((text for text in (span.label, span.brief) if text and fits(text, room)), "")
-    spills = span.spills and not written
+    spills = span.spills and not written and fits(span.brief, after)
     return h(
         "text",
         span.brief if spills else written,
@@ -235,95 +267,27 @@ def _label(span: Span, room: float, tall: int, left: float, width: float) -> Mar
         y=tall / 2 + 4,
         data_full=span.label,
         data_brief=span.brief or None,
-        data_spills=span.spills,
     )
-
-
-def _tallies(band: Band, scale: Scale) -> Iterator[Markup]:
-    """Writes, one by one or as columns: what was acknowledged from the ground up, what was not on top of it."""
-    most = max((_sum(tally) for tally in band.lane.tallies), default=1)
-    for tally in band.lane.tallies:
-        if not scale.shows(tally.start_s, tally.end_s):
-            continue
-        tall = band.lane.rows[tally.row]
-        top = band.middle_of(tally.row) - tall / 2
-        if tally.start_s == tally.end_s:
-            yield from _writes(tally, scale, top, tall)
-        else:
-            yield _column(tally, scale, top, tall, most)
-
-
-def _sum(tally: Tally) -> int:
-    return tally.acked + tally.doubtful + tally.refused
-
-
-def _outcomes(tally: Tally) -> tuple[tuple[int, Tone, str], ...]:
-    return (
-        (tally.acked, Tone.OK, "acknowledged"),
-        (tally.refused, Tone.WARN, "refused"),
-        (tally.doubtful, Tone.SOFT, "in doubt"),
-    )
-
-
-def _writes(tally: Tally, scale: Scale, top: float, tall: int) -> Iterator[Markup]:
-    """One write, or some of one moment, as a line; what was not acknowledged has a head: colour alone says nothing."""
-    x = scale.x(tally.start_s)
-    for count, tone, said in _outcomes(tally):
-        if count:
-            head = "" if tone is Tone.OK else _SHAPES[Shape.DIAMOND if tone is Tone.WARN else Shape.DOT]
-            yield h(
-                "path",
-                h("title", f"{tally.start_s:.3f} s: {count} {said}"),
-                d=f"M0 {-tall / 2} V{tall / 2} {head}".strip(),
-                class_=f"write {tone.value}",
-                data_t=tally.start_s,
-                data_y=top + tall / 2,
-                transform=f"translate({x} {top + tall / 2})",
-            )
-
-
-def _column(tally: Tally, scale: Scale, top: float, tall: int, most: int) -> Markup:
-    left, right = scale.x(tally.start_s), scale.x(tally.end_s)
-    said = ", ".join(f"{count} {name}" for count, _tone, name in _outcomes(tally) if count)
-    return h(
-        "svg",
-        h("title", f"{tally.start_s:.3f} to {tally.end_s:.3f} s: {said}"),
-        *_parts(tally, tall, most),
-        class_="tally",
-        x=left,
-        y=top,
-        width=round(max(1.0, right - left), 1),
-        height=tall,
-        data_t=tally.start_s,
-        data_e=tally.end_s,
-    )
-
-
-def _parts(tally: Tally, tall: int, most: int) -> Iterator[Markup]:
-    left = float(tall)
-    for count, tone, _said in _outcomes(tally):
-        if count:
-            height = max(_LEAST_PX, round(count / most * tall, 1))
-            left = max(0.0, left - height)
-            yield h("rect", width="100%", height=height, y=round(left, 1), class_=tone.value)
 
 
 # --- moments --------------------------------------------------------------------------------------------------------
 
 
 def _marks(band: Band, scale: Scale) -> Iterator[Markup]:
-    free = [-1e9] * len(band.lane.rows)
+    """Draw the marks; a label is hidden where the next mark of the row would stand on it."""
     shown = [mark for mark in band.lane.marks if scale.shows(mark.at_s, mark.at_s)]
-    for mark in shown:
+    free = [float(scale.width)] * len(band.lane.rows)
+    drawn = []
+    for mark in reversed(shown):
         x = scale.x(mark.at_s)
-        roomy = bool(mark.label) and x >= free[mark.row]
-        if roomy:
-            free[mark.row] = x + 16 + len(mark.label) * LETTER_PX
-        yield _link(mark.event, _mark(mark, x, band.middle_of(mark.row), roomy=roomy))
+        roomy = fits(mark.label, free[mark.row] - x - _BESIDE)
+        free[mark.row] = x
+        drawn.append(_link(mark.event, _mark(mark, x, band.middle_of(mark.row), roomy=roomy)))
+    return reversed(drawn)
 
 
 def _mark(mark: Mark, x: float, y: float, *, roomy: bool) -> Markup:
-    label = h("text", mark.label, x=11, y=4, class_=None if roomy else "tight") if mark.label else None
+    label = h("text", mark.label, x=_BESIDE, y=4, class_=None if roomy else "tight") if mark.label else None
     return h(
         "g",
         h("title", mark.text) if mark.text else None,
@@ -340,18 +304,20 @@ def _mark(mark: Mark, x: float, y: float, *, roomy: bool) -> Markup:
 def _across(timeline: Timeline, bands: list[Band], scale: Scale, height: int) -> Markup:
     """What goes across the lanes: commands, and the moments that a line marks from top to bottom."""
     found = {band.lane.id: band for band in bands}
+    moments = [
+        mark for lane in timeline.lanes for mark in lane.marks if mark.rule_off and scale.shows(mark.at_s, mark.at_s)
+    ]
+    faint = " faint" if len(moments) > _MANY else ""
     rules = (
         h(
             "path",
             d=f"M0 {_AXIS} V{height}",
-            class_=f"moment {mark.tone.value}",
+            class_=f"moment {mark.tone.value}{'' if mark.shape is Shape.CROSS else faint}",
             data_t=mark.at_s,
             data_y=0,
             transform=f"translate({scale.x(mark.at_s)} 0)",
         )
-        for lane in timeline.lanes
-        for mark in lane.marks
-        if mark.rule_off and scale.shows(mark.at_s, mark.at_s)
+        for mark in moments
     )
     arrows = (
         _arrow(arrow, found[arrow.source], found[arrow.target], scale)

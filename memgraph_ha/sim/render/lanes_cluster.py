@@ -14,7 +14,7 @@ from memgraph_ha.core.topology import Mode, Role, RowStatus
 from memgraph_ha.core.topology import Row as Replica
 from memgraph_ha.sim.render.model import Kind, Lane, Mark, Shape, Tone, Weave
 from memgraph_ha.sim.render.spans import Look, Row
-from memgraph_ha.sim.render.story import RECORD, Entry, Story, word_of
+from memgraph_ha.sim.render.story import RECORD, Entry, Story, instance_lane, word_of
 from memgraph_ha.sim.render.words import run_of, said_of_record
 from memgraph_ha.trace.schema import EndLine, FactLine, Ghost, GhostLine, StartLine
 
@@ -144,7 +144,7 @@ def instance_lanes(story: Story) -> Iterator[Lane]:
     for name in sorted(eyes.places):
         place = eyes.places[name]
         yield Lane(
-            id=name,
+            id=instance_lane(name),
             kind=Kind.INSTANCE,
             title=name,
             note="instance" if name in ghosts else "as it was seen",

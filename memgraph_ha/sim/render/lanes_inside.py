@@ -32,6 +32,11 @@ LEASE, DECISIONS, COMMANDS = 0, 1, 2
 """The rows of a controller's lane."""
 
 
+def controller_lane(name: str) -> str:
+    """Give the id of a controller's lane."""
+    return f"controller {name}"
+
+
 def controllers_of(story: Story) -> tuple[str, ...]:
     """Name the controllers that recorded anything, in alphabetical order."""
     return tuple(sorted({entry.line.who for entry in story.entries if not isinstance(entry.line, GhostLine)}))
@@ -47,7 +52,7 @@ def controller_lanes(story: Story) -> Iterator[Lane]:
                 desk.take(entry)
         spans = (*desk.lease.end(story.end_s), *desk.decisions.end(story.end_s))
         yield Lane(
-            id=name,
+            id=controller_lane(name),
             kind=Kind.CONTROLLER,
             title=name,
             note="controller",
@@ -146,7 +151,7 @@ def arrows_of(story: Story) -> Iterator[Arrow]:
         effect = story.landing(entry) or end or entry
         yield Arrow(
             start_s=entry.at_s,
-            source=line.who,
+            source=controller_lane(line.who),
             end_s=effect.at_s,
             target=target_of(line.command),
             tone=Tone.WARN if outcome is None else OUTCOMES[outcome],

@@ -2,22 +2,14 @@
 
 import itertools
 import statistics
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-from attrs import frozen
-
 from memgraph_ha.core.facts import RequestSeen
-from memgraph_ha.sim.render.model import Kind, Lane, Mark, Shape, Span, Tally, Tone
+from memgraph_ha.sim.render.model import Kind, Lane, Mark, Shape, Span, Told, Tone, Write
 from memgraph_ha.sim.render.story import Entry, Story, count_of, word_of
 from memgraph_ha.sim.render.words import said_of_blow, said_of_ghost, said_of_request
 from memgraph_ha.trace.schema import FactLine, Ghost, GhostLine
-
-SINGLE: Final = 3000
-"""So many writes are drawn one by one; more are counted in columns."""
-
-COLUMNS: Final = 560
-"""Columns are that many: two pixels each."""
 
 OWN_ROWS: Final = 6
 """So many clients have a row each; more share one."""
@@ -87,27 +79,34 @@ def _ghost(entry: Entry, line: GhostLine) -> Iterator[Mark]:
 # --- clients --------------------------------------------------------------------------------------------------------
 
 
-@frozen
-class Writes:
-    """Some writes that ended at one moment, in one way."""
-
-    at_s: float
-    client: str
-    outcome: str
-    count: int
+_TOLD: Final = {"acknowledged": Told.ACKNOWLEDGED, "refused": Told.REFUSED}
+"""By the words of a ghost line; whatever else it says, nobody knows what became of the write."""
 
 
-def writes_of(story: Story) -> tuple[Writes, ...]:
-    """List how writes ended."""
-    return tuple(
-        Writes(entry.at_s, entry.line.who, word_of(entry.line, "outcome"), count_of(entry.line, "count", 1))
+def writes_of(story: Story) -> tuple[Write, ...]:
+    """List how writes ended, in order."""
+    lines = [
+        (entry.at_s, entry.line)
         for entry in story.entries
         if isinstance(entry.line, GhostLine) and entry.line.what is Ghost.WRITES
+    ]
+    clients = sorted({line.who for _at_s, line in lines})
+    alone = len(clients) <= OWN_ROWS
+    rows = {client: row if alone else 0 for row, client in enumerate(clients)}
+    return tuple(
+        Write(
+            row=rows[line.who],
+            at_s=at_s,
+            client=line.who,
+            told=_TOLD.get(word_of(line, "outcome"), Told.IN_DOUBT),
+            count=count_of(line, "count", 1),
+        )
+        for at_s, line in lines
     )
 
 
-def client_lane(story: Story, start_s: float, end_s: float) -> Lane | None:
-    """Draw what clients were told of their writes in a window, and when nothing was acknowledged to any of them.
+def client_lane(story: Story) -> Lane | None:
+    """Draw what clients were told of their writes, and when nothing was acknowledged to any of them.
 
     Returns:
         None if nothing is known of any client.
@@ -115,58 +114,26 @@ def client_lane(story: Story, start_s: float, end_s: float) -> Lane | None:
     writes = writes_of(story)
     if not writes:
         return None
-    clients = sorted({each.client for each in writes})
-    alone = len(clients) <= OWN_ROWS
-    rows = {client: row if alone else 0 for row, client in enumerate(clients)}
-    inside = [each for each in writes if start_s <= each.at_s <= end_s]
-    count = sum(each.count for each in inside)
-    tallies = _single(inside, rows) if count <= SINGLE else _columns(inside, rows, start_s, end_s)
-    heights = (14,) * len(clients) if alone and len(clients) > 1 else (26,)
+    clients = len({each.client for each in writes})
+    heights = (14,) * clients if 1 < clients <= OWN_ROWS else (26,)
     return Lane(
         id="clients",
         kind=Kind.CLIENTS,
         title="clients",
-        note=f"{len(clients)} write" if len(clients) > 1 else "one writes",
+        note=f"{clients} write" if clients > 1 else "one writes",
         rows=(*heights, 16),
-        tallies=tuple(tallies),
+        writes=writes,
         spans=tuple(_pause(len(heights), *pause) for pause in pauses_of(writes)),
     )
 
 
-def _single(writes: Iterable[Writes], rows: Mapping[str, int]) -> Iterator[Tally]:
-    for each in writes:
-        yield _tally(rows[each.client], each.at_s, each.at_s, {each.outcome: each.count})
-
-
-def _columns(writes: Iterable[Writes], rows: Mapping[str, int], start_s: float, end_s: float) -> Iterator[Tally]:
-    wide_s = (end_s - start_s) / COLUMNS
-    counts: dict[tuple[int, int], dict[str, int]] = {}
-    for each in writes:
-        place = min(COLUMNS - 1, int((each.at_s - start_s) / wide_s))
-        column = counts.setdefault((rows[each.client], place), {})
-        column[each.outcome] = column.get(each.outcome, 0) + each.count
-    for (row, place), column in sorted(counts.items()):
-        yield _tally(row, start_s + place * wide_s, start_s + (place + 1) * wide_s, column)
-
-
-def _tally(row: int, start_s: float, end_s: float, counts: Mapping[str, int]) -> Tally:
-    return Tally(
-        row=row,
-        start_s=start_s,
-        end_s=end_s,
-        acked=counts.get("acknowledged", 0),
-        doubtful=counts.get("indeterminate", 0),
-        refused=counts.get("refused", 0),
-    )
-
-
-def pauses_of(writes: Iterable[Writes]) -> tuple[tuple[float, float], ...]:
+def pauses_of(writes: Iterable[Write]) -> tuple[tuple[float, float], ...]:
     """List when clients wrote and nothing was acknowledged for unusually long: from the last before to the first after.
 
     Args:
         writes: In order.
     """
-    acked = [each.at_s for each in writes if each.outcome == "acknowledged"]
+    acked = [each.at_s for each in writes if each.told is Told.ACKNOWLEDGED]
     steps = list(itertools.pairwise(acked))
     if not steps:
         return ()

@@ -1,4 +1,4 @@
-"""What a timeline shows, before anybody draws it: lanes with spans, marks and tallies; arrows; events in words.
+"""What a timeline shows, before anybody draws it: lanes with spans, marks and writes; arrows; events in words.
 
 Whoever reads a trace makes a `Timeline` of it; whoever draws knows nothing of traces. Times are seconds of the
 trace's own clock.
@@ -59,7 +59,6 @@ class Event:
         number: Of its line in the trace, from 1.
         seq: The ``seq`` of that line, which `memgraph-ha sim explain TRACE --seq N` takes; None if it has none.
         at_s: When.
-        lane: Id of the lane it belongs to.
         who: Whom a reader should think of.
         what: One word: what sort of event this is.
         text: One sentence.
@@ -70,7 +69,6 @@ class Event:
     number: int
     seq: int | None = None
     at_s: float
-    lane: str
     who: str
     what: str
     text: str
@@ -127,25 +125,36 @@ class Mark:
     rule_off: bool = False
 
 
+class Told(enum.Enum):
+    """What a client knows of a write; the values are for people."""
+
+    ACKNOWLEDGED = "acknowledged"
+    REFUSED = "refused"
+    IN_DOUBT = "in doubt"
+
+    @property
+    def tone(self) -> Tone:
+        """How that is meant."""
+        return {Told.ACKNOWLEDGED: Tone.OK, Told.REFUSED: Tone.WARN, Told.IN_DOUBT: Tone.SOFT}[self]
+
+
 @frozen(kw_only=True)
-class Tally:
-    """Writes of clients within a short stretch of time, or at one moment.
+class Write:
+    """Some writes of one client that ended at one moment, in one way.
 
     Attributes:
         row: In which row of its lane.
-        start_s: When it begins.
-        end_s: When it ends; the same as its beginning: it stands for itself.
-        acked: How many were acknowledged.
-        doubtful: How many ended without the client knowing how.
-        refused: How many were refused: certainly not saved.
+        at_s: When.
+        client: Whose.
+        told: What the client knows.
+        count: How many.
     """
 
     row: int
-    start_s: float
-    end_s: float
-    acked: int = 0
-    doubtful: int = 0
-    refused: int = 0
+    at_s: float
+    client: str
+    told: Told
+    count: int = 1
 
 
 @frozen(kw_only=True)
@@ -153,7 +162,7 @@ class Lane:
     """One line of the picture.
 
     Attributes:
-        id: Unique within the timeline.
+        id: Unique within the timeline: a controller and an instance may bear the same name.
         title: Its name, e.g. ``m0``.
         note: What else is said under the name.
         rows: The heights of its rows in pixels, from top to bottom.
@@ -166,7 +175,7 @@ class Lane:
     rows: tuple[int, ...] = (24,)
     spans: tuple[Span, ...] = ()
     marks: tuple[Mark, ...] = ()
-    tallies: tuple[Tally, ...] = ()
+    writes: tuple[Write, ...] = ()
 
 
 @frozen(kw_only=True)

@@ -8,6 +8,7 @@ from importlib import resources
 from typing import Final
 
 from memgraph_ha.markup import Markup, h, join, trusted
+from memgraph_ha.sim.render.build import listed
 from memgraph_ha.sim.render.draw import PLOT, draw, kinds_of
 from memgraph_ha.sim.render.model import Event, Timeline, Tone, Turn
 from memgraph_ha.sim.render.scale import Scale
@@ -19,7 +20,7 @@ STEPS_LISTED: Final = 24
 """So many steps of a close-up are listed beside it."""
 
 EVENTS_LISTED: Final = 4000
-"""So many events are listed; beyond, the first and the last are."""
+"""So many events are listed: of more, the first half and the last half."""
 
 _STATIC: Final = resources.files("memgraph_ha.sim.render") / "static"
 _LINES: Final = (_STATIC / "timeline.css").read_text(encoding="utf-8")
@@ -46,6 +47,7 @@ def page(timeline: Timeline) -> str:
     Returns:
         HTML with everything in it: it may be mailed, stored, and opened without a network.
     """
+    timeline = listed(timeline, EVENTS_LISTED)
     drawn, rest = timeline.turns[:TURNS_DRAWN], timeline.turns[TURNS_DRAWN:]
     body = join(
         h("header", h("h1", timeline.title), *(h("p", part) for part in timeline.origin)),
@@ -78,7 +80,7 @@ def page(timeline: Timeline) -> str:
 
 def picture(timeline: Timeline, scale: Scale) -> str:
     """Write one window of a timeline as an SVG file of its own, with its style, for a report or a document."""
-    drawn = draw(timeline, scale)
+    drawn = draw(listed(timeline, 0), scale)
     start, end = drawn.split(">", 1)
     return f"{start}>{h('style', trusted(_LINES))}{h('rect', width='100%', height='100%', class_='paper')}{end}\n"
 
@@ -222,16 +224,14 @@ def _more(rest: tuple[Turn, ...]) -> Markup | None:
 
 
 def _events(timeline: Timeline) -> Markup:
-    shown, left = _listed(timeline.events)
-    known = {event.number: "" if event.seq is None else str(event.seq) for event in shown}
+    known = {event.number: "" if event.seq is None else str(event.seq) for event in timeline.events}
     heads = ("Time", "Number", "Who", "What", "Event", "Because of")
-    rows = (_event(event, known) for event in shown)
+    rows = (_event(event, known) for event in timeline.events)
     search = h("input", id="search", type="search", placeholder="rule, name, word", aria_label="show only events with")
     return h(
         "section",
         h("h2", "Events"),
         h("div", h("label", "show only ", search), class_="tools"),
-        h("p", left, class_="soft") if left else None,
         h(
             "div",
             h(
@@ -244,14 +244,6 @@ def _events(timeline: Timeline) -> Markup:
         ),
         class_="events",
     )
-
-
-def _listed(events: tuple[Event, ...]) -> tuple[tuple[Event, ...], str]:
-    if len(events) <= EVENTS_LISTED:
-        return events, ""
-    half = EVENTS_LISTED // 2
-    left = f"{len(events) - 2 * half} events in the middle are not listed: render a part with --from and --to."
-    return (*events[:half], *events[-half:]), left
 
 
 def _event(event: Event, known: Mapping[int, str]) -> Markup:

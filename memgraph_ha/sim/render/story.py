@@ -7,7 +7,7 @@ from typing import Final
 from attrs import define, field, frozen
 
 from memgraph_ha.core.commands import Command, WriteRecord
-from memgraph_ha.core.facts import CommandEnded, ProbeMissed
+from memgraph_ha.core.facts import CommandEnded, MembersSeen, ProbeMissed, RoleSeen
 from memgraph_ha.trace.schema import (
     CommandLine,
     FactLine,
@@ -23,7 +23,7 @@ from memgraph_ha.trace.schema import (
 )
 
 RECORD: Final = "record"
-"""The lane of the record."""
+"""The id of the lane of the record."""
 
 
 @frozen
@@ -63,9 +63,14 @@ def count_of(line: GhostLine, name: str, missing: int) -> int:
     return value if isinstance(value, int) else missing
 
 
+def instance_lane(name: str) -> str:
+    """Give the id of an instance's lane."""
+    return f"instance {name}"
+
+
 def target_of(command: Command) -> str:
-    """Name the lane where a command takes effect."""
-    return RECORD if isinstance(command, WriteRecord) else command.instance
+    """Give the id of the lane where a command takes effect."""
+    return RECORD if isinstance(command, WriteRecord) else instance_lane(command.instance)
 
 
 @frozen
@@ -169,7 +174,9 @@ def _landings(entries: Sequence[Entry]) -> Iterator[tuple[Entry, Entry]]:
             waiting.setdefault(key, []).append(entry)
         elif isinstance(line, GhostLine) and line.what is Ghost.LANDED:
             name = word_of(line, "command")
-            found = waiting.get((name, RECORD if name == WriteRecord.__name__ else word_of(line, "instance")))
+            found = waiting.get(
+                (name, RECORD if name == WriteRecord.__name__ else instance_lane(word_of(line, "instance")))
+            )
             if found:
                 yield found.pop(0), entry
 
@@ -177,8 +184,9 @@ def _landings(entries: Sequence[Entry]) -> Iterator[tuple[Entry, Entry]]:
 def causes_of(story: Story) -> dict[int, tuple[int, ...]]:
     """Say for each line which lines led to it, by their numbers.
 
-    A decision comes from the facts that said something new; a command from its decision; its end from the command;
-    an effect from the command; a missed probe from what had become of the instance, and that from the fault.
+    A decision comes from the facts that said something new, or, if only time passed, from the decision before it
+    that acted or waited; a command from its decision; its end and its effect from the command. What became of an
+    instance comes from the fault, and is what the first fact that each controller hears of it comes from.
     """
     found: dict[int, tuple[int, ...]] = {}
     memory = _Memory(story)
@@ -191,29 +199,62 @@ def causes_of(story: Story) -> dict[int, tuple[int, ...]]:
 
 @define
 class _Memory:
-    """What may have led to the next line."""
+    """What may have led to the next line.
+
+    Attributes:
+        state: What became of each instance last.
+        blow: The last fault of each instance that has not shown yet.
+        tick: The last tick of each controller.
+        active: The last decision of each controller that acted or waited, since it was last steady.
+        heard: Which state of which instance each controller knows of.
+    """
 
     story: Story
     state: dict[str, Entry] = field(factory=dict)
     blow: dict[str, Entry] = field(factory=dict)
     tick: dict[str, Entry] = field(factory=dict)
+    active: dict[str, tuple[str, Entry]] = field(factory=dict)
+    heard: dict[tuple[str, str], int] = field(factory=dict)
 
     def causes(self, entry: Entry) -> Sequence[Entry | None]:
         line = entry.line
         match line:
             case TickLine():
-                self.tick[line.who] = entry
-                return [self.story.of_seq(seq) for seq in line.causes]
+                return self._tick(entry, line)
             case CommandLine():
                 return [self.story.of_seq(line.by)]
             case FactLine(fact=CommandEnded()):
                 return [None if line.of is None else self.story.of_seq(line.of)]
             case FactLine(fact=ProbeMissed() as fact):
                 return [self.state.get(fact.instance)]
+            case FactLine(fact=MembersSeen() as fact):
+                return [self._news(line.who, member.name) for member in fact.members]
+            case FactLine(fact=RoleSeen() as fact):
+                return [self._news(line.who, fact.instance)]
             case GhostLine():
                 return self._ghost(entry, line)
             case _:
                 return []
+
+    def _tick(self, entry: Entry, line: TickLine) -> Sequence[Entry | None]:
+        """Remember a decision by its rule: the first tick of several that decided the same is the one that counts."""
+        before = self.active.get(line.who)
+        self.tick[line.who] = entry
+        decision = line.decision
+        if decision is None or (decision.hold is None and not decision.commands):
+            self.active.pop(line.who, None)
+        elif before is None or before[0] != decision.rule:
+            self.active[line.who] = (decision.rule, entry)
+        if line.causes:
+            return [self.story.of_seq(seq) for seq in line.causes]
+        return [before[1] if before is not None else None]
+
+    def _news(self, who: str, instance: str) -> Entry | None:
+        state = self.state.get(instance)
+        if state is None or self.heard.get((who, instance)) == state.number:
+            return None
+        self.heard[who, instance] = state.number
+        return state
 
     def _ghost(self, entry: Entry, line: GhostLine) -> Sequence[Entry | None]:
         match line.what:

@@ -10,7 +10,7 @@ from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.names import RunId
 from memgraph_ha.sim.render.model import Event, Tone
 from memgraph_ha.sim.render.routine import routine_of
-from memgraph_ha.sim.render.story import RECORD, Entry, Story, causes_of, target_of, word_of
+from memgraph_ha.sim.render.story import Entry, Story, causes_of, word_of
 from memgraph_ha.sim.render.words import said_of_command, said_of_fact, said_of_ghost
 from memgraph_ha.trace.schema import (
     CommandLine,
@@ -105,12 +105,11 @@ class _Memory:
 
 
 def _event(entry: Entry, causes: tuple[int, ...]) -> Event:
-    lane, what, text, tone = _told(entry)
+    what, text, tone = _told(entry)
     return Event(
         number=entry.number,
         seq=entry.seq,
         at_s=entry.at_s,
-        lane=lane,
         who=entry.line.who,
         what=what,
         text=text,
@@ -119,36 +118,35 @@ def _event(entry: Entry, causes: tuple[int, ...]) -> Event:
     )
 
 
-def _told(entry: Entry) -> tuple[str, str, str, Tone]:  # noqa: C901, PLR0912 - one line per kind of line
+def _told(entry: Entry) -> tuple[str, str, Tone]:  # noqa: C901, PLR0912 - one line per kind of line
     line = entry.line
     match line:
         case TickLine(decision=None):
-            return line.who, "broke", line.error, Tone.BAD
+            return "broke", line.error, Tone.BAD
         case TickLine(decision=decision) if decision is not None:
             hold = "" if decision.hold is None else f" [{decision.hold.word}]"
-            return line.who, decision.rule, f"{decision.name}: {decision.reason}{hold}", tone_of(decision)
+            return decision.rule, f"{decision.name}: {decision.reason}{hold}", tone_of(decision)
         case FactLine(fact=CommandEnded() as fact):
-            return line.who, "ended", said_of_fact(fact), OUTCOMES[fact.outcome]
+            return "ended", said_of_fact(fact), OUTCOMES[fact.outcome]
         case FactLine(fact=ProbeMissed() | SentinelBroke() | GapSeen() as fact):
-            return line.who, "fact", said_of_fact(fact), Tone.WARN
+            return "fact", said_of_fact(fact), Tone.WARN
         case FactLine(fact=NoopSeen() as fact):
-            return line.who, "fact", said_of_fact(fact), OUTCOMES[fact.outcome]
+            return "fact", said_of_fact(fact), OUTCOMES[fact.outcome]
         case FactLine():
-            return line.who, "fact", said_of_fact(line.fact), Tone.SOFT
+            return "fact", said_of_fact(line.fact), Tone.SOFT
         case CommandLine():
-            return target_of(line.command), "command", said_of_command(line.command), Tone.INFO
+            return "command", said_of_command(line.command), Tone.INFO
         case GhostLine():
-            lane = RECORD if line.what is Ghost.LANDED and not word_of(line, "instance") else line.who
-            return lane, line.what.name.lower(), said_of_ghost(line), _GHOSTS.get(line.what, Tone.SOFT)
+            return line.what.name.lower(), said_of_ghost(line), _GHOSTS.get(line.what, Tone.SOFT)
         case StartLine():
-            return line.who, "starts", "its process begins and remembers nothing", Tone.INFO
+            return "starts", "its process begins and remembers nothing", Tone.INFO
         case EndLine():
-            return line.who, "ends", f"its process ended: {line.why}", Tone.BAD
+            return "ends", f"its process ended: {line.why}", Tone.BAD
         case MemoryLine():
-            return line.who, "resumes", "the recording goes on with everything that it knew", Tone.SOFT
+            return "resumes", "the recording goes on with everything that it knew", Tone.SOFT
         case PolicyLine():
-            return line.who, "policy", "the operator's choices changed", Tone.INFO
+            return "policy", "the operator's choices changed", Tone.INFO
         case LostLine():
-            return line.who, "lost", f"{line.lines} lines of it are missing: the disk was too slow", Tone.WARN
+            return "lost", f"{line.lines} lines of it are missing: the disk was too slow", Tone.WARN
         case _:
             raise AssertionError(line)

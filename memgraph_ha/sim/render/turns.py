@@ -7,8 +7,8 @@ from attrs import frozen
 
 from memgraph_ha.core.record import Change, Record
 from memgraph_ha.sim.render.lanes_cluster import records_of
-from memgraph_ha.sim.render.lanes_outside import Writes, pauses_of, writes_of
-from memgraph_ha.sim.render.model import Tone, Turn
+from memgraph_ha.sim.render.lanes_outside import pauses_of, writes_of
+from memgraph_ha.sim.render.model import Told, Tone, Turn, Write
 from memgraph_ha.sim.render.story import Story, word_of
 from memgraph_ha.trace.schema import Ghost, GhostLine, TickLine
 
@@ -59,8 +59,8 @@ def reigns_of(story: Story) -> tuple[Reign, ...]:
 def turns_of(story: Story) -> tuple[Turn, ...]:
     """List the changes of MAIN and the broken promises, in order, each with the window that shows it whole."""
     writes = writes_of(story)
-    pauses = pauses_of(writes)
-    turns = [_turn(story, reign, writes, pauses) for reign in reigns_of(story)]
+    felt = Felt(bool(writes), pauses_of(writes))
+    turns = [_turn(story, reign, felt) for reign in reigns_of(story)]
     turns += [_broken(story, at_s, line) for at_s, line in violations_of(story)]
     return tuple(sorted(turns, key=lambda turn: turn.start_s))
 
@@ -74,45 +74,95 @@ def violations_of(story: Story) -> tuple[tuple[float, GhostLine], ...]:
     )
 
 
-def _turn(story: Story, reign: Reign, writes: tuple[Writes, ...], pauses: tuple[tuple[float, float], ...]) -> Turn:
-    began_s, change = reign.at_s, reign.change
+@frozen(kw_only=True)
+class Passage:
+    """How long a change of MAIN took.
+
+    Attributes:
+        shut_s: When the gateway shut before it; None if it was not seen.
+        served_s: When one was first let to open after it; None if none was.
+        pause: Between which two moments no write was acknowledged; None if that is not known, or hardly noticed.
+        known: Whether anything is known of writes.
+    """
+
+    shut_s: float | None
+    served_s: float | None
+    pause: tuple[float, float] | None
+    known: bool
+
+    @property
+    def said(self) -> str:
+        """What users felt, in a few words; empty if nothing is known."""
+        if self.pause is not None:
+            return f"no write was acknowledged for {self.pause[1] - self.pause[0]:.2f} s"
+        if self.known and self.served_s is not None:
+            return "writes hardly noticed"
+        if self.shut_s is not None and self.served_s is not None:
+            return f"the gateways were shut for {self.served_s - self.shut_s:.2f} s"
+        return ""
+
+
+@frozen
+class Felt:
+    """What clients felt in all: whether anything is known of them, and when nothing was acknowledged."""
+
+    known: bool
+    pauses: tuple[tuple[float, float], ...]
+
+
+def passage_of(story: Story, reign: Reign, felt: Felt) -> Passage:
+    """Measure a change of MAIN."""
     served_s = _served(story, reign)
-    pause = next((pause for pause in pauses if pause[0] <= (served_s or began_s) and pause[1] >= began_s), None)
-    starts = [began_s, *_led_to(story, began_s)]
-    ends = [began_s if served_s is None else served_s]
-    if pause is not None:
-        starts.append(pause[0])
-        ends.append(pause[1])
-    start_s, end_s = min(starts), min(max(ends), began_s + AFTER_S)
+    last_s = reign.at_s if served_s is None else served_s
+    pauses = (pause for pause in felt.pauses if pause[0] <= last_s and pause[1] >= reign.at_s)
+    shut_s = _shut_before(story, reign.at_s)
+    return Passage(shut_s=shut_s, served_s=served_s, pause=next(pauses, None), known=felt.known)
+
+
+def _turn(story: Story, reign: Reign, felt: Felt) -> Turn:
+    began_s, passage = reign.at_s, passage_of(story, reign, felt)
+    moments = (_fault_before(story, began_s), passage.shut_s, passage.served_s, *(passage.pause or ()))
+    known = [began_s, *(moment for moment in moments if moment is not None)]
+    start_s, end_s = min(known), min(max(known), began_s + AFTER_S)
     margin_s = max(LEAST_S / 2, (end_s - start_s) * _MARGIN)
+    kind = "reign" if reign.change is None else reign.change.kind.value
     again = reign.previous == reign.record.main
-    kind = "reign" if change is None else change.kind.value
-    title = (
-        f"{kind.capitalize()}: {reign.record.main} again"
-        if again
-        else (f"{kind.capitalize()}: {reign.previous} to {reign.record.main}")
-    )
+    whose = f"{reign.record.main} again" if again else f"{reign.previous} to {reign.record.main}"
     return Turn(
-        title=title,
-        text=" ".join(_said(story, reign, served_s, pause, known=bool(writes))),
+        title=f"{kind.capitalize()}: {whose}",
+        text=" ".join(_said(story, reign, passage)),
         tone=Tone.INFO if kind in _CALM else Tone.WARN,
         start_s=max(story.start_s, start_s - margin_s),
         end_s=min(story.end_s, end_s + 2 * margin_s),
     )
 
 
-def _led_to(story: Story, began_s: float) -> Iterator[float]:
-    """Find the last fault or order before, and when the gateways last shut before."""
-    before = story.between(began_s - BEFORE_S, began_s)
-    for entry in reversed(before):
-        if isinstance(entry.line, GhostLine) and entry.line.what is Ghost.FAULT:
-            yield entry.at_s
-            break
-    for entry in reversed(before):
+def _fault_before(story: Story, began_s: float) -> float | None:
+    """Find the last fault that may have led to a reign."""
+    return next(
+        (
+            entry.at_s
+            for entry in reversed(story.between(began_s - BEFORE_S, began_s))
+            if isinstance(entry.line, GhostLine) and entry.line.what is Ghost.FAULT
+        ),
+        None,
+    )
+
+
+def _shut_before(story: Story, began_s: float) -> float | None:
+    """Find when a controller last decided to shut its gateway, which had been open, before a reign began."""
+    open_at: set[str] = set()
+    shut_s = None
+    for entry in story.between(began_s - BEFORE_S, began_s):
         line = entry.line
-        if isinstance(line, TickLine) and line.decision is not None and line.decision.route.permit is not None:
-            yield entry.at_s
-            break
+        if not isinstance(line, TickLine) or line.decision is None:
+            continue
+        if line.decision.route.permit is not None:
+            open_at.add(line.who)
+        elif line.who in open_at:
+            open_at.discard(line.who)
+            shut_s = entry.at_s
+    return shut_s
 
 
 def _served(story: Story, reign: Reign) -> float | None:
@@ -126,20 +176,14 @@ def _served(story: Story, reign: Reign) -> float | None:
     return None
 
 
-def _said(
-    story: Story, reign: Reign, served_s: float | None, pause: tuple[float, float] | None, *, known: bool
-) -> Iterator[str]:
+def _said(story: Story, reign: Reign, passage: Passage) -> Iterator[str]:
     if reign.change is not None:
         by = f", asked by {reign.change.by}" if reign.change.by else ""
         yield f"{reign.change.rule}: {reign.change.reason}{by}."
-    if pause is not None:
-        yield f"No write was acknowledged for {pause[1] - pause[0]:.2f} s."
-    elif known and served_s is not None:
-        yield "Writes hardly noticed."
-    if served_s is None:
+    if passage.said:
+        yield f"{passage.said.capitalize()}."
+    if passage.served_s is None:
         yield f"Reign {reign.record.generation} did not open until {story.end_s:.1f} s, when the trace ends."
-    elif pause is None:
-        yield f"Its gateway opened {served_s - reign.at_s:.2f} s after the record named it."
 
 
 def _broken(story: Story, at_s: float, line: GhostLine) -> Turn:
@@ -180,7 +224,10 @@ def verdict_of(story: Story) -> Verdict:
         head = "No reign began" if record is None else f"{record.main} reigned throughout"
         return Verdict(Tone.WARN if pauses else Tone.OK, f"{head}{waited}", tail)
     if len(reigns) == 1:
-        return Verdict(Tone.OK, f"{_named(reigns[0])}{waited}", tail)
+        passage = passage_of(story, reigns[0], Felt(bool(writes), pauses))
+        said = f": {passage.said}" if passage.said else ""
+        tone = Tone.WARN if passage.served_s is None else Tone.OK
+        return Verdict(tone, f"{_named(reigns[0])}{said or waited}", tail)
     longest = f", the longest pause of writes {longest_s:.2f} s" if pauses else ""
     return Verdict(Tone.OK, f"{len(reigns)} reigns began{longest}", tail)
 
@@ -192,15 +239,11 @@ def _named(reign: Reign) -> str:
     return f"{kind} from {reign.previous} to {reign.record.main}"
 
 
-def _counted(writes: Sequence[Writes]) -> Iterator[str]:
+def _counted(writes: Sequence[Write]) -> Iterator[str]:
     if not writes:
         return
-    counts = {name: sum(each.count for each in writes if each.outcome == name) for name in _OUTCOMES}
-    others = ", ".join(f"{counts[name]} {said}" for name, said in _OUTCOMES.items() if counts[name])
-    yield f"Writes: {others}."
-
-
-_OUTCOMES: Final = {"acknowledged": "acknowledged", "indeterminate": "in doubt", "refused": "refused"}
+    counts = {told: sum(each.count for each in writes if each.told is told) for told in Told}
+    yield f"Writes: {', '.join(f'{count} {told.value}' for told, count in counts.items() if count)}."
 
 
 def _end(story: Story) -> Iterator[str]:

@@ -167,9 +167,9 @@ def said_of_ghost(line: GhostLine) -> str:
         case Ghost.FAULT | Ghost.REPAIR:
             return said_of_blow(line)
         case Ghost.WRITES:
-            where = word_of(line, "instance")
-            at = f" at {where}" if where else ""
-            return f"{word_of(line, 'count') or 1} writes of {line.who} {word_of(line, 'outcome')}{at}"
+            where, count = word_of(line, "instance"), word_of(line, "count") or "1"
+            said = f"{count} write{'' if count == '1' else 's'}{f' at {where}' if where else ''}"
+            return f"{said}: {word_of(line, 'outcome')}"
         case Ghost.GATE:
             state, instance = word_of(line, "state"), word_of(line, "instance")
             to = f" to {instance} in reign {word_of(line, 'generation')}" if instance else ""

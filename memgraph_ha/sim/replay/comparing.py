@@ -50,6 +50,7 @@ class Comparison:
         reasons: How many differ only in reason, by recorded and present rule; each with the first such tick.
         act: The first tick with other commands or another route; nothing after it was compared.
         first: The first tick that differs in anything.
+        begin_s: When the first tick was, on the recorder's clock.
     """
 
     ticks: int = 0
@@ -57,6 +58,7 @@ class Comparison:
     reasons: Counter[tuple[str, str]] = field(factory=Counter)
     act: Difference | None = None
     first: Difference | None = None
+    begin_s: float = 0.0
 
 
 def compare(step: Step) -> Difference | None:
@@ -85,6 +87,7 @@ def compare_all(lines: Iterable[Line], rules: tuple[Rule, ...] = RULES, *, stric
     """
     found = Comparison()
     for step in play(lines, rules):
+        found.begin_s = found.begin_s if found.ticks else step.line.t
         found.ticks += 1
         difference = compare(step)
         if difference is None:

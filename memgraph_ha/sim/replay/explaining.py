@@ -11,6 +11,7 @@ from attrs import define, evolve, field, frozen
 
 from memgraph_ha.core import RULES, Decision, Explanation, Observed, Rule, Unmet, View, explain
 from memgraph_ha.core.facts import GateSeen
+from memgraph_ha.sim.render.words import said_of_command
 from memgraph_ha.sim.replay.finding import NotFoundError
 from memgraph_ha.sim.replay.playing import decided
 from memgraph_ha.sim.replay.statements import Ledger, Statement
@@ -53,7 +54,7 @@ class Cause:
 
 @frozen(kw_only=True)
 class Near:
-    """A rule that comes before the one that decided, and did not fire.
+    """A rule that comes before the one that decided, and did not fire; it would have, or is about the same thing.
 
     Attributes:
         rule: Its id.
@@ -93,7 +94,8 @@ class Explained:
         causes: What the decision rests on, the newest first.
         in_time: What would have been decided with the same knowledge at the tick before: time alone made the
             difference; None if it would have been the same.
-        near: Rules before the one that decided, which nearly fired; with ``every`` all of them, in order.
+        near: Rules before the one that decided, which would have decided in its place but for one of the causes, and
+            those of the same letter; with ``every`` all of them.
         following: Rules after it that match too: the first would have decided in its place.
         sent: The commands that were sent, in order.
     """
@@ -244,7 +246,7 @@ def _explain(
         in_time = None if _acts_alike(now, earlier) else earlier
     said = explain(view, rules)
     place = next(index for index, each in enumerate(said) if isinstance(each.answer, Decision))
-    near = _near(said[:place], views, rules)
+    instead = {cause.otherwise.rule for cause in causes if cause.otherwise is not None}
     return Explained(
         line=line,
         begin_s=line.t if past.begin_s is None else past.begin_s,
@@ -252,22 +254,22 @@ def _explain(
         now=now,
         causes=tuple(causes),
         in_time=in_time,
-        near=tuple(each for each in near if every or each.but_for is not None or _kin(each.rule, said[place].rule)),
+        near=tuple(
+            near
+            for near in _near(said[:place], views, rules)
+            if every or near.rule in instead or near.rule[0] == said[place].rule[0]
+        ),
         following=tuple(each for each in said[place + 1 :] if isinstance(each.answer, Decision)),
         sent=(),
     )
 
 
 def _acts_alike(one: Decision | None, other: Decision | None) -> bool:
-    """Whether the same rule asks for the same."""
+    """Whether the same rule asks for the same; when it was asked for is part of a record, and makes no difference."""
     if one is None or other is None:
         return one is other
-    return (one.rule, one.commands) == (other.rule, other.commands)
-
-
-def _kin(one: str, other: str) -> bool:
-    """Whether two rules are about the same thing: they have the same letter."""
-    return one[0] == other[0]
+    said = [tuple(map(said_of_command, each.commands)) for each in (one, other)]
+    return one.rule == other.rule and said[0] == said[1]
 
 
 def _near(said: Iterable[Explanation], views: list[tuple[Statement, View]], rules: tuple[Rule, ...]) -> Iterable[Near]:

@@ -12,7 +12,7 @@ from memgraph_ha.sim.render.words import said_of_command, said_of_fact
 from memgraph_ha.sim.replay.comparing import Comparison, Difference
 from memgraph_ha.sim.replay.explaining import Cause, Explained, Near, Origin
 from memgraph_ha.sim.replay.statements import Statement
-from memgraph_ha.trace.schema import CommandLine, FactLine, HeaderLine, TickLine
+from memgraph_ha.trace.schema import HeaderLine, TickLine
 
 HEAD: Final = "bold"
 QUIET: Final = "dim"
@@ -64,16 +64,18 @@ def tell(found: Explained) -> Iterator[Text]:
         yield _line(2, f"today's rules decide otherwise: {_decided(found.now)}", BAD)
     yield from _tell_commands(found)
     yield from _tell_causes(found)
-    if found.near:
+    told = {cause.otherwise.rule for cause in found.causes if cause.otherwise is not None}
+    others = [near for near in found.near if near.rule not in told]
+    if others:
         yield _line(0, "")
-        yield _line(0, "Not these, which come first", HEAD)
-        for near in found.near:
+        yield _line(0, "Nor these, which come first", HEAD)
+        for near in others:
             yield from _tell_near(near)
     if found.following:
         first = found.following[0]
         yield _line(0, "")
-        others = f", then {', '.join(each.rule for each in found.following[1:])}" if found.following[1:] else ""
-        yield _line(0, f"Next in line: {first.rule} {first.name}{others}", QUIET)
+        then = f", then {', '.join(each.rule for each in found.following[1:])}" if found.following[1:] else ""
+        yield _line(0, f"Next in line: {first.rule} {first.name}{then}", QUIET)
 
 
 def _tell_commands(found: Explained) -> Iterator[Text]:
@@ -105,14 +107,19 @@ def _tell_causes(found: Explained) -> Iterator[Text]:
     if found.in_time is not None:
         yield _line(2, "time had passed")
         yield _line(6, f"with the same knowledge, a tick earlier: {_decided(found.in_time)}", QUIET)
+    told: set[int] = set()
+    stopped = {near.rule: near.unmet for near in found.near}
     for cause in found.causes:
-        yield from _tell_cause(found.line, cause)
+        yield from _tell_cause(found.line, cause, told)
+        rule = "" if cause.otherwise is None else cause.otherwise.rule
+        if rule in stopped:
+            yield _line(6, f"{rule} nearly fired; it was stopped by: {stopped[rule]}", QUIET)
 
 
-def _tell_cause(tick: TickLine, cause: Cause) -> Iterator[Text]:
+def _tell_cause(tick: TickLine, cause: Cause, told: set[int]) -> Iterator[Text]:
     yield _line(2, _statement(tick, cause.statement))
     if cause.origin is not None:
-        yield from _tell_origin(cause.origin, 6)
+        yield from _tell_origin(cause.origin, 6, told)
     yield _line(6, f"without it: {_decided(cause.otherwise)}", QUIET)
 
 
@@ -122,7 +129,12 @@ def _statement(tick: TickLine, said: Statement) -> str:
     return f"#{last.seq} {_ago(tick.t - last.t)}: {said_of_fact(last.fact)}{times}"
 
 
-def _tell_origin(origin: Origin, indent: int) -> Iterator[Text]:
+def _tell_origin(origin: Origin, indent: int, told: set[int]) -> Iterator[Text]:
+    """Say who made something so, once: the same way back is not told again."""
+    if origin.tick.seq in told:
+        yield _line(indent, f"by {_named(origin)}, see above", QUIET)
+        return
+    told.add(origin.tick.seq)
     decision = origin.tick.decision
     rule = "a tick that broke" if decision is None else f"{decision.rule} {decision.name}: {decision.reason}"
     by = f"#{origin.tick.seq} {rule}"
@@ -134,7 +146,11 @@ def _tell_origin(origin: Origin, indent: int) -> Iterator[Text]:
     for fact, inner in origin.facts:
         yield _line(indent + 2, f"which had just heard #{fact.seq} {said_of_fact(fact.fact)}", QUIET)
         if inner is not None:
-            yield from _tell_origin(inner, indent + 4)
+            yield from _tell_origin(inner, indent + 4, told)
+
+
+def _named(origin: Origin) -> str:
+    return f"#{origin.tick.seq}" if origin.command is None else f"#{origin.command.seq} of #{origin.tick.seq}"
 
 
 def _tell_near(near: Near) -> Iterator[Text]:
@@ -206,9 +222,3 @@ def tell_comparison(found: Comparison) -> Iterator[Text]:
     yield _line(0, f"{found.ticks} decisions compared: {found.same} the same, {other} different only in reason")
     for (was, now), count in found.reasons.most_common():
         yield _line(2, f"{count} times {was} then, {now} today" if was != now else f"{count} times {was}, other words")
-
-
-def numbered(line: CommandLine | FactLine) -> str:
-    """Name a line by its number and what it says."""
-    said = said_of_command(line.command) if isinstance(line, CommandLine) else said_of_fact(line.fact)
-    return f"#{line.seq} {said}"

@@ -24,6 +24,10 @@ ROLES: Final = {
     "replica": f"SET REPLICATION ROLE TO REPLICA WITH PORT {PORT}",
 }
 ANSWERS: Final = ("ok", "refused", "any")
+STRANGER: Final = "backup"
+SILENCE_S: Final = 1.0
+"""So long after clients fell silent none of their transactions is open any more."""
+
 ANSWER_PAUSE_S: Final = 1.0
 """So much longer than the question waits an answer may take."""
 
@@ -69,6 +73,24 @@ def write_by_hand(stage: Stage, on: InstanceName, count: int, *, counts: bool) -
     stage.written = frozenset(stage.cluster.by_hand - before)
     if not counts:
         stage.cluster.by_hand = before
+
+
+@verb("start-stranger", HAND, {})
+def start_stranger(stage: Stage) -> None:
+    """Start a Memgraph named ``backup`` that is no member, a REPLICA from its start."""
+    world = stage.cluster.world
+    if STRANGER not in world.hosts:
+        settings = world.hosts[stage.instance("main")].settings
+        world.start(STRANGER, settings, (f"{ROLES['replica']};",), wait=False)
+
+
+@verb("query-in-silence", HAND, {"on": INSTANCE, "text": NAME})
+def query_in_silence(stage: Stage, on: InstanceName, text: str) -> Waits:
+    """The same while no client writes: rows are registered and dropped by hand only then (transcripts Q7)."""
+    since_s, stage.cluster.calm = stage.cluster.now, True
+    yield lambda: stage.cluster.now >= since_s + SILENCE_S
+    yield from _sent(stage, on, text)
+    stage.cluster.calm = False
 
 
 @verb("replace-data", HAND, {"on": INSTANCE})

@@ -11,7 +11,7 @@ from memgraph_ha.sim.search.ground import disconnected, resting, shifted, with_c
 from memgraph_ha.sim.search.lives import end
 from memgraph_ha.sim.search.mind import ANSWERS, REFUSED, SILENT, Mind, Scene, Sight, Thought
 from memgraph_ha.sim.search.renaming import Shift
-from memgraph_ha.sim.search.state import BLIND, CATCHING_UP, ENDED, LEADS, Controller, Flight, State
+from memgraph_ha.sim.search.state import BLIND, CATCHING_UP, LEADS, Controller, Flight, State
 from memgraph_ha.sim.search.words import CURRENT, EVERYBODY, GENERATION, INDEX, ROW
 
 LATE_LIMIT = 2
@@ -229,13 +229,3 @@ class Acts:
 
 def _run(command: Command) -> str:
     return "" if isinstance(command, (WriteRecord, StopInstance, RebuildInstance)) else str(command.run)
-
-
-def acknowledged(state: State, controller: Controller) -> bool:
-    """Whether the answer of the write that came through it can be relayed now (design 7)."""
-    write, gate = state.write, controller.gate
-    if write is None or gate is None or write.phase != ENDED or gate.to != write.main or gate.ago:
-        return False
-    return state.instances[write.main].up and not controller.unreached >> write.main & 1
-
-

@@ -1,19 +1,20 @@
 """Time, abstracted to the order of timers.
 
-Every step of a controller ends at the same instant of its clock, `NOW`; what it remembers grows older instead. An
-age is kept only as far as a rule can tell: which of `AGES` it has reached, and its order among the others. A step of
-its own takes `STEP_S`; longer times pass only when nothing else is left to do, and then up to the next instant at
-which it would decide otherwise (`PAUSES`).
+Every step of a controller ends at the same instant of its clock, `NOW`; what it remembers grows older instead. Of
+each time only that is kept which a rule can tell: whether it lies before, at or after the last look, and which of the
+ages it has reached that some rule compares it with. A step of its own takes `STEP_S`; longer times pass only when
+nothing else is left to do, and then up to the next instant at which it would decide otherwise (`PAUSES`).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Final
+from typing import Final, TypeVar
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from memgraph_ha.core.commands import (
+    Command,
     CommitNoop,
     Demote,
     DropReplica,
@@ -24,94 +25,186 @@ from memgraph_ha.core.commands import (
     StopInstance,
     WriteRecord,
 )
-from memgraph_ha.core.facts import NoopSeen, Outcome
+from memgraph_ha.core.facts import NoopSeen, Outcome, PortSeen, RoleSeen, RowsSeen, StorageSeen
+from memgraph_ha.core.messages import ErrorClass
+from memgraph_ha.core.names import RowName
 from memgraph_ha.core.observed import Attempt, Observed, Seen
-from memgraph_ha.sim.search.renaming import rename, times_in
-from memgraph_ha.sim.search.words import GENERATION, NOW, run_of
+from memgraph_ha.sim.search.renaming import rename
+from memgraph_ha.sim.search.words import GENERATION, NAMES, NOW, row_name, run_of
 
 STEP_S: Final = 0.06
 """What a look or an answer takes: more than ``refused_gap_s``, less than any pause of a rule."""
 
-PAUSES: Final = (0.35, 1.1, 3.6, 5.2, 7.8, 10.2, 15.2, 30.2, 60.2, 600.2)
-"""Each is a little more than one of the rules' pauses: `SHORT_S`, ``proof_interval_s``, ``frozen_standby_s``,
-``standby_grace_s``, ``drain_s`` and the rest of a switchover, ``lease_duration_s``, `HEARTBEAT_S`, `QUIET_PAUSE_S`,
-`DIVERGED_PAUSE_S`, and the pause between two rebuilds."""
+PAUSES: Final = (0.55, 1.1, 2.3, 3.7, 5.2, 8.3, 10.2, 15.2, 30.2, 60.2, 600.2)
+"""Each is a little more than one of the rules' pauses: the shortest back-offs, ``proof_interval_s``, ``drain_s``,
+``frozen_standby_s``, ``standby_grace_s``, the end of a switchover, ``lease_duration_s``, `HEARTBEAT_S`,
+`QUIET_PAUSE_S`, `DIVERGED_PAUSE_S` and the pause between two rebuilds."""
 
-AGES: Final = (0.05, 0.3, 1.0, 2.0, 3.0, 3.5, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0, 600.0)
-"""The ages that rules tell apart."""
+_LOOKED: Final = NOW - 0.03
+"""Where the last look stands; what came after it stands at `NOW`."""
 
-_RANK_S: Final = 0.001
-"""How far apart two times are kept that fell into the same age."""
+_BEFORE_S: Final = 0.07
+"""How old at least what was before it is; it is a whole step older than the look."""
 
-_FORGOTTEN: Final = NOW - 2_000.0
-"""Where a time goes that nothing can depend on any more."""
+_ANCIENT: Final = NOW - 2_000.0
+"""Where a time goes whose age cannot matter any more."""
 
-_TRIES: Final = 3
-"""Failures in a row beyond which back-offs grow no more here: only their order matters."""
+_TERM: Final = NOW - 3_000.0
+"""When a term of leadership began whose beginning cannot matter any more: before everything that it has seen."""
 
-_MISSES: Final = 4
-"""Failed probes in a row beyond which more make no difference: the default ``frozen_count``."""
+_NOOP: Final = (0.3, 1.0)
+_PROOF: Final = (0.3, 1.0, 15.0)
+_SILENCE: Final = (2.0, 3.0, 60.0)
+_BAD: Final = (5.0, 10.0)
+_RECOVERY: Final = (7.0,)
+_CUT: Final = (0.3, 1.0)
+_QUIET: Final = (0.3, 2.1, 3.5)
+_RESTED: Final = (5.0, 30.0)
+_UNNAMED: Final = (5.0,)
+_TERM_AGES: Final = (10.0,)
+_MOVING: Final = (5.0, 8.0)
+"""The ages that rules compare each kind of time with."""
 
-_GONE_S: Final = 5.0
-"""The longest back-off (core/known.py): a failed try that is older holds nothing up."""
+_BACKOFF_S: Final = 0.5
+"""After how long a failed try holds nothing up here: back-offs do not grow, only their order matters."""
 
-_STOPPED_S, _REBUILT_S, _QUIET_S = 60.0, 600.0, 30.0
+_REFUSED, _TIMEOUTS = 2, 4
+"""Failed probes in a row beyond which more make no difference: the defaults of ``refused_count``, ``frozen_count``."""
+
+_REMEMBERED_S: Final[dict[type[Command], float]] = {StopInstance: 60.0, RebuildInstance: 600.0, Quiesce: 30.0}
 """For how long rules remember a stop (D15), a rebuild (E20) and a quiet moment (H20)."""
+
+_NUMBERED: Final = frozenset(row_name(instance, strict=True) for instance in (0, 1))
+_Detail = TypeVar("_Detail", RoleSeen, RowsSeen, StorageSeen, PortSeen)
+
+
+@frozen
+class _Dial:
+    """What becomes of times, seen from ``now_s``, when the last look was at ``looked_s``."""
+
+    now_s: float
+    looked_s: float
+
+    def at(self, at_s: float, ages: tuple[float, ...] = ()) -> float:
+        """A time, told as far as those ages tell it."""
+        if at_s > self.looked_s:
+            return NOW
+        if at_s == self.looked_s:
+            return _LOOKED
+        reached = bisect_right(ages, self.now_s - at_s)
+        return NOW - _BEFORE_S - (ages[reached - 1] if reached else 0.0)
+
+    def maybe(self, at_s: float | None, ages: tuple[float, ...]) -> float | None:
+        """The same for one that may not be known."""
+        return None if at_s is None else self.at(at_s, ages)
 
 
 def settle(observed: Observed, now_s: float) -> Observed:
     """Make what was seen up to ``now_s`` a value that does not grow with its past, seen from `NOW`.
 
+    How long catch-ups took and what the last MAIN said of its replicas serve far-behind standbys and the read
+    gateway, which the small world has not: they are forgotten.
+
     Args:
         observed: What a controller knows.
         now_s: The instant of its clock that becomes `NOW`.
     """
-    tidied = tidy(observed, now_s)
-    known: dict[float, float] = {}
-    last, rank = -1, 0
-    for at_s in sorted(set(times_in(tidied)), reverse=True):
-        age = bisect_right(AGES, now_s - at_s)
-        rank = rank + 1 if age == last else 0
-        last = age
-        known[at_s] = NOW - (0.0 if not age else AGES[age - 1] + 0.01) - rank * _RANK_S
-    settled: Observed = rename(tidied, None, known.__getitem__, lambda until_s: round(until_s - now_s + NOW, 6))
-    return settled
-
-
-def tidy(observed: Observed, now_s: float) -> Observed:
-    """Forget what no rule can depend on any more.
-
-    How long catch-ups took and what the last MAIN said of its replicas serve far-behind standbys and the read
-    gateway, which the small world has not.
-
-    Args:
-        observed: What a controller knows.
-        now_s: Its clock.
-    """
-    attempts = tuple(
-        sorted(
-            (_clipped(tried) for tried in observed.attempts if _counts(observed, tried, now_s)),
-            key=lambda tried: (tried.kind.__name__, tried.subject),
-        )
-    )
+    members = observed.members
+    dial = _Dial(now_s, now_s if members is None else members.at_s)
+    record, lease, gate, quiet = observed.record, observed.lease, observed.gate, observed.quiet
+    rested_s = observed.quiet_ended_s
+    if rested_s is not None and now_s - rested_s >= _RESTED[1]:
+        rested_s = None
     doubtful_s = observed.rows_doubtful_s
-    return evolve(
+    noop, proof = _noop(dial, _in_memory(observed.noop), _NOOP), _noop(dial, _valid(observed.proof), _PROOF)
+    settled = evolve(
         observed,
-        seen=tuple(_tidy_seen(seen) for seen in observed.seen),
-        attempts=attempts,
-        noop=_in_memory(observed.noop),
+        members=None if members is None else evolve(members, at_s=_LOOKED),
+        seen=tuple(_seen(dial, seen) for seen in observed.seen),
+        record=None if record is None else evolve(record, at_s=dial.at(record.at_s)),
+        unnamed_since_s=dial.maybe(observed.unnamed_since_s, _UNNAMED),
+        lease=None if lease is None else evolve(lease, at_s=_LOOKED, since_s=_term(dial, lease.since_s, lease.clean)),
+        gate=None if gate is None else evolve(gate, at_s=NOW),
+        gate_since_s=_gate_since(dial, observed, rested_s),
+        noop=noop if proof is None or observed.noop != observed.proof else proof,
         noop_done=_present(observed.noop_done),
-        proof=None if observed.proof is None or observed.proof.generation != GENERATION else observed.proof,
+        proof=proof,
         last_rows=None,
         catch_ups=(),
-        rows_doubtful_s=None if _read_since(observed, doubtful_s) else doubtful_s,
+        rows_doubtful_s=None if _read_since(observed, doubtful_s) else dial.maybe(doubtful_s, ()),
+        attempts=_attempts(dial, observed),
+        quiet_since_s=dial.maybe(observed.quiet_since_s, _QUIET),
+        quiet_ended_s=dial.maybe(rested_s, _RESTED),
+        quiet=None
+        if quiet is None or observed.quiet_since_s is None
+        else evolve(quiet, at_s=dial.at(quiet.at_s, _QUIET[:1])),
+        switchover_since_s=dial.maybe(observed.switchover_since_s, _MOVING),
+        given_up_s=dial.maybe(observed.given_up_s, _MOVING),
+    )
+    told: Observed = rename(settled, None, None, lambda until_s: round(until_s - now_s + NOW))
+    return told
+
+
+def _gate_since(dial: _Dial, observed: Observed, rested_s: float | None) -> float:
+    """When it shut; of an open one only whether the last quiet moment ended before it opened (core/quiet.py)."""
+    since_s = observed.gate_since_s
+    if observed.gate is None or observed.gate.permit is None:
+        return dial.at(since_s, _CUT) if since_s else since_s
+    if rested_s is not None and rested_s <= since_s:
+        return dial.at(rested_s, _RESTED)
+    return _ANCIENT
+
+
+def _term(dial: _Dial, since_s: float, clean: bool) -> float:
+    """An unclean lease is waited for; of a clean one only matters that everything was seen after it began."""
+    return _TERM if clean or dial.now_s - since_s >= _TERM_AGES[0] else dial.at(since_s, _TERM_AGES)
+
+
+def _seen(dial: _Dial, seen: Seen) -> Seen:
+    role, miss = seen.role, seen.miss
+    silent = miss is not None and role is not None and miss.asked_at_s > role.asked_at_s
+    answered = role is not None and not silent
+    last_s = seen.timeouts_last_s if seen.timeouts else seen.refused_last_s
+    ending_s = dial.at(last_s)
+    ages = _SILENCE if seen.member.name in NAMES[:2] else ()
+
+    def begun(first_s: float, told: tuple[float, ...]) -> float:
+        lasted = bisect_right(told, last_s - first_s)
+        return ending_s - 0.051 - (told[lasted - 1] if lasted else 0.0)
+
+    return evolve(
+        seen,
+        born_s=_ANCIENT,
+        role=_detail(dial, seen.role, silent=silent),
+        rows=_detail(dial, seen.rows, silent=silent),
+        storage=_detail(dial, seen.storage, silent=silent),
+        port=_detail(dial, seen.port, silent=silent),
+        server=None if seen.server is None else evolve(seen.server, at_s=_ANCIENT),
+        miss=None if miss is None or answered else evolve(miss, at_s=ending_s, asked_at_s=ending_s),
+        refused=min(seen.refused, _REFUSED),
+        refused_first_s=begun(seen.refused_first_s, _SILENCE[:1] if role is None else ()) if seen.refused else 0.0,
+        refused_last_s=ending_s if seen.refused else 0.0,
+        timeouts=min(seen.timeouts, _TIMEOUTS),
+        timeouts_first_s=begun(seen.timeouts_first_s, ages) if seen.timeouts else 0.0,
+        timeouts_last_s=ending_s if seen.timeouts else 0.0,
+        bad_rows=tuple((row, dial.at(since_s, _row_ages(row, _BAD))) for row, since_s in seen.bad_rows),
+        recovering=tuple((row, dial.at(since_s, _row_ages(row, _RECOVERY))) for row, since_s in seen.recovering),
     )
 
 
-def _tidy_seen(seen: Seen) -> Seen:
-    server = None if seen.server is None else evolve(seen.server, at_s=_FORGOTTEN)
-    refused, timeouts = min(seen.refused, _MISSES), min(seen.timeouts, _MISSES)
-    return evolve(seen, born_s=_FORGOTTEN, server=server, refused=refused, timeouts=timeouts)
+def _row_ages(row: RowName, ages: tuple[float, ...]) -> tuple[float, ...]:
+    """A STRICT_SYNC row's age matters while it bears the present number (D10, D20), an ASYNC one's at the end."""
+    if row in _NUMBERED:
+        return ages[:1]
+    return () if "_" in row else ages[1:]
+
+
+def _detail(dial: _Dial, fact: _Detail | None, *, silent: bool) -> _Detail | None:
+    """What an instance said; of one that is silent now only that it was said."""
+    if fact is None:
+        return None
+    at_s = _ANCIENT if silent else dial.at(fact.asked_at_s)
+    return evolve(fact, at_s=at_s, asked_at_s=at_s)
 
 
 def _read_since(observed: Observed, doubtful_s: float | None) -> bool:
@@ -119,45 +212,89 @@ def _read_since(observed: Observed, doubtful_s: float | None) -> bool:
     return doubtful_s is None or all(seen.rows is None or seen.rows.asked_at_s > doubtful_s for seen in observed.seen)
 
 
+# --- no-op commits -----------------------------------------------------------------------------------------------------
+
+
+def _noop(dial: _Dial, noop: NoopSeen | None, ages: tuple[float, ...]) -> NoopSeen | None:
+    if noop is None:
+        return None
+    at_s = dial.at(noop.asked_at_s, ages)
+    done = noop.outcome is Outcome.DONE and ages is _NOOP
+    return evolve(noop, at_s=at_s, asked_at_s=at_s, witness=None if done else noop.witness, row_ts=None if done else noop.row_ts)
+
+
 def _in_memory(noop: NoopSeen | None) -> NoopSeen | None:
-    """A no-op of an earlier run says nothing; of an earlier reign in the same run it may (U10)."""
+    """One of an earlier run says nothing; of an earlier reign in the same run it may (U10)."""
     if noop is None or noop.generation == GENERATION or noop.run == _now_run(noop.instance):
         return noop
     return None
 
 
 def _present(noop: NoopSeen | None) -> NoopSeen | None:
-    """One of an earlier reign only says that there was one (K10)."""
-    if noop is None or noop.generation == GENERATION:
-        return noop
-    return evolve(noop, at_s=_FORGOTTEN, asked_at_s=_FORGOTTEN, generation=0, run=run_of(0, 9), witness=None)
+    """Of the last acknowledged one only matters that it was, and in which run and reign."""
+    if noop is None:
+        return None
+    told = evolve(noop, at_s=_ANCIENT, asked_at_s=_ANCIENT, witness=None, row_ts=None)
+    return told if noop.generation == GENERATION else evolve(told, generation=0, run=run_of(0, 9))
 
 
-def _clipped(tried: Attempt) -> Attempt:
-    return evolve(tried, failures=min(tried.failures, _TRIES), detail="")
+def _valid(noop: NoopSeen | None) -> NoopSeen | None:
+    """A proof in an earlier reign, or through a row whose number has passed, proves nothing."""
+    if noop is None or noop.generation != GENERATION or noop.witness is None:
+        return None
+    return noop if noop.witness.row in _NUMBERED else None
+
+
+# --- tries -------------------------------------------------------------------------------------------------------------
+
+
+def _attempts(dial: _Dial, observed: Observed) -> tuple[Attempt, ...]:
+    kept = [tried for tried in observed.attempts if _counts(observed, tried, dial.now_s)]
+    told = [
+        evolve(tried, failures=min(tried.failures, 1), detail="", at_s=_placed(dial, observed, tried)) for tried in kept
+    ]
+    return tuple(sorted(told, key=lambda tried: (tried.kind.__name__, tried.subject)))
+
+
+def _placed(dial: _Dial, observed: Observed, tried: Attempt) -> float:
+    """When it was tried; a promotion without an answer stands on its side of the last word of that instance (O10)."""
+    if tried.kind is Promote and tried.outcome is Outcome.UNKNOWN:
+        seen = observed.of(tried.subject)
+        heard_s = None if seen is None or seen.role is None else seen.role.asked_at_s
+        if heard_s is not None and tried.at_s <= heard_s:
+            return _ANCIENT - 1.0
+    return dial.at(tried.at_s, _ages_of(tried))
+
+
+def _ages_of(tried: Attempt) -> tuple[float, ...]:
+    """The pauses after it (core/known.py, retry_at_s), and for how long rules remember it."""
+    longest_s = _REMEMBERED_S.get(tried.kind)
+    if tried.kind is RegisterReplica:
+        if tried.error is ErrorClass.DIVERGED or tried.outcome is Outcome.DONE:
+            return (60.0,)
+        return (30.0,) if tried.outcome is Outcome.UNKNOWN else (_BACKOFF_S,)
+    if longest_s is None:
+        return (_BACKOFF_S,)
+    return (longest_s,) if tried.outcome is Outcome.DONE else (_BACKOFF_S, longest_s)
 
 
 def _counts(observed: Observed, tried: Attempt, now_s: float) -> bool:
     """Whether a rule may still ask for this try (core/known.py, retry_at_s; and who calls `attempt`)."""
-    kind, old = tried.kind, now_s - tried.at_s > _GONE_S
+    kind, old = tried.kind, now_s - tried.at_s > _BACKOFF_S
     done, present = tried.outcome is Outcome.DONE, tried.generation == GENERATION
-    same_run = tried.replica_run == _now_run(tried.subject)
-    if kind in (Promote, CommitNoop, WriteRecord, DropReplica):
+    if kind in (CommitNoop, WriteRecord, DropReplica):
         return not done and not old
+    if kind is Promote:
+        return not done and (not old or tried.outcome is Outcome.UNKNOWN)
     if kind is Demote:
-        later = (a for a in observed.attempts if a.kind is RegisterReplica and a.subject == tried.subject)
-        return not old or any(a.at_s > tried.at_s for a in later)
+        rivals = [a for a in observed.attempts if a.kind is RegisterReplica and a.subject == tried.subject]
+        return (not done and not old) or any(a.at_s < tried.at_s for a in rivals)
     if kind is RegisterReplica:
-        return present or (same_run and not done)
-    if kind is StopInstance:
-        return tried.incarnation == _now_incarnation(tried.subject) or now_s - tried.at_s <= _STOPPED_S
-    limit_s = {RebuildInstance: _REBUILT_S, Quiesce: _QUIET_S}.get(kind)
-    return limit_s is None or now_s - tried.at_s <= limit_s
+        return present or (tried.replica_run == _now_run(tried.subject) and not done)
+    if kind is StopInstance and tried.incarnation == f"{tried.subject}/0":
+        return True
+    return now_s - tried.at_s <= _REMEMBERED_S.get(kind, 600.0)
 
 
 def _now_run(name: str) -> str:
     return f"{name}~0"
-
-
-def _now_incarnation(name: str) -> str:
-    return f"{name}/0"

@@ -37,7 +37,7 @@ from memgraph_ha.sim.search.memgraph import (
     with_row,
 )
 from memgraph_ha.sim.search.mind import Mind, seen_rows
-from memgraph_ha.sim.search.state import COMMITTED, PREPARED, READY, Row, State
+from memgraph_ha.sim.search.state import READY, Row, State
 from memgraph_ha.sim.search.words import INDEX, NAMES, NOW, ROW, incarnation_of, row_name, run_of
 
 AT_S = NOW + STEP_S
@@ -140,10 +140,8 @@ def _row_named(places: Places, index: int, command: DropReplica) -> Row | None:
 
 def must_wait(state: State, command: Command) -> bool:
     """Whether a commit in progress holds the locks that it needs (Q6, Q7a, Q8: busy, and tried again)."""
-    write, index = state.write, target_of(command)
-    if write is None or isinstance(command, Promote):
-        return False
-    return write.main == index and write.phase in (PREPARED, COMMITTED)
+    write = state.write
+    return write is not None and not isinstance(command, Promote) and write.main == target_of(command)
 
 
 def landed(mind: Mind, state: State, command: InstanceCommand) -> tuple[State, Answer]:

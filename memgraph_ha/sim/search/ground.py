@@ -5,7 +5,7 @@ from __future__ import annotations
 from memgraph_ha.sim.search.memgraph import Places, canonical
 from memgraph_ha.sim.search.mind import Mind
 from memgraph_ha.sim.search.renaming import Shift
-from memgraph_ha.sim.search.state import BASE, BLIND, ENDED, IDLE, LEADS, PREPARED, ROBBED, TOKENS, Controller, Gate, State, Write
+from memgraph_ha.sim.search.state import BASE, BLIND, IDLE, LEADS, ROBBED, TOKENS, Controller, Gate, State, Write
 from memgraph_ha.sim.search.words import OLDEST
 
 LEADERS = (LEADS, ROBBED, BLIND)
@@ -63,10 +63,8 @@ def _renumbered(places: Places, by: int) -> Places:
 def settled(state: State) -> State:
     """The one form of a state: logs without their common beginning, tokens by first appearance, controllers sorted."""
     write = state.write
-    if write is not None and write.via < 0 and write.phase == ENDED:
-        write = None
     places = canonical(state.instances)
-    names = _names(places, write)
+    names = _names(places)
     if any(name != token for token, name in names.items()):
         places = _renamed(places, names)
     if write is not None:
@@ -81,7 +79,7 @@ def settled(state: State) -> State:
     )
 
 
-def _names(places: Places, write: Write | None) -> dict[int, int]:
+def _names(places: Places) -> dict[int, int]:
     """New names of the tokens that are still apart; what everybody has bears none any more (`BASE`).
 
     A write that is acknowledged once everybody has it needs none either: what everybody has is always asked for.
@@ -91,8 +89,6 @@ def _names(places: Places, write: Write | None) -> dict[int, int]:
         for _epoch, token in place.log or ():
             if token:
                 names.setdefault(token, len(names) + 1)
-    if write is not None and write.phase == PREPARED:
-        names.setdefault(write.token, len(names) + 1)
     return names
 
 

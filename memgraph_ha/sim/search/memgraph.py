@@ -145,7 +145,7 @@ def beat(places: Places, cuts: int, index: int, replica: int) -> Places:
     """MAIN's heartbeat to one replica, and what follows from it (semantics 2.10, 4.4; transcripts, Event table).
 
     A `ready` row whose replica is gone turns `invalid`; an `invalid` one whose replica is back is compared: fenced,
-    diverged, behind (it catches up with the next beat) or level.
+    diverged, behind (a STRICT_SYNC one catches up with the next beat) or level.
     """
     main = places[index]
     row = row_to(main, replica)
@@ -159,9 +159,11 @@ def beat(places: Places, cuts: int, index: int, replica: int) -> Places:
         log = filled(main, other.log)
         places = replace(places, replica, other._replace(log=log))
         return replace(places, index, with_row(main, row._replace(status=READY, moved=row.strict)))
-    if row.status == INVALID:
-        return replace(places, index, with_row(main, row._replace(status=compared(main, other))))
-    return places
+    if row.status != INVALID:
+        return places
+    status = compared(main, other)
+    places = replace(places, index, with_row(main, row._replace(status=status)))
+    return places if row.strict or status != CATCHING_UP else beat(places, cuts, index, replica)
 
 
 def compared(main: Instance, other: Instance) -> str:

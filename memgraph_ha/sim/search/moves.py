@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from memgraph_ha.core.commands import WriteRecord
-from memgraph_ha.sim.search.acts import Acts, acknowledged
+from memgraph_ha.sim.search.acts import Acts
 from memgraph_ha.sim.search.checks import check_ack, check_state, serves
 from memgraph_ha.sim.search.effects import target_of
 from memgraph_ha.sim.search.ground import LEADERS, free_token, settled, shifted, with_controller
 from memgraph_ha.sim.search.lives import end, start
 from memgraph_ha.sim.search.memgraph import (
     beat,
-    calls,
     commit,
     hears,
     refused,
@@ -25,7 +24,7 @@ from memgraph_ha.sim.search.memgraph import (
 )
 from memgraph_ha.sim.search.mind import Mind
 from memgraph_ha.sim.search.renaming import Shift
-from memgraph_ha.sim.search.state import BLIND, COMMITTED, ENDED, IDLE, LEADS, PREPARED, ROBBED, State, Write, link
+from memgraph_ha.sim.search.state import BLIND, IDLE, LEADS, ROBBED, State, Write, link
 from memgraph_ha.sim.search.words import EVERYBODY, GENERATION, PAIR, ROW
 
 LINKS: Final = tuple((source, target) for source in EVERYBODY for target in EVERYBODY if source != target)
@@ -133,22 +132,9 @@ class Moves:
 
     def _clients(self, state: State) -> Iterator[tuple[Move, State]]:
         write = state.write
-        if write is None:
-            yield from self._begin(state)
-        elif write.phase == PREPARED:
-            yield self._try("commit"), self._commit(state, write)
-        elif write.phase == COMMITTED:
+        if write is not None:
             yield self._try("finalize"), self._finalize(state, write, arrives=True)
-        elif write.via >= 0:
-            controller = state.controllers[write.via]
-            if acknowledged(state, controller) and controller.gate is not None:
-                move = self._try("answer")
-                check_ack(state, controller.gate)
-                bit = 1 << write.token if write.token else 0
-                frail = state.frail | (bit if write.held == FRAIL else 0)
-                yield move, state._replace(write=None, acked=state.acked | bit, frail=frail)
-
-    def _begin(self, state: State) -> Iterator[tuple[Move, State]]:
+            return
         token = free_token(state)
         for index, controller in enumerate(state.controllers):
             gate = controller.gate
@@ -157,40 +143,40 @@ class Moves:
                 continue
             rows = strict_rows(main)
             if all(takes(state.instances, state.cuts, gate.to, row) for row in rows):
-                held = rows[0].to if rows else -1
-                write = Write(token=token, main=gate.to, via=index, phase=PREPARED, held=held)
-                made = state._replace(write=write)
-                yield self._try("write", index), made if rows else self._alone(made, write)
+                write = Write(token=token, main=gate.to, via=index, held=rows[0].to if rows else -1)
+                yield self._try("write", index), self._commit(state, write)
             else:
                 aborted = refused(state.instances, state.cuts, gate.to)
                 yield self._try("write-aborts", index), state._replace(instances=aborted)
 
-    def _alone(self, state: State, write: Write) -> State:
-        """Without a STRICT_SYNC row there are no phases: MAIN commits, and answers."""
-        state = self._commit(state, write)
-        return state._replace(
-            instances=ship(state.instances, state.cuts, write.main), write=write._replace(phase=ENDED)
-        )
-
     def _commit(self, state: State, write: Write) -> State:
         main = commit(state.instances[write.main], write.token)
         rows = tuple(row._replace(moved=True) if row.strict else row for row in main.rows)
-        places = replace(state.instances, write.main, main._replace(rows=rows))
-        return state._replace(instances=places, write=write._replace(phase=COMMITTED))
+        return state._replace(instances=replace(state.instances, write.main, main._replace(rows=rows)), write=write)
 
     def _finalize(self, state: State, write: Write, *, arrives: bool) -> State:
-        """The verdict goes to who prepared; MAIN does not look whether it arrived (Q17). Then ASYNC replicas follow."""
+        """The verdict goes to who prepared; MAIN does not look whether it arrived, and answers (Q17)."""
         places, held = state.instances, write.held
         main = places[write.main]
         reached = held >= 0 and hears(places, state.cuts, write.main, held) and places[held].follows == write.main
+        lost = held >= 0 and places[held].up and not (arrives and reached)
         if arrives and reached and main.log:
             log = taken(places[held].log, len(main.log) - 1, main.log[-1])
             places = replace(places, held, places[held]._replace(log=log))
-            told = held if calls(places, state.cuts, write.main, held) else -1
-        else:
-            told = FRAIL if held >= 0 and places[held].up else -1
-        places = ship(places, state.cuts, write.main)
-        return state._replace(instances=places, write=write._replace(phase=ENDED, held=told if told == FRAIL else -1))
+        done = state._replace(instances=ship(places, state.cuts, write.main), write=None)
+        return self._answered(done, write, lost=lost)
+
+    def _answered(self, state: State, write: Write, *, lost: bool) -> State:
+        """The client hears of it, if its connection still stands and the permit that it came under holds (design 7)."""
+        if write.via < 0:
+            return state
+        controller = state.controllers[write.via]
+        gate = controller.gate
+        if serves(state, gate) is None or gate is None or controller.unreached >> write.main & 1:
+            return state
+        check_ack(state, gate)
+        bit = 1 << write.token if write.token else 0
+        return state._replace(acked=state.acked | bit, frail=state.frail | (bit if lost else 0))
 
     # --- instances ------------------------------------------------------------------------------------------------------
 
@@ -237,8 +223,6 @@ class Moves:
 
     def _faults(self, state: State) -> Iterator[tuple[Move, State]]:
         """What may go wrong; each costs one of the budget, which was taken already."""
-        if not state.budget:
-            state = state._replace(older=state.older)
         for index in EVERYBODY:
             if state.instances[index].up:
                 yield self._try("crash", index, fault=True), end(state, index, wiped=False)
@@ -247,7 +231,7 @@ class Moves:
         for source, target in LINKS:
             if not state.cuts & link(source, target) and (source in PAIR or target in PAIR):
                 yield self._try("cut", source, target, fault=True), state._replace(cuts=state.cuts | link(source, target))
-        if state.write is not None and state.write.phase == COMMITTED and state.write.held >= 0:
+        if state.write is not None and state.write.held >= 0:
             lost = self._finalize(state, state.write, arrives=False)
             yield self._try("lose-finalize", fault=True), lost
         for index, controller in enumerate(state.controllers):
@@ -280,8 +264,3 @@ class Moves:
         moved = shifted(self.mind, state, shift)
         record = self.mind.shifted_record(state.older, shift)
         return moved._replace(record=record, older=-1, overtaken=state.overtaken or present.opened)
-
-
-FRAIL: Final = -2
-"""Instead of a holder: its Finalize was lost, while the replica lives."""
-

@@ -138,15 +138,3 @@ def _number(name: str, old: float, shift: Shift) -> float:
 
 def _same(at_s: float) -> float:
     return at_s
-
-
-def times_in(thing: Any) -> list[float]:
-    """Every time at which something was, in a value of the core."""
-    found: list[float] = []
-
-    def note(at_s: float) -> float:
-        found.append(at_s)
-        return at_s
-
-    rename(thing, None, note)
-    return found

@@ -61,22 +61,23 @@ class Write(NamedTuple):
     """A client's write on its way.
 
     Attributes:
+    It is a write that MAIN has committed: every STRICT_SYNC replica voted for it, none was told yet, and the client
+    is answered with that. Nothing else need be told apart. What happens between the votes and MAIN's commit might as
+    well happen right after it, or the commit never happens; and an answer that comes late asks for no more than one
+    that comes at once.
+
+    Attributes:
         token: Which.
         main: Who took it.
         via: Through whose gateway its answer would come; -1 once that connection is cut.
-        phase: See `PREPARED`, `COMMITTED`, `ENDED`.
         held: Who holds the prepared transaction; -1: nobody.
     """
 
     token: int
     main: int
     via: int
-    phase: int
     held: int
 
-
-PREPARED, COMMITTED, ENDED = 1, 2, 3
-"""Every STRICT_SYNC replica has voted; MAIN has committed; the replicas were told, and the client is answered next."""
 
 IDLE, LEADS, ROBBED, BLIND = 0, 1, 2, 3
 """What a controller is: not leading; leading; leading as far as it knows; leading, and cut off from record and lease."""

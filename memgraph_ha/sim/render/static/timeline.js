@@ -43,20 +43,21 @@
     const text = node.querySelector("text");
     if (!text) return;
     const said = fitting(text, Math.min(width, right) - Math.max(0, left));
-    const spills = !said && text.hasAttribute("data-spills");
+    const until = node.dataset.until;
+    const after = until === undefined ? Infinity : x(Number(until)) - right;
+    const spills = !said && node.hasAttribute("overflow") && (text.dataset.brief.length * LETTER + 8 <= after);
     text.textContent = spills ? text.dataset.brief : said;
     text.setAttribute("x", spills ? Math.max(1, right - left) + 5 : Math.max(0, -left) + 6);
   };
 
   const thin = (plot) => {
-    const free = new Map();
-    for (const mark of plot.querySelectorAll(".mark")) {
+    const free = new Map(); // per row: where the next mark is
+    for (const mark of [...plot.querySelectorAll(".mark")].reverse()) {
       const text = mark.querySelector("text");
       const left = x(Number(mark.dataset.t));
-      if (!text || left < 0) continue;
-      const roomy = left >= (free.get(mark.dataset.row) ?? -1e9);
-      text.classList.toggle("tight", !roomy);
-      if (roomy) free.set(mark.dataset.row, left + 16 + text.textContent.length * LETTER);
+      const room = (free.get(mark.dataset.row) ?? width) - left - 11;
+      if (text) text.classList.toggle("tight", text.textContent.length * LETTER + 8 > room);
+      free.set(mark.dataset.row, left);
     }
   };
 

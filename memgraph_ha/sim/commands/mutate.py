@@ -1,0 +1,148 @@
+"""The command `memgraph-ha sim mutate`."""
+
+import json
+from pathlib import Path
+from typing import Final, Self
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from memgraph_ha.sim.exits import Exit
+from memgraph_ha.sim.helping import SimCommand
+from memgraph_ha.sim.mutate import campaign, table
+from memgraph_ha.sim.mutate.campaign import Order
+from memgraph_ha.sim.mutate.detector import UnfitError
+from memgraph_ha.sim.mutate.equivalent import StaleTableError
+from memgraph_ha.sim.mutate.operators import OPERATORS
+from memgraph_ha.sim.mutate.report import Fate, Outcome, document, lines, together
+from memgraph_ha.sim.mutate.session import SessionError
+from memgraph_ha.sim.mutate.sites import FILES
+from memgraph_ha.sim.scenario.errors import ScenarioError
+from memgraph_ha.sim.scenario.load import load
+from memgraph_ha.sim.scenario.model import Scenario
+
+EXAMPLES: Final = (
+    "memgraph-ha sim mutate --sample 50 --seed 7",
+    "memgraph-ha sim mutate --file rules/loss.py --tests tests/core --tests tests/property",
+    "memgraph-ha sim mutate --resume night.jsonl -j 8 --json > mutants.json",
+)
+
+
+@click.command(cls=SimCommand, examples=EXAMPLES)
+@click.argument("scenarios", nargs=-1, type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--file", "files", multiple=True, type=click.Choice((*FILES, table.FILE)), help="Only mutants of this one."
+)
+@click.option(
+    "--operator",
+    "operators",
+    multiple=True,
+    type=click.Choice((*OPERATORS, *table.OPERATORS)),
+    help="Only this kind of mistake.",
+)
+@click.option("--sample", type=click.IntRange(1), help="Only so many, drawn by --seed.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the draw and of the order.")
+@click.option("--lives", type=click.IntRange(0), default=0, show_default=True, help="Random lives that look as well.")
+@click.option("--tests", multiple=True, help="Tests that look as well (a path, as pytest takes it; needs pytest).")
+@click.option("--thorough", is_flag=True, help="Ask every detector, also after one has noticed: scores compare.")
+@click.option("--patience", type=click.FloatRange(1), default=60.0, show_default=True, help="Seconds a detector has.")
+@click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="How many at a time.")
+@click.option(
+    "--resume", type=click.Path(path_type=Path, dir_okay=False), help="Keep what is known, and go on with it."
+)
+@click.option("--least", type=click.FloatRange(0, 100), default=95.0, show_default=True, help="Percent; below: exit 1.")
+@click.option("--list", "listed", is_flag=True, help="Only list the mutants.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+@click.pass_context
+def mutate(
+    ctx: click.Context,
+    *,
+    scenarios: tuple[Path, ...],
+    files: tuple[str, ...],
+    operators: tuple[str, ...],
+    sample: int | None,
+    seed: int,
+    lives: int,
+    tests: tuple[str, ...],
+    thorough: bool,
+    patience: float,
+    jobs: int,
+    resume: Path | None,
+    least: float,
+    listed: bool,
+    as_json: bool,
+) -> None:
+    """Break the rules one by one, and see who notices.
+
+    Each mutant is one mistake: a guard left out, a rule moved, a name kept, a run not compared. It is planted in
+    memory and shown to promises on views, to SCENARIOS (default: all that are shipped), to tests and to random lives
+    until one notices. None of them knows what the right rules did: each knows what must be. What the type checker
+    refuses is no mistake that could last, and is not counted; nor is what provably does the same.
+    """
+    try:
+        order = Order(
+            scenarios=_runs(scenarios),
+            lives=lives,
+            tests=tests,
+            files=files,
+            operators=operators,
+            sample=sample,
+            seed=seed,
+            thorough=thorough,
+            patience_s=patience,
+            jobs=jobs,
+            resume=resume,
+        )
+        if listed:
+            for mutant in sorted(campaign.chosen(order), key=lambda each: (each.file, each.lines, each.id)):
+                click.echo(f"{mutant.id}  {mutant.function}: {mutant.before}  ->  {mutant.after}")
+            return
+        with _Screen() as screen:
+            outcomes = campaign.hunted(order, screen)
+    except (ScenarioError, SessionError, StaleTableError, UnfitError) as error:
+        click.echo(f"Error: {error}", err=True)
+        ctx.exit(Exit.USAGE)
+    if as_json:
+        click.echo(json.dumps(document(outcomes), indent=1))
+    else:
+        for line in lines(outcomes):
+            click.echo(line)
+    ctx.exit(Exit.OK if together(outcomes).percent >= least else Exit.UNMET)
+
+
+def _runs(paths: tuple[Path, ...]) -> tuple[Scenario, ...]:
+    files = [file for path in paths for file in (sorted(path.glob("**/*.toml")) if path.is_dir() else [path])]
+    return tuple(run for file in files for run in load(file))
+
+
+class _Screen(campaign.Progress):
+    """Shows on a terminal's standard error how far it is."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True, highlight=False)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._bars = Progress(*columns, console=console, disable=not console.is_terminal)
+        self._survivors = 0
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._bars.stop()
+
+    def stage(self, what: str, steps: int) -> None:
+        """Begin a new bar."""
+        self._task = self._bars.add_task(what, total=steps)
+
+    def step(self, name: str) -> None:
+        """Go on by one."""
+        del name
+        self._bars.advance(self._task)
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Say above the bar which mutant survived."""
+        if outcome.fate is Fate.SURVIVED:
+            mutant = outcome.mutant
+            self._bars.console.print(f"survived {mutant.id}: {mutant.before} -> {mutant.after}", markup=False)

@@ -1,0 +1,73 @@
+"""Opening a trace and choosing rules for the verbs of the command line: what is wrong ends them with exit code 2."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from memgraph_ha.core import RULES, Rule
+from memgraph_ha.sim.replay.finding import NotFoundError
+from memgraph_ha.trace.errors import TraceError
+from memgraph_ha.trace.reading import TraceFile
+from memgraph_ha.trace.schema import HeaderLine
+
+
+@contextlib.contextmanager
+def usage_errors(ctx: click.Context) -> Iterator[None]:
+    """Turn what is wrong with a trace, or with what is asked of it, into a usage error."""
+    try:
+        yield
+    except (TraceError, NotFoundError) as error:
+        raise click.UsageError(str(error), ctx) from None
+
+
+def open_trace(path: Path) -> tuple[TraceFile, HeaderLine]:
+    """Open a trace.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The trace, to be read from its beginning, and its first line.
+
+    Raises:
+        TraceError: It is none.
+    """
+    file = TraceFile(path)
+    header = next(iter(file))
+    if not isinstance(header, HeaderLine):
+        raise TraceError(path, 1, "is not a header")
+    return file, header
+
+
+def rules_without(ids: tuple[str, ...]) -> tuple[Rule, ...]:
+    """Give today's rules without some.
+
+    Args:
+        ids: Which to leave out, by id.
+
+    Raises:
+        click.BadParameter: There is no such rule, or without it nothing is decided.
+    """
+    known = {rule.id: rule for rule in RULES}
+    for each in ids:
+        if each not in known:
+            raise click.BadParameter(
+                f"there is no rule {each!r}; `memgraph-ha rules` lists them", param_hint="--without"
+            )
+        if each == RULES[-1].id:
+            raise click.BadParameter(
+                f"{each} is what is decided when no other rule matches: leave it in", param_hint="--without"
+            )
+    return tuple(rule for rule in RULES if rule.id not in ids)
+
+
+def notes(file: TraceFile) -> list[str]:
+    """Say what a reader of a trace must know of the file, once it was read to its end."""
+    said: list[str] = []
+    if file.truncated:
+        said.append("the last line was cut off in the middle, as a crash does it; it was left out")
+    if file.intact is False:
+        said.append("the trace was changed after it was recorded: the digest in its footer is another one")
+    return said

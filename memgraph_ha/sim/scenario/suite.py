@@ -1,0 +1,131 @@
+"""Many scenarios at once: which runs there are, what came of each, and one exit code for all."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+
+from memgraph_ha.core import RULES
+from memgraph_ha.sim.exits import Exit
+from memgraph_ha.sim.scenario.errors import FailedError, ScenarioError
+from memgraph_ha.sim.scenario.load import load
+from memgraph_ha.sim.scenario.model import Result, Scenario
+from memgraph_ha.sim.scenario.play import play
+
+GRAVEST: Final = (
+    Exit.INTERNAL,
+    Exit.USAGE,
+    Exit.SAFETY,
+    Exit.NOT_DETERMINISTIC,
+    Exit.LIVENESS,
+    Exit.DIFFERENT,
+    Exit.UNMET,
+)
+"""Which exit code stands for many, the gravest first."""
+
+
+@frozen(kw_only=True)
+class Job:
+    """One run that is to be played.
+
+    Attributes:
+        path: Of its file.
+        scenario: What.
+        seed: Of the dice; None: the scenario's own.
+        without: Ids of the rules that are taken out.
+    """
+
+    path: Path
+    scenario: Scenario
+    seed: int | None = None
+    without: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class Outcome:
+    """What came of one run.
+
+    Attributes:
+        name: Id and run.
+        exit: What it means.
+        took_s: By the wall clock, seconds.
+        result: What it came to; None if it failed.
+        check: Which check failed: a promise (``S1``), ``expect`` or ``core``; empty if none.
+        reason: What failed, one sentence; empty if nothing.
+        trace: What happened, one line per event; of one that failed only.
+    """
+
+    name: str
+    exit: Exit
+    took_s: float
+    result: Result | None = None
+    check: str = ""
+    reason: str = ""
+    trace: tuple[str, ...] = ()
+
+
+def jobs(found: tuple[tuple[Path, str], ...], seed: int | None, without: tuple[str, ...]) -> list[Job]:
+    """Read files and name their runs.
+
+    Args:
+        found: Files, each with the run that is wanted of it, or all.
+        seed: See `Job`.
+        without: See `Job`.
+
+    Raises:
+        ScenarioError: A file is wrong, or has no such run.
+    """
+    made: list[Job] = []
+    for path, run in found:
+        runs = load(path)
+        chosen = [scenario for scenario in runs if run in ("", scenario.run)]
+        if not chosen:
+            raise ScenarioError(f"{path}: has no run {run!r}; it has {', '.join(one.run for one in runs)}")
+        made += [Job(path=path, scenario=scenario, seed=seed, without=without) for scenario in chosen]
+    return made
+
+
+def play_job(job: Job) -> Outcome:
+    """Play one run, and say what came of it whatever that is."""
+    rules = tuple(rule for rule in RULES if rule.id not in job.without)
+    began_s = time.perf_counter()
+    name = job.scenario.name
+    try:
+        result = play(job.scenario, job.seed, rules)
+    except FailedError as error:
+        took_s = time.perf_counter() - began_s
+        return Outcome(
+            name=name, exit=error.exit, took_s=took_s, check=error.check, reason=error.reason, trace=error.trace
+        )
+    except Exception as error:  # noqa: BLE001 - the others are still played, and the exit code says it
+        took_s = time.perf_counter() - began_s
+        return Outcome(name=name, exit=Exit.INTERNAL, took_s=took_s, reason=f"{type(error).__name__}: {error}")
+    return Outcome(name=name, exit=Exit.OK, took_s=time.perf_counter() - began_s, result=result)
+
+
+def play_all(todo: list[Job], processes: int) -> Iterator[Outcome]:
+    """Play runs, several at a time, and tell what came of each in their order.
+
+    Args:
+        todo: Which.
+        processes: How many at a time; each in a process of its own, unless it is one.
+    """
+    if processes == 1 or len(todo) == 1:
+        yield from map(play_job, todo)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=min(processes, len(todo)), mp_context=context) as pool:
+        yield from pool.map(partial(play_job), todo)
+
+
+def gravest(outcomes: list[Outcome]) -> Exit:
+    """The one exit code for all of them."""
+    codes = {outcome.exit for outcome in outcomes}
+    return next((code for code in GRAVEST if code in codes), Exit.OK)

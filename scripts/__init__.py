@@ -1,0 +1,1 @@
+"""Generators of documentation, tables and pictures; run by `make docs` or by name."""

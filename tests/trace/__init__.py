@@ -1,0 +1,1 @@
+"""Tests of traces: lines, their JSON form, recorders, files."""
