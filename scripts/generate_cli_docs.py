@@ -21,7 +21,14 @@ from memgraph_ha.operate.helping import OperatorCommand
 ROOT: Final = Path(__file__).parents[1]
 FOLDER: Final = ROOT / "docs" / "reference"
 COMMANDS: Final = tuple(late.load() for late in OPERATOR.values())
-PICTURES: Final = ROOT / "docs" / "pictures"
+SHOWN: Final = {
+    "status": ("help-status", "status", "status-watch", "status-held", "status-unprotected", "status-narrow"),
+    "resume": ("pause",),
+    "doctor": ("doctor", "doctor-bare"),
+    "policy check": ("policy-apply",),
+}
+"""Which pictures show a command, if not just the one of its name."""
+
 _COMMON: Final = ("data", "server", "token_file", "as_json")
 """Options that every command which asks the cluster has: described once."""
 
@@ -38,6 +45,8 @@ A `memgraph-ha local` on this machine is found by its data directory: without an
 directory, else `--data DIR`. Address and token are in it. Any other controller is named with `--server URL` (or
 `MEMGRAPH_HA_SERVER`), and changes need its token: `--token-file FILE` or `MEMGRAPH_HA_TOKEN`. `--server` wins over
 `--data`, a file over the variable. Reading needs no token.
+
+![memgraph-ha --help](../pictures/cli-help.svg)
 
 ## Exit codes
 """
@@ -86,9 +95,18 @@ def _section(words: str, command: OperatorCommand) -> str:
     examples = "\n".join(command.examples)
     options = f"\n{_options(own)}" if own else ""
     text = "\n\n".join(" ".join(part.split()) for part in (command.help or "").split("\n\n"))
-    name = "-".join(["cli", *words.split()[1:]])
-    drawn = f"\n![{words}](../pictures/{name}.svg)\n" if (PICTURES / f"{name}.svg").exists() else ""
+    drawn = "".join(f"\n![{words}](../pictures/cli-{name}.svg)\n" for name in pictures(words))
     return f"## {words}\n\n    {usage}\n\n{text}\n{options}\n```sh\n{examples}\n```\n{drawn}"
+
+
+def pictures(words: str) -> tuple[str, ...]:
+    """Name the pictures of a command: what follows ``cli-`` in the names of their files.
+
+    Args:
+        words: What calls it, beginning with ``memgraph-ha``.
+    """
+    name = words.removeprefix("memgraph-ha ")
+    return SHOWN.get(name, (name.replace(" ", "-"),))
 
 
 def _options(options: Sequence[click.Parameter]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+import neo4j
 from attrs import define, field
 
 from memgraph_ha.adapters.datadir import open_data_dir
@@ -21,6 +22,8 @@ from tests.operate.test_doctor import bare_server
 Line = tuple[str, ...]
 
 _URL: Final = "http://127.0.0.1:8080"
+_GATEWAY: Final = "bolt://127.0.0.1:7687"
+_EDGE: Final = "\x1b[34m│"
 _TRIES: Final = 60
 
 _ALONE: Final[dict[str, Line]] = {
@@ -116,7 +119,7 @@ _ON_STAGE: Final = frozenset(
 
 
 def _on_stage(place: Path) -> list[Shot]:
-    data = place / "cluster"
+    data = place / "orders"
     with terminal(None, "local", "--data", str(data), columns=COLUMNS, TZ="UTC") as own:
         stage = Stage(place, own)
         reader = threading.Thread(target=_keep_reading, args=(own,))
@@ -131,7 +134,7 @@ def _on_stage(place: Path) -> list[Shot]:
             reader.join()
         own.end()
         shown = _short(settled(own.shown.decode()), place)
-    return [Shot(name="local", parts=((("local", "--data", "cluster"), shown),)), *stage.shots]
+    return [Shot(name="local", parts=((("local", "--data", "orders"), shown),)), *stage.shots]
 
 
 def _keep_reading(own: Terminal) -> None:
@@ -140,6 +143,8 @@ def _keep_reading(own: Terminal) -> None:
 
 
 def _play(stage: Stage, data: Path) -> None:
+    with neo4j.GraphDatabase.driver(_GATEWAY) as driver:
+        driver.execute_query("UNWIND range(1, 1204) AS number CREATE (:Order {number: number})")
     stage.take("status", ("status",))
     stage.take(
         "switchover",
@@ -172,4 +177,10 @@ def _play(stage: Stage, data: Path) -> None:
 
 
 def _short(text: str, place: Path) -> str:
-    return text.replace(f"{place}/", "")
+    """Leave the directory out of every path, and the edge of a box where it is."""
+    prefix, lines = f"{place}/", []
+    for line in text.split("\n"):
+        left, edge, right = line.rpartition(_EDGE)
+        gap = " " * (line.count(prefix) * len(prefix)) if edge and left else ""
+        lines.append((left + gap + edge + right).replace(prefix, ""))
+    return "\n".join(lines)

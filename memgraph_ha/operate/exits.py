@@ -15,7 +15,6 @@ class Exit(enum.IntEnum):
     UNREACHABLE = 3
     UNAUTHORISED = 4
     UNKNOWN = 5
-    DIFFERENT = 6
     INTERRUPTED = _INTERRUPTED
 
 
@@ -26,7 +25,6 @@ MEANINGS: Final[dict[Exit, str]] = {
     Exit.UNREACHABLE: "nobody who could act was reached: nothing runs there, or that controller does not lead",
     Exit.UNAUTHORISED: "the token is missing or wrong",
     Exit.UNKNOWN: "no answer in time: it may still happen; look with `memgraph-ha status`",
-    Exit.DIFFERENT: "reserved for `sim diff`, which this version does not have",
     Exit.INTERRUPTED: "interrupted by ctrl-c; what was asked for may still happen",
 }
 """What each means, for the help and the reference."""

@@ -56,7 +56,7 @@ async def history(session: Session) -> Exit:
 )
 @asks_cluster
 async def explain(session: Session) -> Exit:
-    """Say why the controller does what it does: every rule in order, with the guard that stopped it and what it saw.
+    """Say why the controller does what it does: every rule in order, with what it lacked and what it saw instead.
 
     The first rule that matched decided; the others that match stand by.
     """
@@ -71,7 +71,7 @@ async def explain(session: Session) -> Exit:
     decided = next((line for line in lines if line.matched), None)
     for line in lines:
         style = GOOD if line is decided else "" if line.matched else QUIET
-        verdict = "decided" if line is decided else "matches" if line.matched else "not"
+        verdict = "decided" if line is decided else "matches" if line.matched else "lacks"
         drawn.add_row(Text(line.rule, style), Text(line.name, style), Text(verdict, style), Text(_said(line), style))
     session.output.show(drawn)
     return Exit.OK

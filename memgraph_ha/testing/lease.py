@@ -125,9 +125,9 @@ async def _check_release(first: _Candidate, second: _Candidate, duration_s: floa
     released_s = clock()
     await first.lease.release()
     demand(not first.last.leading, PORT, "who has released says that it does not lead any more", first.last)
-    clause = "another gains a lease that was released"
+    clause = "a lease that was released is gained by another, which does not wait for the term to end"
     gained = await second.told.next(
-        LeaseSeen, lambda seen: seen.leading, within_s=2 * duration_s + SLACK_S, port=PORT, clause=clause
+        LeaseSeen, lambda seen: seen.leading, within_s=duration_s / 2, port=PORT, clause=clause
     )
     demand(gained.since_s >= released_s, PORT, "a term begins only after the one before it has ended", gained)
     demand(gained.clean, PORT, "a released lease is taken cleanly", gained)

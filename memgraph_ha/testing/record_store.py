@@ -67,9 +67,10 @@ async def check_record_store(open_store: Callable[[], RecordStore]) -> None:
 
 
 async def _check_creation(one: RecordStore, other: RecordStore) -> Token:
-    seen = await one.read()
-    nothing = (seen.record, seen.token, seen.trouble) == (None, None, None)
-    demand(nothing, PORT, "an empty store says that there is no record, and no trouble", seen)
+    for client in (one, other):
+        seen = await client.read()
+        nothing = (seen.record, seen.token, seen.trouble) == (None, None, None)
+        demand(nothing, PORT, "an empty store says that there is no record, and no trouble", seen)
     ended, seen = await _write(one, None, FULL)
     demand(ended.outcome is Outcome.DONE, PORT, "a record can be created where there is none", ended)
     demand(seen.record == FULL and seen.token is not None, PORT, "a write reports what is there afterwards", seen)

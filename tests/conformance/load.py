@@ -40,9 +40,17 @@ def recovering(servers: Servers, mode: str, *flags: str) -> tuple[Server, Server
 
 @contextlib.contextmanager
 def background() -> Iterator[ThreadPoolExecutor]:
-    """Give threads for queries that block."""
-    with ThreadPoolExecutor(max_workers=16) as pool:
+    """Give threads for queries that block; all have ended in the end.
+
+    If the test fails they are left to end with the servers that they ask: waited for, they would hide why it failed.
+    """
+    pool = ThreadPoolExecutor(max_workers=16)
+    try:
         yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 def timed(pool: ThreadPoolExecutor, server: Server, query: str) -> Future[tuple[float, Refusal | None]]:

@@ -16,6 +16,8 @@ SYNC = Refusal.transient(expected.SYNC_UNCONFIRMED)
 STRICT = Refusal.transient(expected.STRICT_ABORTED)
 # The machine of the recordings had two; how many there are decides what can wait beside the writers.
 TWO_WORKERS = "--bolt-num-workers=2"
+# What waits, waits for 30 s; what was answered in milliseconds may take a machine that is busy with other tests longer.
+AT_ONCE_S = 10.0
 NEVER_BLOCKED = (
     "SHOW REPLICATION ROLE",
     "SHOW REPLICAS",
@@ -31,8 +33,8 @@ def _answered_at_once(main: Server) -> None:
     """Queries of high priority are answered, each on a new connection, logged in too."""
     with background() as pool:
         for query in NEVER_BLOCKED:
-            took, refused = timed(pool, main, query).result(5)
-            assert (refused, took < 2) == (None, True), query
+            took, refused = timed(pool, main, query).result(2 * AT_ONCE_S)
+            assert (refused, took < AT_ONCE_S) == (None, True), query
 
 
 @pytest.mark.parametrize("release", ["kill", pytest.param("thaw", marks=pytest.mark.slow)])
@@ -44,18 +46,18 @@ def test_what_a_hanging_commit_leaves_free_and_what_frees_it(servers: Servers, m
     replica.freeze()
     with background() as pool:
         write = timed(pool, main, "CREATE (:W)")
-        main.until_status("b", "replicating", 5)
+        main.until_status("b", "replicating", AT_ONCE_S)
         _answered_at_once(main)
-        assert timed(pool, main, "SHOW STORAGE INFO").result(5)[1] is None
+        assert timed(pool, main, "SHOW STORAGE INFO").result(2 * AT_ONCE_S)[1] is None
         for command, busy in ROLE_COMMANDS:
-            took, refused = timed(pool, main, command or main.demotion).result(5)
-            assert (refused, took < 2) == (Refusal.client(busy), True)
+            took, refused = timed(pool, main, command or main.demotion).result(2 * AT_ONCE_S)
+            assert (refused, took < AT_ONCE_S) == (Refusal.client(busy), True)
         assert (main.role(), write.done()) == ("main", False)
         if release == "kill":
             replica.kill()
         else:
             replica.thaw()
-        _, refusal = write.result(5)
+        _, refusal = write.result(2 * AT_ONCE_S)
     if release == "thaw":
         assert (refusal, main.count("W"), replica.count("W")) == (None, 1, 1)
         return
@@ -76,14 +78,14 @@ def test_a_commit_on_a_frozen_replica_hangs_30_s_and_reads_with_it(
     replica.freeze()
     with background() as pool:
         write = timed(pool, main, "CREATE (:W)")
-        main.until_status("b", "replicating", 5)
+        main.until_status("b", "replicating", AT_ONCE_S)
         reads = [timed(pool, main, query) for query in ("RETURN 1", "MATCH (n) RETURN count(n)")]
         _answered_at_once(main)
         took, refused = write.result(60)
         assert refused == refusal
         assert 29 < took < 39
         for read in reads:
-            took, refused = read.result(5)
+            took, refused = read.result(2 * AT_ONCE_S)
             assert (refused, took > 25) == (None, True)
     assert main.count("W") == kept
 
@@ -97,12 +99,12 @@ def test_four_writers_end_together_and_fill_the_workers(servers: Servers) -> Non
     with background() as pool:
         before = time.monotonic()
         writes = [timed(pool, main, "CREATE (:W)") for _ in range(4)]
-        main.until_status("b", "replicating", 5)
+        main.until_status("b", "replicating", AT_ONCE_S)
         threading.Event().wait(1)  # until all four have got as far as they can
         info = timed(pool, main, "SHOW STORAGE INFO")
         _answered_at_once(main)
         ended = [write.result(60) for write in writes]
-        assert 25 < info.result(10)[0] < 40
+        assert 25 < info.result(2 * AT_ONCE_S)[0] < 40
         assert 29 < time.monotonic() - before < 40
     assert [refusal for _, refusal in ended] == [STRICT] * 4
     assert max(took for took, _ in ended) - min(took for took, _ in ended) < 1
@@ -120,7 +122,7 @@ def test_commands_behind_a_full_queue_wait_for_the_end(servers: Servers) -> None
     replica.freeze()
     with background() as pool:
         write = timed(pool, main, "CREATE (:W)")
-        main.until_status("b", "replicating", 5)
+        main.until_status("b", "replicating", AT_ONCE_S)
         for query in ("RETURN 1", "MATCH (n) RETURN count(n)"):
             timed(pool, main, query)
         threading.Event().wait(0.5)  # until both wait
@@ -151,7 +153,7 @@ def test_a_demotion_waits_34_s_for_the_commit_of_a_frozen_async_replica(servers:
         role = timed(pool, main, "SHOW REPLICATION ROLE")
         took, refused = demotion.result(60)
         assert (refused, 31 < took < 37) == (None, True)
-        assert role.result(10)[0] > took - 2
+        assert role.result(2 * AT_ONCE_S)[0] > took - 2
     assert main.role() == "replica"
 
 

@@ -142,6 +142,32 @@ def test_the_closing_shows_the_whole_table_also_on_a_narrow_output() -> None:
     assert "seed 7" in shown
 
 
+@pytest.mark.parametrize("width", [100, 112])
+def test_on_a_terminal_the_table_fits_into_it(width: int) -> None:
+    """Every column is there, and no line is broken by the window's edge."""
+    out = io.StringIO()
+    Screen(Console(file=out, width=width, force_terminal=True, color_system=None)).closing(
+        result([felt(1, 10.0), felt(2, 20.0, helped=(FORCED,))])
+    )
+    table = out.getvalue().partition("attempts:")[0]
+    assert max(map(len, table.splitlines())) <= width
+    assert {"pause", "silence", "whole", "doubt", "lost", "ended"} <= set(table.split())
+    assert table.count("400 ms") >= 2
+
+
+@pytest.mark.trio
+async def test_on_a_terminal_what_is_waited_for_is_one_line(autojump_clock: trio.testing.MockClock) -> None:
+    """It is drawn over, not told again and again, and gone in the end."""
+    out = io.StringIO()
+    screen = Screen(Console(file=out, width=80, force_terminal=True))
+    screen.stage("fault 3/200: kill MAIN")
+    with trio.move_on_after(6.5):
+        await screen.tick()
+    assert autojump_clock.current_time() >= 6.5
+    assert "fault 3/200: kill MAIN" in out.getvalue()
+    assert out.getvalue().endswith("\x1b[1A\x1b[2K")
+
+
 @pytest.mark.trio
 async def test_every_two_seconds_what_is_waited_for_is_said(autojump_clock: trio.testing.MockClock) -> None:
     """Also where no terminal is: one line with the fault and the number of writes."""

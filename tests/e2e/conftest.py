@@ -16,36 +16,11 @@ _DRIVERS_OWN = "ignore:.*Bolt.__del__.*:pytest.PytestUnraisableExceptionWarning"
 Making = Callable[..., AbstractAsyncContextManager[Cluster]]
 
 
-MATRIX = {
-    f"test_{name}.py"
-    for name in (
-        "ambiguous",
-        "break_glass",
-        "clients",
-        "diverged",
-        "flapping",
-        "foreign",
-        "main_disk",
-        "members",
-        "partitions",
-        "reign_steps",
-        "rolling",
-        "soak",
-        "storm",
-        "volumes",
-    )
-}
-"""The long half of the slow tier, about half an hour: `make matrix` runs it."""
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Forgive the clients' driver what is no fault of ours, and mark the long half."""
+    """Forgive the clients' driver what is no fault of ours."""
     for item in items:
-        if Path(__file__).parent not in item.path.parents:
-            continue
-        item.add_marker(pytest.mark.filterwarnings(_DRIVERS_OWN))
-        if item.path.name in MATRIX and item.get_closest_marker("slow") is not None:
-            item.add_marker(pytest.mark.matrix)
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings(_DRIVERS_OWN))
 
 
 @contextlib.asynccontextmanager

@@ -86,6 +86,8 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
             "test_standby_lost.test_kill_standby",
             "test_flapping.test_an_instance_that_exits_at_every_start",
             "test_cut.test_cut",
+            "test_durability.test_required_acknowledges_nothing_while_the_standby_is_away",
+            "test_durability.test_preferred_goes_on_after_the_grace_and_says_so_first",
         ),
     ),
     Scenario(
@@ -298,8 +300,8 @@ def page() -> str:
         "",
         "Each test starts `memgraph-ha local` with processes of its own, writes through the gateway, does the fault,",
         "and in the end looks for every acknowledged write on every instance. Those that take long run with",
-        "`pytest tests/e2e -m slow`; links are cut in network name spaces of their own. Sections A, B, F, G, H and J",
-        "are complete; of the others the scenarios that need no Kubernetes are listed.",
+        "`make slow`, and the longest with `make matrix` only; links are cut in network name spaces of their own.",
+        "Sections A, B, F, G, H and J are complete; of the others the scenarios that need no Kubernetes are listed.",
     ]
     for section, title in SECTIONS.items():
         lines += ["", f"## {section}. {title}", "", "| | What fails | Tests | Not played here |", "|---|---|---|---|"]

@@ -16,10 +16,10 @@ CASES = Path(__file__).with_name("partition_cases.py")
 
 PAIRS = (
     "test_main_and_standby",
-    "test_main_and_async_replica",
     "test_controller_and_main",
-    "test_controller_and_standby",
-    "test_controller_and_async_replica",
+    pytest.param("test_main_and_async_replica", marks=pytest.mark.matrix),
+    pytest.param("test_controller_and_standby", marks=pytest.mark.matrix),
+    pytest.param("test_controller_and_async_replica", marks=pytest.mark.matrix),
 )
 
 WAYS = ("refused", "swallowed", "unanswered")

@@ -48,6 +48,7 @@ async def _strike_the_next(
     return event
 
 
+@pytest.mark.matrix
 async def test_kill_the_next_main_at_any_step_of_its_reign(cluster: Cluster) -> None:
     """Both are back in whatever order: one of them reigns, and nothing acknowledged is lost (scenarios B3, D1)."""
     reached: list[Event] = []
@@ -61,6 +62,7 @@ async def test_kill_the_next_main_at_any_step_of_its_reign(cluster: Cluster) -> 
     assert {"WriteRecord", "Promote", "CommitNoop", "RegisterReplica"} <= {event["kind"] for event in reached}
 
 
+@pytest.mark.matrix
 async def test_freeze_the_next_main_at_steps_of_its_reign(running: Making) -> None:
     """It is frozen before or after its reign opened: the old MAIN follows, or it is restarted (scenarios A3, B3)."""
     async with running(QUICK) as cluster, writing(cluster, bounded=False) as ledger:

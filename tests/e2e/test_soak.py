@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -27,6 +26,7 @@ FAULTS = 12
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
+@pytest.mark.matrix
 def test_a_short_soak_loses_nothing(tmp_path: Path) -> None:
     """Twelve faults by lot: every acknowledged write is everywhere once, and nothing is left, also no directory."""
     done = _run(tmp_path, "--faults", str(FAULTS), "--seed", "11", "--json")
@@ -47,14 +47,10 @@ def test_an_interrupted_soak_leaves_nothing(tmp_path: Path) -> None:
         [*COMMAND, "--no-isolation", "--seed", "5"], env=_environment(tmp_path), stdout=subprocess.PIPE, text=True
     ) as soak:
         assert soak.stdout is not None
-        end_s = time.monotonic() + 120
-        for line in soak.stdout:
-            assert time.monotonic() < end_s, line
-            if "fault 1/" in line:
-                break
+        assert any("fault 1/" in line for line in soak.stdout)  # however long a busy machine takes until then
         soak.send_signal(signal.SIGINT)
         rest = soak.stdout.read()
-        assert soak.wait(120) == 128 + signal.SIGINT
+        assert soak.wait() == 128 + signal.SIGINT
     assert "Interrupted; everything was stopped" in rest
     assert "had to be killed" not in rest
     assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 """The help of every command: examples that parse, exit codes, and a reference that is in step."""
 
+import html
 import re
 import shlex
 import subprocess
@@ -28,6 +29,7 @@ def leaves(commands: tuple[click.Command, ...] = OPERATORS, above: str = "") -> 
 
 
 EVERY = dict(leaves())
+PICTURES = ROOT / "docs" / "pictures"
 
 
 @pytest.mark.parametrize("words", EVERY)
@@ -78,10 +80,29 @@ def test_the_help_of_the_program_loads_no_command() -> None:
     assert not loaded & {"neo4j", "trio", "starlette", "rich", "cattrs"}
 
 
+@pytest.mark.parametrize("name", [*COMMANDS, *(name for name in EVERY if " " in name), "--help", "status --help"])
+def test_every_command_is_shown(name: str) -> None:
+    """A picture shows a terminal on which that very command was typed."""
+    if name == "sim":
+        pytest.skip("its verbs are shown by their own pages")
+    typed = re.compile(rf"\$ </text><text[^>]*>memgraph-ha {re.escape(name)}\b")
+    shown = [
+        html.unescape(path.read_text(encoding="utf-8")).replace("\xa0", " ") for path in PICTURES.glob("cli-*.svg")
+    ]
+    assert any(typed.search(each) for each in shown)
+
+
+def test_every_picture_of_the_reference_exists() -> None:
+    """And every picture is in the reference or in another page."""
+    pages = "\n".join(path.read_text(encoding="utf-8") for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
+    named = set(re.findall(r"pictures/(cli-[a-z-]+\.svg)", pages))
+    assert named == {path.name for path in PICTURES.glob("cli-*.svg")}
+
+
 def test_every_exit_code_is_explained() -> None:
     """The table knows each, and the numbers are those that are promised."""
     assert list(MEANINGS) == list(Exit)
-    assert [code.value for code in Exit] == [0, 1, 2, 3, 4, 5, 6, 130]
+    assert [code.value for code in Exit] == [0, 1, 2, 3, 4, 5, 130]
 
 
 def test_the_reference_is_in_step() -> None:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Final
 
 from memgraph_ha.core import Ask
-from memgraph_ha.sim.world.cluster import NAMES, Cluster
+from memgraph_ha.sim.world.cluster import Cluster
 from memgraph_ha.sim.world.controller import Controller
+from memgraph_ha.sim.world.ground import NAMES
 from tests.sim.faults import M2, Faults
 
 ORDERS: Final = (

@@ -14,9 +14,10 @@ from memgraph_ha.core.known import BLOCKED_PAUSE_S
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.record_json import dump_record
 from memgraph_ha.fakes.memgraph.virtual_net import Reach
-from memgraph_ha.sim.world.cluster import NAMES, Cluster
+from memgraph_ha.sim.checks.violation import ViolationError
+from memgraph_ha.sim.world.cluster import Cluster
 from memgraph_ha.sim.world.controller import WIRE_S, Controller
-from memgraph_ha.sim.world.store import ViolationError
+from memgraph_ha.sim.world.ground import NAMES
 
 Faults = Callable[[Cluster, list[Controller]], None]
 M0, M1, M2 = NAMES

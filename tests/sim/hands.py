@@ -8,8 +8,9 @@ from typing import Final
 from memgraph_ha.core import Ask
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.record import ChangeKind
-from memgraph_ha.sim.world.cluster import NAMES, Cluster
+from memgraph_ha.sim.world.cluster import Cluster
 from memgraph_ha.sim.world.controller import Controller
+from memgraph_ha.sim.world.ground import NAMES
 from tests.sim.faults import M0, M1, M2, Scenario, leader_of, main_of
 from tests.sim.orders import expect, gaps, kinds, ordered, refused, says
 
@@ -40,7 +41,7 @@ def by_hand_data_known_late(cluster: Cluster, controllers: list[Controller]) -> 
     _nobody_controls(cluster, controllers)
     cluster.kill(M0)
     cluster.world.ask(M1, TO_MAIN)
-    cluster.write_by_hand(M1)
+    cluster.hands.write(M1)
     cluster.slow[M1] = 1.5
     _control_again(cluster, controllers, 25)
     expect(main_of(cluster) == M1, "the human's choice stands")
@@ -52,7 +53,7 @@ def by_hand_old_main_unheard(cluster: Cluster, controllers: list[Controller]) ->
     _nobody_controls(cluster, controllers)
     cluster.keep_down(M0)
     cluster.world.ask(M1, TO_MAIN)
-    cluster.write_by_hand(M1)
+    cluster.hands.write(M1)
     cluster.world.run(1)
     cluster.let_up(M0)
     cluster.freeze(M0)
@@ -67,7 +68,7 @@ def by_hand_standby_unheard(cluster: Cluster, controllers: list[Controller]) -> 
     _nobody_controls(cluster, controllers)
     cluster.keep_down(M0)
     cluster.world.ask(M1, TO_MAIN)
-    cluster.write_by_hand(M1)
+    cluster.hands.write(M1)
     cluster.let_up(M0)
     cluster.world.run(1)
     cluster.lease.holder = None  # released long ago: the first one that comes leads at once
@@ -85,7 +86,7 @@ def by_hand_nobody_named(cluster: Cluster, controllers: list[Controller]) -> Non
     cluster.kill(M1)
     cluster.world.run(2)
     cluster.world.ask(M1, TO_MAIN)
-    cluster.write_by_hand(M1)
+    cluster.hands.write(M1)
     cluster.let_up(M0)
     cluster.slow[M1] = 1.5
     _control_again(cluster, controllers, 25)
@@ -103,8 +104,8 @@ def stray_reboots(cluster: Cluster, controllers: list[Controller]) -> None:
     cluster.kill(M1)
     cluster.world.run(2)
     cluster.world.ask(M1, TO_MAIN)
-    number = cluster.write_by_hand(M1)
-    cluster.by_hand.clear()  # on m1 only, until a human gives it up
+    number = cluster.hands.write(M1)
+    cluster.ledger.by_hand.clear()  # on m1 only, until a human gives it up
     _control_again(cluster, controllers, 20)
     cluster.kill(M1)
     cluster.world.run(3)
@@ -120,8 +121,8 @@ def stray_took_a_write(cluster: Cluster, controllers: list[Controller]) -> None:
     """H6: a human promotes the standby beside MAIN and writes to it: it is demoted, and not rebuilt by itself."""
     cluster.world.cut(M0, M1)
     cluster.world.ask(M1, TO_MAIN)
-    number = cluster.write_by_hand(M1)
-    cluster.by_hand.clear()
+    number = cluster.hands.write(M1)
+    cluster.ledger.by_hand.clear()
     cluster.world.heal()
     cluster.world.run(80)
     expect(number in cluster.ids(M1), "what the human wrote is still there")
@@ -185,7 +186,7 @@ def replaced_and_left(cluster: Cluster, controllers: list[Controller]) -> None:
     """H5: a snapshot of something else was recovered by mistake; the standby that was away still has the cluster's."""
     cluster.keep_down(M1)
     cluster.world.run(10)
-    cluster.replace_data(M0)
+    cluster.hands.replace_data(M0)
     cluster.world.run(3)
     says(controllers, Hold.DATA_SET_REPLACED)
     cluster.let_up(M1)

@@ -10,8 +10,9 @@ from memgraph_ha.core import Ask
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.policy import Triggers, Users
 from memgraph_ha.core.quiet import QUIET_PAUSE_S
-from memgraph_ha.sim.world.cluster import PORT, Cluster
+from memgraph_ha.sim.world.cluster import Cluster
 from memgraph_ha.sim.world.controller import Controller
+from memgraph_ha.sim.world.platform import PORT
 from tests.sim.faults import M0, M1, M2, POLICY, Scenario, leader_of, main_of
 from tests.sim.orders import expect, ordered, says
 
@@ -70,10 +71,10 @@ def member_left(cluster: Cluster, controllers: list[Controller]) -> None:
     """G6: an instance that was to be rebuilt leaves the cluster, and comes back with its old data."""
     cluster.keep_down(M2)
     ordered(controllers, Ask.REINIT, M2)
-    cluster.gone.add(M2)
+    cluster.leave(M2)
     cluster.world.run(3)
     expect(not cluster.store.history[-1].rebuild, "nobody waits for it")
-    cluster.gone.clear()
+    cluster.join(M2)
     cluster.let_up(M2)
     cluster.world.run(20)
 

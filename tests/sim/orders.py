@@ -13,9 +13,9 @@ from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.policy import AutoReinit
 from memgraph_ha.core.record import ChangeKind
 from memgraph_ha.fakes.memgraph.rpc import FinalizeCommit
+from memgraph_ha.sim.checks.violation import ViolationError
 from memgraph_ha.sim.world.cluster import Cluster
 from memgraph_ha.sim.world.controller import Controller
-from memgraph_ha.sim.world.store import ViolationError
 from tests.sim.faults import M0, M1, M2, POLICY, REQUIRED, Scenario, leader_of, main_of
 
 
@@ -226,7 +226,7 @@ def forced(cluster: Cluster, controllers: list[Controller]) -> None:
     cluster.world.run(5)
     ordered(controllers, Ask.FAILOVER, M1, 20)
     expect(kinds(cluster)[-1] is ChangeKind.FORCED, "a forced reign")
-    expect(bool(cluster.forgiven), "something was given up")
+    expect(bool(cluster.ledger.forgiven), "something was given up")
     cluster.world.run(5)
     cluster.let_up(M0)
     expect(kinds(cluster).count(ChangeKind.FORCED) == 1, "one forced reign")
@@ -287,7 +287,7 @@ def far_behind(cluster: Cluster, _controllers: list[Controller]) -> None:
     cluster.weight = 10_000
     began_s = cluster.now
     cluster.wipe(M1)
-    cluster.stall_copies_to(M1)
+    cluster.platform.stall_copies_to(M1)
     cluster.world.run(12)
     cluster.world.lose = lambda _source, _target, _request: False
     cluster.world.run(60)

@@ -6,7 +6,7 @@ from typing import Final
 
 from memgraph_ha.core import Ask
 from memgraph_ha.core.holds import Hold
-from memgraph_ha.fakes.memgraph.virtual_net import Reach
+from memgraph_ha.sim.checks.safety import check_holds_all
 from memgraph_ha.sim.world.cluster import Cluster
 from memgraph_ha.sim.world.controller import Controller
 from tests.sim.faults import M0, M1, M2, POLICY, REQUIRED, Scenario, leader_of, main_of
@@ -24,7 +24,7 @@ def _import(cluster: Cluster, controllers: list[Controller]) -> None:
     """Import in analytical mode, which writes no log and replicates nothing (transcripts Q21)."""
     main = main_of(cluster)
     cluster.world.ask(main, "STORAGE MODE IN_MEMORY_ANALYTICAL")
-    cluster.write_by_hand(main, IMPORTED)
+    cluster.hands.write(main, IMPORTED)
     says(controllers, Hold.ANALYTICAL_MODE)
     cluster.world.run(3)
     cluster.world.ask(main, "STORAGE MODE IN_MEMORY_TRANSACTIONAL")
@@ -35,7 +35,7 @@ def _reset_replicas(cluster: Cluster, controllers: list[Controller]) -> None:
     cluster.calm = True
     cluster.world.run(1)
     cluster.world.ask(main_of(cluster), "CREATE SNAPSHOT")
-    cluster.recover_snapshot(main_of(cluster))
+    cluster.hands.recover_snapshot(main_of(cluster))
     cluster.world.run(3)
     cluster.calm = False
     for _ in range(3):  # who was detached then is rebuilt by order
@@ -68,9 +68,9 @@ def _is_safe(cluster: Cluster) -> None:
     """Whoever is named holds the import."""
     record = cluster.store.history[-1]
     named = record.standby
-    whole = named is None or cluster.by_hand <= cluster.ids(named.instance)
+    whole = named is None or cluster.ledger.by_hand <= cluster.ids(named.instance)
     expect(whole, f"{named} is named and lacks the import")
-    cluster.check_holds_all(record.main, "S1: after an import")
+    check_holds_all(cluster, record.main, "S1: after an import")
 
 
 def imported_serving(cluster: Cluster, controllers: list[Controller]) -> None:
@@ -118,9 +118,9 @@ def rolled_back_alone(cluster: Cluster, controllers: list[Controller]) -> None:
 
 
 def _follow_m1(cluster: Cluster, controllers: list[Controller]) -> None:
-    given_up = len(cluster.forgiven)
+    given_up = len(cluster.ledger.forgiven)
     ordered(controllers, Ask.FAILOVER, M1, 20)
-    expect(len(cluster.forgiven) == given_up, "m1 holds everything")
+    expect(len(cluster.ledger.forgiven) == given_up, "m1 holds everything")
     cluster.world.run(5)
     for name in (M0, M2):
         ordered(controllers, Ask.REINIT, name)
@@ -154,7 +154,7 @@ def emptied_elsewhere(cluster: Cluster, _controllers: list[Controller]) -> None:
 def endless_recovery(cluster: Cluster, _controllers: list[Controller]) -> None:
     """B7: the standby comes back with nothing, and copying everything to it does not end."""
     cluster.world.run(2)
-    cluster.stall_copies_to(M1)
+    cluster.platform.stall_copies_to(M1)
     cluster.wipe(M1)
     cluster.world.run(20)
 
@@ -162,9 +162,9 @@ def endless_recovery(cluster: Cluster, _controllers: list[Controller]) -> None:
 def endless_recovery_cut(cluster: Cluster, _controllers: list[Controller]) -> None:
     """B7: the same, and MAIN cannot be told that the standby's process ended: it is not killed again and again."""
     cluster.world.run(2)
-    cluster.stall_copies_to(M1)
+    cluster.platform.stall_copies_to(M1)
     cluster.wipe(M1)
-    cluster.world.run_until(lambda: cluster.world.reach(M0, M1) is not Reach.OPEN, 20)
+    cluster.world.run_until(lambda: any(r.state.value == "recovery" for r in cluster.world[M0].rows.values()), 20)
     cluster.world.run(0.1)
     cluster.world.cut(M0, M1)
     lives = cluster.lives[M1]
@@ -174,12 +174,12 @@ def endless_recovery_cut(cluster: Cluster, _controllers: list[Controller]) -> No
 
 def rebuilt_in_vain(cluster: Cluster, controllers: list[Controller]) -> None:
     """F2: the platform says that it rebuilt a diverged instance and did not: there is no second copy aside."""
-    cluster.empties = False
+    cluster.platform.empties = False
     diverge(cluster)
     cluster.world.run(90)
     expect(1 <= len(cluster.rebuilds) <= 2, f"rebuilt {len(cluster.rebuilds)} times")
     says(controllers, Hold.REBUILD_NEEDED, 10)
-    cluster.empties = True
+    cluster.platform.empties = True
     ordered(controllers, Ask.REINIT, M0)
     cluster.world.run(90)
 

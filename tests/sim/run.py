@@ -12,9 +12,10 @@ from memgraph_ha.core import RULES, Ask, Policy, Rule
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.known import STOP_MEMORY_S
 from memgraph_ha.core.names import InstanceName
-from memgraph_ha.sim.world.cluster import NAMES, Cluster
+from memgraph_ha.sim.checks.violation import ViolationError
+from memgraph_ha.sim.world.cluster import Cluster
 from memgraph_ha.sim.world.controller import WIRE_S, Controller
-from memgraph_ha.sim.world.store import ViolationError
+from memgraph_ha.sim.world.ground import NAMES
 from tests.sim.faults import POLICY, Faults, Scenario, nothing
 
 CONVERGE_S: Final = 90.0
@@ -84,6 +85,7 @@ def start(setup: Setup) -> tuple[Cluster, list[Controller]]:
             controller.lose = lambda: cluster.random.random() < 0.02
         controller.start()
     converge(cluster, controllers)
+    cluster.world.run(0.5)  # until every controller has heard of it
     cluster.start_clients(setup.clients, 0.15)
     return cluster, controllers
 
@@ -179,7 +181,7 @@ def _check_acks(cluster: Cluster) -> None:
     record = cluster.store.read()[0]
     if record is None or record.standby is None:
         raise ViolationError("L1: no standby is named")
-    settled = {ack.write for ack in cluster.acks if ack.at_s < cluster.now - 1} | cluster.by_hand
+    settled = {ack.write for ack in cluster.acks if ack.at_s < cluster.now - 1} | cluster.ledger.by_hand
     for name in (record.main, record.standby.instance):
         lost = settled - cluster.ids(name)
         if lost:

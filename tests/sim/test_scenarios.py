@@ -7,9 +7,9 @@ import pytest
 from memgraph_ha.core import RULES
 from memgraph_ha.core.commands import Command
 from memgraph_ha.core.holds import Hold
+from memgraph_ha.sim.checks.violation import ViolationError
 from memgraph_ha.sim.world.cluster import Cluster
 from memgraph_ha.sim.world.controller import Controller
-from memgraph_ha.sim.world.store import ViolationError
 from tests.sim.catalogue import CATALOGUE, LONG
 from tests.sim.faults import M0, M1, REQUIRED, leader_of
 from tests.sim.run import Result, Setup, play, play_scenario, start

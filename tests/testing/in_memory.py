@@ -13,6 +13,8 @@ TERM_S = 4.0
 RENEW_S = 0.5
 LOOK_S = 0.1
 
+NOT_LEADING = LeaseSeen(at_s=0.0, leading=False)
+
 
 @define
 class Shelf:
@@ -80,8 +82,8 @@ class MemoryLease:
     board: Board
     name: str
     mistake: str = ""
-    told: Report = lambda _fact: None
-    mine: LeaseSeen = LeaseSeen(at_s=0.0, leading=False)
+    told: Report = field(default=lambda _fact: None)
+    mine: LeaseSeen = NOT_LEADING
     rest_until_s: float = 0.0
     seen: tuple[tuple[str | None, int], float] = ((None, -1), 0.0)
 
@@ -119,8 +121,8 @@ class MemoryLease:
         now_s, board = trio.current_time(), self.board
         until_s = now_s + TERM_S * (2 if self.mistake == "too long" else 1)
         if self.mine.leading:
-            if self.mistake == "never renews" and now_s > self.mine.since_s + TERM_S:
-                self.mine = evolve(self.mine, leading=False)
+            if self.mistake == "never renews":
+                return
             board.renewals += 1
             since_s = now_s if self.mistake == "new terms" else self.mine.since_s
             self.mine = evolve(self.mine, at_s=now_s, until_s=until_s, since_s=since_s, floor_generation=board.floor)

@@ -1,11 +1,13 @@
-"""What a soak shows: a line for each fault, one every two seconds while something is waited for, and the table."""
+"""What a soak shows: a line for each fault, what is waited for meanwhile, and the table."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Final
 
 import trio
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
@@ -14,8 +16,18 @@ from memgraph_ha.drill.report import evidence, in_words
 from memgraph_ha.drill.soak.results import Felt, Line, SoakResult, lines_of
 
 TOLD_EVERY_S: Final = 2.0
+"""Where nothing can be drawn over, what is waited for is told so often."""
+
+_DRAWN_EVERY_S: Final = 0.1
 
 _TABLE_WIDTH: Final = 200
+"""Where it is piped: who reads it then decides how wide it is."""
+
+_NARROW: Final = 100
+"""A terminal with fewer columns than this cannot hold the table: better a broken line than a column cut off."""
+
+_LABEL_WIDTH: Final = 20
+"""Of a kind of fault at least; where the terminal is narrow, its words go on in the next line."""
 
 
 class Screen:
@@ -44,13 +56,19 @@ class Screen:
         self._counter = counter
 
     async def tick(self) -> None:
-        """Say every two seconds what is being waited for, until cancelled."""
-        while True:
-            await trio.sleep(TOLD_EVERY_S)
-            text, since_s = self._stage
-            now_s = time.monotonic()
-            writes = "" if self._counter is None else f", {self._counter():,} writes"
-            self.said(f"{now_s - self._begun_s:>6.0f} s  ... {text} ({now_s - since_s:.0f} s{writes})", "dim")
+        """Keep showing what is being waited for, until cancelled: on a terminal in one line that is drawn over."""
+        status = Status("", console=self._console) if self._console.is_terminal else None
+        with contextlib.nullcontext() if status is None else status:
+            while True:
+                await trio.sleep(TOLD_EVERY_S if status is None else _DRAWN_EVERY_S)
+                text, since_s = self._stage
+                now_s = time.monotonic()
+                writes = "" if self._counter is None else f", {self._counter():,} writes"
+                waits = f"{text} ({now_s - since_s:.0f} s{writes})"
+                if status is None:
+                    self.said(f"{now_s - self._begun_s:>6.0f} s  ... {waits}", "dim")
+                else:
+                    status.update(Text(waits, "dim"))
 
     def fault(self, felt: Felt, total: int, pause_s: float | None) -> None:
         """Add one line to the time-line."""
@@ -70,8 +88,8 @@ class Screen:
         """Draw the table and the verdict."""
         self.said("")
         if result.felt:
-            # Whoever pipes it decides how wide it is, as with every other line; nothing is drawn after this.
-            self._console.width = max(_TABLE_WIDTH, self._console.width)
+            if not self._console.is_terminal or self._console.width < _NARROW:  # nothing is drawn after this
+                self._console.width = max(_TABLE_WIDTH, self._console.width)
             self._console.print(kinds_table(lines_of(result.felt, result.costs)))
             self.said("")
         if result.findings is not None:
@@ -101,10 +119,11 @@ class Screen:
 def kinds_table(lines: tuple[Line, ...]) -> Table:
     """Draw the table of all kinds of faults."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    columns = ("fault", "n", "pause p50", "p99", "silence p50", "p99", "whole p50", "p99", "in doubt", "lost", "ended")
-    for column in columns:
-        left = column in ("fault", "ended")
-        table.add_column(column, justify="left" if left else "right", header_style="dim", no_wrap=True)
+    columns = ("pause\np50", "\np99", "silence\np50", "\np99", "whole\np50", "\np99", "in\ndoubt", "\nlost")
+    table.add_column("\nfault", header_style="dim", min_width=_LABEL_WIDTH)
+    for column in ("\nn", *columns):
+        table.add_column(column, justify="right", header_style="dim", no_wrap=True)
+    table.add_column("\nended", header_style="dim")
     for line in lines:
         lost = f"{line.lost}" + (f" (+{line.given_up} given up)" if line.given_up else "")
         table.add_row(

@@ -66,14 +66,19 @@ class Lock:
             self.readers += 1
         return True
 
-    def release(self, *, exclusive: bool = True) -> None:
-        """Give the lock back and wake or serve whoever waits."""
+    def release(self, *, exclusive: bool = True, hand_over: bool = False) -> None:
+        """Give the lock back and wake or serve whoever waits.
+
+        Args:
+            exclusive: As it was taken.
+            hand_over: Let nobody barge in this time: the first that waits has it.
+        """
         if exclusive:
             self.writer = False
         else:
             self.readers -= 1
         if self.waiters:
-            self._serve()
+            self._serve(hand_over=hand_over)
 
     def enqueue(self, waiter: Waiter) -> None:
         """Let `waiter` be served by a later release."""
@@ -86,8 +91,8 @@ class Lock:
         elif waiter in self.waiters:
             self.waiters.remove(waiter)
 
-    def _serve(self) -> None:
-        if self.barging:
+    def _serve(self, *, hand_over: bool) -> None:
+        if self.barging and not hand_over:
             if not self.busy:
                 self.waiters.popleft().wake()
             return

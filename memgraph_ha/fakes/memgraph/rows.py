@@ -93,16 +93,19 @@ def _tick(instance: Instance, row: Row) -> Procedure[None]:
     # Without a limit: a demotion during a stalled ASYNC write took 34 s, the write's 30 s and one ping
     # behind it (transcripts Q6d, 4 of 4; raw recording f3).
     yield from acquire(row.rpc)
+    lost = False
     try:
         outcome = yield from call(instance, row, Ping(), instance.settings.timings.ping)
+        lost = not accepted(outcome) and row.failed_pings + 1 == PINGS_UNTIL_LOST
     finally:
-        row.rpc.release()
+        # A commit that waits for the connection goes before the next ping, or it would wait for ever: pings that
+        # time out follow each other without a pause (transcripts, "Writes with a bad replica": 38 s at most).
+        row.rpc.release(hand_over=lost)
     if not accepted(outcome):
         row.failed_pings += 1
-        if row.failed_pings == PINGS_UNTIL_LOST:
+        if lost:
             row.system_behind = True
             row.state = RowState.MAYBE_BEHIND
-            yield Sleep(0)  # a commit that waits for the connection goes before the next ping
         return
     row.failed_pings = 0
     if row.system_behind and instance.system_lock.try_acquire():

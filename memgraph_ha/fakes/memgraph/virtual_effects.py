@@ -196,7 +196,6 @@ class _OpenCall:
 
 def _deliver(host: Host, peer: Host, call: Call, open_call: _OpenCall) -> None:
     """Hand the request to the peer; if its server ends before it has answered, the caller is told."""
-
     net, patience_s = host.world.net, call.timeout_s
 
     def broken() -> None:

@@ -180,3 +180,9 @@ class Host:
         for link, connection in list(self.links.items()):
             if connection.peer == peer:
                 virtual_effects.hang_up(self, link)
+
+    def drop_stale_links_to(self, peer: Host) -> None:
+        """Take notice that the process which connections to `peer` led to is gone: its kernel reset them."""
+        for link, connection in list(self.links.items()):
+            if connection.peer == peer.name and connection.server is not peer.server:
+                virtual_effects.hang_up(self, link)

@@ -8,9 +8,8 @@ from rich.console import Console
 
 from memgraph_ha.sim.exits import Exit
 from memgraph_ha.sim.helping import SimCommand
-from memgraph_ha.sim.replay.comparing import compare_all
 from memgraph_ha.sim.replay.documents import comparison_document
-from memgraph_ha.sim.replay.opening import notes, open_trace, rules_without, usage_errors
+from memgraph_ha.sim.replay.opening import compared, notes, open_trace, rules_without, usage_errors
 from memgraph_ha.sim.replay.telling import tell_comparison, tell_difference, tell_rules
 
 EXAMPLES = (
@@ -36,7 +35,7 @@ def diff(ctx: click.Context, *, trace: Path, without: tuple[str, ...], as_json: 
     rules = rules_without(without)
     with usage_errors(ctx):
         file, header = open_trace(trace)
-        found = compare_all(file, rules)
+        found = compared(file, rules)
     code = Exit.OK if found.act is None else Exit.DIFFERENT
     if as_json:
         click.echo(json.dumps(comparison_document(file, header, found, without), indent=1))

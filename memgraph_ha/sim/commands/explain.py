@@ -58,7 +58,7 @@ def _moment(ctx: click.Context, param: click.Parameter, text: str | None) -> tup
     show_default=True,
     help="How many commands back the way is followed.",
 )
-@click.option("--all", "every", is_flag=True, help="Say of every earlier rule what stopped it.")
+@click.option("--all", "every", is_flag=True, help="Say of every rule what stopped it.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object instead (schema memgraph-ha/trace-explanation/1)."
 )

@@ -12,7 +12,7 @@ from rich.console import Console
 from memgraph_ha.sim.exits import Exit
 from memgraph_ha.sim.fuzz.campaign import Plan, conduct
 from memgraph_ha.sim.fuzz.finding import make_small, write_down
-from memgraph_ha.sim.fuzz.lasting import Lasting
+from memgraph_ha.sim.fuzz.lasting import lasting
 from memgraph_ha.sim.fuzz.outcome import Outcome
 from memgraph_ha.sim.fuzz.report import again, find, never_fired, never_seen, pace, summary
 from memgraph_ha.sim.fuzz.screen import Screen
@@ -30,7 +30,9 @@ EXAMPLES = (
 @click.command(cls=SimCommand, examples=EXAMPLES)
 @click.option("--runs", type=click.IntRange(1), default=1000, show_default=True, help="How many lives.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The seed of the first life.")
-@click.option("--time", "time_s", type=Lasting(), help="No further life is begun after so long, e.g. 10m.")
+@click.option(
+    "--time", "time_s", metavar="TIME", callback=lasting, help="No further life is begun after so long, e.g. 10m."
+)
 @click.option("-j", "--jobs", type=click.IntRange(1), help="How many at a time; default: one for each core.")
 @click.option(
     "--resume", type=click.Path(path_type=Path, dir_okay=False), help="Keep the campaign there, and go on with it."
@@ -46,7 +48,12 @@ EXAMPLES = (
     help="Where the scenario of each find is written.",
 )
 @click.option(
-    "--shrink-for", type=Lasting(), default="60s", show_default=True, help="How long a find is made smaller; 0s: not."
+    "--shrink-for",
+    metavar="TIME",
+    callback=lasting,
+    default="60s",
+    show_default=True,
+    help="How long a find is made smaller; 0s: not.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead (schema memgraph-ha/fuzz/1).")
 @click.pass_context

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+from rich.console import Console
 
 from memgraph_ha.sim.exits import Exit
 from memgraph_ha.sim.helping import SimCommand
@@ -64,13 +65,14 @@ def render(
     with what led to it.
     """
     try:
-        read = read_trace(trace)
-        timeline = timeline_of(
-            read.lines,
-            title=title or trace.name,
-            window=Window(start_s=start_s, end_s=end_s),
-            cut_off=read.truncated,
-        )
+        with Console(stderr=True).status(f"reading {trace.name}"):
+            read = read_trace(trace)
+            timeline = timeline_of(
+                read.lines,
+                title=title or trace.name,
+                window=Window(start_s=start_s, end_s=end_s),
+                cut_off=read.truncated,
+            )
     except (TraceError, ValueError) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(Exit.USAGE)

@@ -8,9 +8,8 @@ from rich.console import Console
 
 from memgraph_ha.sim.exits import Exit
 from memgraph_ha.sim.helping import SimCommand
-from memgraph_ha.sim.replay.comparing import compare_all
 from memgraph_ha.sim.replay.documents import comparison_document
-from memgraph_ha.sim.replay.opening import notes, open_trace, usage_errors
+from memgraph_ha.sim.replay.opening import compared, notes, open_trace, usage_errors
 from memgraph_ha.sim.replay.telling import tell_difference, tell_rules
 
 EXAMPLES = (
@@ -33,7 +32,7 @@ def replay(ctx: click.Context, *, trace: Path, as_json: bool) -> None:
     """
     with usage_errors(ctx):
         file, header = open_trace(trace)
-        found = compare_all(file, strict=True)
+        found = compared(file, strict=True)
     code = Exit.OK if found.first is None else Exit.DIFFERENT
     if as_json:
         click.echo(json.dumps(comparison_document(file, header, found, ()), indent=1))

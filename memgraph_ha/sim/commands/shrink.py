@@ -10,7 +10,7 @@ from rich.console import Console
 
 from memgraph_ha.sim.exits import Exit
 from memgraph_ha.sim.fuzz.finding import make_small, write_down
-from memgraph_ha.sim.fuzz.lasting import Lasting
+from memgraph_ha.sim.fuzz.lasting import lasting
 from memgraph_ha.sim.fuzz.screen import Screen
 from memgraph_ha.sim.fuzz.swarm import draw
 from memgraph_ha.sim.helping import SimCommand
@@ -27,7 +27,9 @@ EXAMPLES = (
 @click.command(cls=SimCommand, examples=EXAMPLES)
 @click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--seed", type=click.IntRange(0), help="The random life of that seed, instead of a file.")
-@click.option("--time", "time_s", type=Lasting(), default="5m", show_default=True, help="How long it may take.")
+@click.option(
+    "--time", "time_s", metavar="TIME", callback=lasting, default="5m", show_default=True, help="How long it may take."
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),

@@ -11,20 +11,15 @@ UNITS_S: Final = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 WRITTEN: Final = re.compile(r"(\d+(?:\.\d+)?)(s|m|min|h)")
 
 
-class Lasting(click.ParamType):
-    """A time; its value is seconds."""
+def lasting(ctx: click.Context, param: click.Parameter, given: str | None) -> float | None:
+    """Read the value of an option: seconds, None if it is not given.
 
-    name = "time"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read it.
-
-        Raises:
-            BadParameter: It is no number with one of the units.
-        """
-        if isinstance(value, float):
-            return value
-        found = WRITTEN.fullmatch(str(value))
-        if found is None:
-            self.fail(f"{value!r} is no time; write a number and s, m or h, e.g. 10m", param, ctx)
-        return float(found[1]) * UNITS_S[found[2]]
+    Raises:
+        BadParameter: It is no number with one of the units.
+    """
+    if given is None:
+        return None
+    found = WRITTEN.fullmatch(given)
+    if found is None:
+        raise click.BadParameter(f"{given!r} is no time; write a number and s, m or h, e.g. 10m", ctx, param)
+    return float(found[1]) * UNITS_S[found[2]]

@@ -62,11 +62,11 @@ def live(seed: int, *, twice: bool = False, rules: tuple[Rule, ...] = RULES) -> 
 def judge(scenario: Scenario, rules: tuple[Rule, ...] = RULES) -> Outcome:
     """Play a scenario on its own seed, and say what came of it."""
     watch = Watch()
-    verdict, check, reason, acked, seconds = Verdict.WHOLE, "", "", 0, 0.0
+    verdict, check, reason, acked, seconds, unneeded = Verdict.WHOLE, "", "", 0, 0.0, 0
     try:
         with _not_for_ever():
             result = play(scenario, scenario.seed, rules, watch)
-        acked, seconds = result.acked, result.seconds
+        acked, seconds, unneeded = result.acked, result.seconds, result.unneeded
     except FailedError as failed:
         verdict, check, reason = _verdict(scenario, failed), failed.check, failed.reason
         if verdict is Verdict.STUCK and failed.hold is not None:
@@ -83,7 +83,7 @@ def judge(scenario: Scenario, rules: tuple[Rule, ...] = RULES) -> Outcome:
         holds=_counts(watch.holds),
         marks=_counts(Counter({mark.word: count for mark, count in watch.marks.items()})),
         failovers=watch.failovers,
-        unneeded=watch.unneeded,
+        unneeded=unneeded,
         acked=acked,
         seconds=seconds,
         digest=watch.digest,

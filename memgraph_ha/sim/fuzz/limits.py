@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from memgraph_ha.sim.scenario.model import Fault, Setting
+from memgraph_ha.sim.scenario.model import Fault, Setting, Value
 
 PAIR: Final = 2
 """How many instances may be MAIN."""
@@ -24,6 +24,13 @@ EXCLUDED: Final = frozenset(
     }
 )
 """Verbs that lives do not use."""
+
+NARROWED: Final[Mapping[str, Mapping[str, tuple[Value, ...]]]] = {
+    "ask": {"answer": ("any",), "wait": (True, False, False, False)},  # an answer is no expectation here
+    "write-by-hand": {"counts": (False,)},  # past the gateways nothing is promised
+    "scale": {"count": (3, 4, 5)},  # whoever may be MAIN stays
+}
+"""Arguments that lives draw from these values only."""
 
 ENDS: Final = frozenset({"foreign-record", "spoil-record"})
 """Nothing but their undoing ends them, so they always are undone."""

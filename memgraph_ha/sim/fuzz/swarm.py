@@ -15,7 +15,7 @@ from attrs import evolve
 from memgraph_ha.core import DataDurability, Policy
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.policy import AutoReinit
-from memgraph_ha.sim.fuzz.limits import ENDS, EXCLUDED, has_others, loses_data, within_limits
+from memgraph_ha.sim.fuzz.limits import ENDS, EXCLUDED, NARROWED, has_others, loses_data, within_limits
 from memgraph_ha.sim.scenario.model import Client, Fault, Scenario, Setting, Timing, Value, When
 from memgraph_ha.sim.scenario.registry import LEADERS, PARTS, ArgKind
 from memgraph_ha.sim.scenario.triggers import COMMANDS
@@ -43,7 +43,7 @@ CHANCES: Final = (0.05, 0.3, 0.9)
 NUMBERS: Final = (0.5, 1.0, 1.5, 2.0)
 COUNTS: Final = (1, 2, 3)
 YES_OR_NO: Final = (True, False)
-OTHERS: Final = ("reader", "transaction")
+OTHERS: Final = ("reader",)
 """Kinds of clients that some lives have beside their writers."""
 
 Choices = Mapping[ArgKind, tuple[Value, ...]]
@@ -115,10 +115,7 @@ def _fault(dice: random.Random, choices: Choices, verb: Verb) -> Fault:
     for name, arg in verb.args.items():
         if not arg.optional or dice.choice(YES_OR_NO):
             given[name] = dice.choice(arg.choices or choices[arg.kind])
-    if verb.name == "ask":  # whatever the answer is, it is no expectation; few who ask wait for it
-        given |= {"answer": "any", "wait": dice.choice((True, False, False, False))}
-    if verb.name == "write-by-hand":  # past the gateways nothing is promised
-        given["counts"] = False
+    given |= {name: dice.choice(values) for name, values in NARROWED.get(verb.name, {}).items()}
     lasts_s = dice.choice(LASTS_S if verb.name in ENDS else (*LASTS_S, None, None)) if verb.undo else None
     return Fault(do=verb.name, args=given, when=_when(dice), for_s=lasts_s)
 
@@ -173,7 +170,7 @@ def _policy(dice: random.Random, setting: Setting) -> Policy:
         data_durability=dice.choice(tuple(DataDurability)),
         auto_reinit=dice.choice((AutoReinit.PROVEN, AutoReinit.PROVEN, AutoReinit.NEVER)),
         standby_grace_s=dice.choice((0.5, 5.0, 5.0, 20.0)),
-        probe_interval_s=dice.choice((0.1, 0.2, 0.2, 0.5)),
+        probe_interval_s=dice.choice((0.2, 0.2, 0.3, 0.5)),
         probe_timeout_s=dice.choice((0.25, 0.5, 1.0)),
         refused_count=dice.choice((1, 2, 3)),
         frozen_count=dice.choice((2, 4, 6)),

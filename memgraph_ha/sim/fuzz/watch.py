@@ -72,7 +72,6 @@ class Watch:
         holds: How often each hold began to be said.
         marks: How often each situation came up.
         failovers: Reigns that began without anybody asking for them, but those of the same MAIN.
-        unneeded: Those of them whose MAIN could have acknowledged a write.
     """
 
     def __init__(self) -> None:
@@ -80,7 +79,6 @@ class Watch:
         self.holds: Counter[str] = Counter()
         self.marks: Counter[Mark] = Counter()
         self.failovers = 0
-        self.unneeded = 0
         self._hash = hashlib.sha256()
         self._last: dict[str, Decision] = {}
         self._policy: dict[str, Policy] = {}
@@ -178,10 +176,8 @@ class Watch:
     def _landed(self, data: Mapping[str, Plain]) -> None:
         if data.get("led") is False:
             self._saw(Mark.LATE_COMMAND)
-        if data.get("command") == Promote.__name__ and data.get("outcome") == "done":
+        if data.get("command") == Promote.__name__:
             self._saw(Mark.PROMOTED_AHEAD if data.get("more") else Mark.PROMOTED_EXACT)
-        if data.get("could_ack"):
-            self.unneeded += 1
 
     # --- what controllers see
 

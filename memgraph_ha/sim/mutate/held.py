@@ -25,12 +25,16 @@ class _Loop:
 
     lend: Callable[[Detector], None]
     output: TextIO
+    trouble: Exception | None = None
 
     def pytest_runtestloop(self, session: Any) -> bool:
         """Called by pytest when everything is collected."""
         cases = [Case(name=item.nodeid, examine=partial(_run, item)) for item in session.items]
-        with redirect_stdout(self.output):  # what pytest itself prints is no part of our output
-            self.lend(Detector(name="tests", cases=tuple(cases)))
+        try:
+            with redirect_stdout(self.output):  # what pytest itself prints is no part of our output
+                self.lend(Detector(name="tests", cases=tuple(cases)))
+        except Exception as error:  # noqa: BLE001 - pytest would print it and go on; `with_tests` raises it
+            self.trouble = error
         return True
 
 
@@ -44,6 +48,7 @@ def with_tests(paths: tuple[str, ...], lend: Callable[[Detector], None]) -> None
     Raises:
         ImportError: There is no pytest here.
         UnfitError: The tests cannot be collected.
+        Exception: Whatever ``lend`` raises.
     """
     import pytest  # noqa: PLC0415 - only who asks for it needs it
 
@@ -52,6 +57,8 @@ def with_tests(paths: tuple[str, ...], lend: Callable[[Detector], None]) -> None
     options += [option for file in COMPARES for option in ("--ignore-glob", f"*/{file}")]
     with redirect_stdout(StringIO()):
         code = pytest.main([*options, *paths], plugins=[loop])
+    if loop.trouble is not None:
+        raise loop.trouble
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise UnfitError(
             f"pytest could not collect {' '.join(paths)}: it ends with {code!r}; run it by itself to see why"

@@ -138,12 +138,10 @@ def _fitted(lane: Lane, start_s: float, end_s: float, left: list[str]) -> Lane:
         fewer, together = thinned(tuple(span for span in spans if span.row == row))
         kept += fewer
         if together:
-            left.append(
-                f"{lane.title}: {together} short stretches are drawn together; look closer with --from and --to."
-            )
+            left.append(f"{lane.id}: {together} short stretches are drawn together; look closer with --from and --to.")
     marks, lost = sparse([mark for mark in lane.marks if start_s <= mark.at_s <= end_s], _marked_at)
     if lost:
-        left.append(f"{lane.title}: {lost} marks are left out; choose a shorter part with --from and --to.")
+        left.append(f"{lane.id}: {lost} marks are left out; choose a shorter part with --from and --to.")
     return evolve(lane, spans=tuple(kept), marks=marks)
 
 

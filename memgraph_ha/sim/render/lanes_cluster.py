@@ -12,6 +12,7 @@ from memgraph_ha.core.facts import LeaseSeen, MembersSeen, Miss, ProbeMissed, Re
 from memgraph_ha.core.record import Record
 from memgraph_ha.core.topology import Mode, Role, RowStatus
 from memgraph_ha.core.topology import Row as Replica
+from memgraph_ha.sim.render.lanes_inside import controllers_of
 from memgraph_ha.sim.render.model import Kind, Lane, Mark, Shape, Tone, Weave
 from memgraph_ha.sim.render.spans import Look, Row
 from memgraph_ha.sim.render.story import RECORD, Entry, Story, instance_lane, word_of
@@ -124,6 +125,8 @@ _MISSES: Final = {
     Miss.UNREADABLE: Look(tone=Tone.WARN, weave=Weave.HATCHED, label="unreadable answers", brief="?"),
 }
 
+_ROLES: Final = frozenset(role.name for role in Role)
+
 _ROWS: Final = {
     RowStatus.READY: Tone.OK,
     RowStatus.REPLICATING: Tone.OK,
@@ -133,21 +136,16 @@ _ROWS: Final = {
 
 def instance_lanes(story: Story) -> Iterator[Lane]:
     """Draw a lane per instance: its role and runs, and how MAIN sees it as a replica."""
-    ghosts = {
-        entry.line.who
-        for entry in story.entries
-        if isinstance(entry.line, GhostLine) and entry.line.what is Ghost.INSTANCE
-    }
-    eyes = _Eyes()
+    eyes = _Eyes(frozenset(controllers_of(story)))
     for entry in story.entries:
-        eyes.take(entry, ghosts)
+        eyes.take(entry)
     for name in sorted(eyes.places):
         place = eyes.places[name]
         yield Lane(
             id=instance_lane(name),
             kind=Kind.INSTANCE,
             title=name,
-            note="instance" if name in ghosts else "as it was seen",
+            note="instance" if place.certain else "as it was seen",
             rows=(24, 5),
             spans=(*place.role.end(story.end_s), *place.row.end(story.end_s)),
             marks=tuple(place.marks),
@@ -156,49 +154,85 @@ def instance_lanes(story: Story) -> Iterator[Lane]:
 
 @define
 class _Place:
+    """What is known of one instance.
+
+    Attributes:
+        certain: The simulator said something of it: what controllers believe counts only where it did not.
+        state: ``up``, ``starting``, ``frozen``, ``down``, or empty.
+        known: Its role and run, by name; empty if they are not known.
+        run: The last run that was seen.
+    """
+
+    name: str
     role: Row = field(factory=lambda: Row(0))
     row: Row = field(factory=lambda: Row(1))
     marks: list[Mark] = field(factory=list)
+    certain: bool = False
+    state: str = ""
+    known: tuple[str, str] = ("", "")
     run: str = ""
+
+    def draw(self, entry: Entry, event: int | None = None) -> None:
+        """Draw what is known now; a new run gets a tick."""
+        role, run = self.known
+        look = _STATES.get(self.state) or _living(self.name, role, run)
+        self.role.become(entry.at_s, (self.state, role, run), look, event)
+        if run and run != self.run:
+            if self.run:
+                said = f"another process: run {run_of(run)}"
+                self.marks.append(Mark(row=0, at_s=entry.at_s, shape=Shape.TICK, tone=Tone.SOFT, text=said))
+            self.run = run
 
 
 @define
 class _Eyes:
-    """What is known of every instance; only the leader's eyes count while there is one."""
+    """What is known of every instance; of what was seen only the leader's eyes count, while there is one.
 
+    Attributes:
+        controllers: Who is none.
+        leader: Who leads, as far as is known.
+        addresses: Who has which replication address.
+    """
+
+    controllers: frozenset[str]
     places: dict[str, _Place] = field(factory=dict)
     leader: str = ""
     addresses: dict[str, str] = field(factory=dict)
 
-    def take(self, entry: Entry, ghosts: set[str]) -> None:
+    def take(self, entry: Entry) -> None:
         line = entry.line
-        if isinstance(line, GhostLine):
-            if line.what is Ghost.INSTANCE:
+        match line:
+            case GhostLine(what=Ghost.INSTANCE) if line.who not in self.controllers:
                 self._was(entry, line)
-        elif isinstance(line, FactLine):
-            self._seen(entry, line, ghosts)
-        elif isinstance(line, StartLine | EndLine) and line.who == self.leader:
-            self.leader = ""
+            case GhostLine(what=Ghost.LANDED) if word_of(line, "outcome") in _ROLES:
+                self._landed(entry, word_of(line, "instance"), word_of(line, "outcome"))
+            case FactLine():
+                self._seen(entry, line)
+            case StartLine() | EndLine() if line.who == self.leader:
+                self.leader = ""
+            case _:
+                pass
 
     def _place(self, name: str) -> _Place:
-        return self.places.setdefault(name, _Place())
+        return self.places.setdefault(name, _Place(name))
 
     def _was(self, entry: Entry, line: GhostLine) -> None:
-        """Take the simulator's word."""
-        place, state, run = self._place(line.who), word_of(line, "state"), word_of(line, "run")
-        role = word_of(line, "role")
-        look = _STATES.get(state) or _living(line.who, role, run)
-        place.role.become(entry.at_s, (state, role, run), look, entry.number)
-        self._lives(place, entry, run)
+        """Take the simulator's word; what it leaves out is as it was, unless the process is another one."""
+        place = self._place(line.who)
+        place.certain, place.state = True, word_of(line, "state")
+        if place.state in ("down", "starting"):
+            place.known = ("", "")
+        role, run = place.known
+        place.known = (word_of(line, "role") or role, word_of(line, "run") or run)
+        place.draw(entry, entry.number)
 
-    def _lives(self, place: _Place, entry: Entry, run: str) -> None:
-        if run and run != place.run:
-            if place.run:
-                said = f"another process: run {run_of(run)}"
-                place.marks.append(Mark(row=0, at_s=entry.at_s, shape=Shape.TICK, tone=Tone.SOFT, text=said))
-            place.run = run
+    def _landed(self, entry: Entry, name: str, role: str) -> None:
+        place = self._place(name)
+        if place.certain and place.state == "up":
+            place.known = (role, place.known[1])
+            place.draw(entry, entry.number)
 
-    def _seen(self, entry: Entry, line: FactLine, ghosts: set[str]) -> None:
+    def _seen(self, entry: Entry, line: FactLine) -> None:
         fact = line.fact
         if isinstance(fact, LeaseSeen):
             self.leader = line.who if fact.leading else "" if self.leader == line.who else self.leader
@@ -209,17 +243,24 @@ class _Eyes:
         if self.leader not in ("", line.who):
             return
         match fact:
-            case RoleSeen() if fact.instance not in ghosts:
-                place = self._place(fact.instance)
-                look = _living(fact.instance, fact.role.name, fact.run)
-                place.role.become(entry.at_s, (fact.role, fact.run), look)
-                self._lives(place, entry, fact.run)
-            case ProbeMissed() if fact.instance not in ghosts and not fact.excused:
+            case RoleSeen():
+                self._answered(entry, fact)
+            case ProbeMissed() if not fact.excused and not self._place(fact.instance).certain:
                 self._place(fact.instance).role.become(entry.at_s, fact.miss, _MISSES[fact.miss])
             case RowsSeen():
                 self._rows(entry, fact)
             case _:
                 pass
+
+    def _answered(self, entry: Entry, fact: RoleSeen) -> None:
+        """Believe an answer; of what the simulator tells it adds only what was left out."""
+        place = self._place(fact.instance)
+        role, run = place.known if place.certain else ("", "")
+        if place.certain and place.state not in ("up", "starting"):
+            return
+        place.state = "up"
+        place.known = (role or fact.role.name, run or fact.run)
+        place.draw(entry)
 
     def _rows(self, entry: Entry, fact: RowsSeen) -> None:
         """Draw what MAIN says of its replicas; whoever has no row of its own is none of them."""
@@ -233,6 +274,8 @@ class _Eyes:
 
 
 def _living(name: str, role: str, run: str) -> Look:
+    if not role:
+        return Look(tone=Tone.SOFT, label="up", text=f"{name} runs; its role is not known yet")
     tone, weave = _MAIN if role == Role.MAIN.name else _REPLICA
     return Look(
         tone=tone,

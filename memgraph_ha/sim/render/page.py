@@ -92,7 +92,7 @@ def _whole(timeline: Timeline) -> Markup:
         h("h2", "What happened"),
         _tools(timeline),
         h("div", draw(timeline, scale), class_="scroll"),
-        _legend(),
+        _legend(timeline),
         h("div", h("p", _HINT, class_="soft"), id="why", aria_live="polite"),
         id="whole",
     )
@@ -115,7 +115,7 @@ _ACTS: Final = (
 def _tools(timeline: Timeline) -> Markup:
     buttons = (h("button", sign, type="button", data_act=act, aria_label=said, title=said) for act, sign, said in _ACTS)
     boxes = (
-        h("label", h("input", type="checkbox", data_lanes=kind.value, checked=True), kind.value)
+        h("label", h("input", type="checkbox", data_lanes=kind.value, checked="checked"), kind.value)
         for kind in kinds_of(timeline)
     )
     return h("div", h("span", *buttons), *boxes, h("span", id="window", class_="window"), class_="tools")
@@ -132,7 +132,7 @@ _LEGEND: Final = (
 )
 
 
-def _legend() -> Markup:
+def _legend(timeline: Timeline) -> Markup:
     boxes = (
         h(
             "li",
@@ -162,6 +162,7 @@ def _legend() -> Markup:
             said,
         )
         for tone, said in ((Tone.OK, "write acknowledged"), (Tone.SOFT, "in doubt"), (Tone.WARN, "refused"))
+        if any(lane.writes for lane in timeline.lanes)
     )
     return h("ul", *boxes, *writes, class_="legend")
 
@@ -199,7 +200,7 @@ def _steps(timeline: Timeline, turn: Turn) -> Markup:
     )
     left = len(steps) - STEPS_LISTED
     more = h("p", f"and {left} more, in the list of events", class_="soft") if left > 0 else None
-    return h("details", h("summary", "step by step"), h("ol", *items, class_="steps"), more, open=True)
+    return h("details", h("summary", "step by step"), h("ol", *items, class_="steps"), more, open="open")
 
 
 _ONLY_HEARD: Final = ("fact", "ended", "writes", "gate")

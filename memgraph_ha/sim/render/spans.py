@@ -94,11 +94,11 @@ def within(spans: Iterable[Span], start_s: float, end_s: float) -> tuple[Span, .
 
 
 def thinned(spans: tuple[Span, ...], most: int = MOST) -> tuple[tuple[Span, ...], int]:
-    """Draw neighbours together until a row has few enough spans.
+    """Draw neighbours together, and the gaps between them, until a row has few enough spans.
 
     Args:
         spans: Of one row, from left to right.
-        most: How many may be left.
+        most: How many may be left, but for one.
 
     Returns:
         The spans, and how many of the given ones are no longer to be seen alone.
@@ -109,7 +109,7 @@ def thinned(spans: tuple[Span, ...], most: int = MOST) -> tuple[tuple[Span, ...]
     kept: list[list[Span]] = []
     for span in spans:
         group = kept[-1] if kept else None
-        if group is not None and span.end_s - group[0].start_s <= least_s and span.start_s <= group[-1].end_s:
+        if group is not None and span.end_s - group[0].start_s <= least_s:
             group.append(span)
         else:
             kept.append([span])

@@ -165,18 +165,17 @@ def read_story(lines: Sequence[Line]) -> Story:
 
 
 def _landings(entries: Sequence[Entry]) -> Iterator[tuple[Entry, Entry]]:
-    """Pair each command with the ghost line of its effect: the first of its kind there that came after it."""
-    waiting: dict[tuple[str, str], list[Entry]] = {}
+    """Pair each command with the ghost line of its effect: the first of its kind, sender and target after it."""
+    waiting: dict[tuple[str, str, str], list[Entry]] = {}
     for entry in entries:
         line = entry.line
         if isinstance(line, CommandLine):
-            key = (type(line.command).__name__, target_of(line.command))
+            key = (line.who, type(line.command).__name__, target_of(line.command))
             waiting.setdefault(key, []).append(entry)
         elif isinstance(line, GhostLine) and line.what is Ghost.LANDED:
             name = word_of(line, "command")
-            found = waiting.get(
-                (name, RECORD if name == WriteRecord.__name__ else instance_lane(word_of(line, "instance")))
-            )
+            target = RECORD if name == WriteRecord.__name__ else instance_lane(word_of(line, "instance"))
+            found = waiting.get((line.who, name, target))
             if found:
                 yield found.pop(0), entry
 

@@ -141,7 +141,7 @@ def _told(entry: Entry) -> tuple[str, str, Tone]:  # noqa: C901, PLR0912 - one l
         case StartLine():
             return "starts", "its process begins and remembers nothing", Tone.INFO
         case EndLine():
-            return "ends", f"its process ended: {line.why}", Tone.BAD
+            return "ends", f"its process ended: {line.why}", Tone.WARN
         case MemoryLine():
             return "resumes", "the recording goes on with everything that it knew", Tone.SOFT
         case PolicyLine():

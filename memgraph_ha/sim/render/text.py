@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from memgraph_ha.sim.render.model import Event, Timeline, Tone
+from memgraph_ha.sim.render.model import Timeline, Tone
 
 SIGNS: Final = {Tone.OK: "+", Tone.INFO: ">", Tone.SOFT: " ", Tone.WARN: "~", Tone.BAD: "!"}
 """How an event is meant, where there is no colour."""
@@ -16,16 +16,17 @@ def text_lines(timeline: Timeline, *, seq: bool = False) -> Iterator[str]:
         timeline: What to write.
         seq: Whether each line begins with its number for `sim explain`; without it two runs can be compared.
     """
-    who = max((len(event.who) for event in timeline.events), default=0)
+    who = max((len(_plain(event.who)) for event in timeline.events), default=0)
     what = max((len(event.what) for event in timeline.events), default=0)
     for event in timeline.events:
         number = f"{'' if event.seq is None else event.seq:>7} " if seq else ""
-        yield f"{number}{event.at_s:10.3f} {SIGNS[event.tone]} {event.who:<{who}}  {event.what:<{what}}  {_said(event)}"
+        when = f"{number}{event.at_s:10.3f} {SIGNS[event.tone]}"
+        yield f"{when} {_plain(event.who):<{who}}  {event.what:<{what}}  {_plain(event.text)}"
 
 
-def _said(event: Event) -> str:
-    """Write the sentence on one line, whatever it holds."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in event.text)
+def _plain(text: str) -> str:
+    """Write a text on one line, without what could command a terminal."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def summary_lines(timeline: Timeline) -> Iterator[str]:

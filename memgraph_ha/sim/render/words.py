@@ -1,6 +1,6 @@
 """Facts, commands and what only the simulator knows, each in one short sentence for people."""
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from memgraph_ha.core.commands import (
     Command,
@@ -43,7 +43,8 @@ from memgraph_ha.core.topology import Row
 from memgraph_ha.sim.render.story import word_of
 from memgraph_ha.trace.schema import Ghost, GhostLine
 
-_RUN_SHOWN = 8
+_RUN_SHOWN: Final = 8
+_LIFE_SHOWN: Final = 16
 
 
 def run_of(run: str | None) -> str:
@@ -105,7 +106,7 @@ def said_of_fact(fact: Fact) -> str:  # noqa: C901, PLR0912 - one line per kind 
     """Say what a fact tells."""
     match fact:
         case MembersSeen():
-            lives = ", ".join(f"{each.name} {each.incarnation or 'has no process'}" for each in fact.members)
+            lives = ", ".join(f"{each.name} {_life(each.incarnation)}" for each in fact.members)
             return f"members: {lives or 'none'}"
         case RoleSeen():
             return f"{fact.instance} answers as {fact.role.name} (run {run_of(fact.run)})"
@@ -149,6 +150,13 @@ def said_of_fact(fact: Fact) -> str:  # noqa: C901, PLR0912 - one line per kind 
         case RequestEnded():
             return f"request {fact.request_id} is answered"
     assert_never(fact)
+
+
+def _life(incarnation: str | None) -> str:
+    """Name a process as its platform does, shortened; two of one instance differ at the beginning."""
+    if incarnation is None:
+        return "has no process"
+    return incarnation if len(incarnation) <= _LIFE_SHOWN else f"{incarnation[:_LIFE_SHOWN]}…"
 
 
 def _row(row: Row) -> str:

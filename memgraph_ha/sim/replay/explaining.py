@@ -54,7 +54,7 @@ class Cause:
 
 @frozen(kw_only=True)
 class Near:
-    """A rule that comes before the one that decided, and did not fire; it would have, or is about the same thing.
+    """A rule that did not fire: it would have decided in another's place, or is about the same thing.
 
     Attributes:
         rule: Its id.
@@ -94,8 +94,8 @@ class Explained:
         causes: What the decision rests on, the newest first.
         in_time: What would have been decided with the same knowledge at the tick before: time alone made the
             difference; None if it would have been the same.
-        near: Rules before the one that decided, which would have decided in its place but for one of the causes, and
-            those of the same letter; with ``every`` all of them.
+        near: Rules that would have decided but for one of the causes, and those of the same letter, in order; with
+            ``every`` all that did not fire.
         following: Rules after it that match too: the first would have decided in its place.
         sent: The commands that were sent, in order.
     """
@@ -198,7 +198,7 @@ def explain_tick(
         seq: The number of its tick.
         rules: Today's by default.
         depth: How many commands back the way is followed, at least 0.
-        every: List every rule before the one that decided, not only those that nearly fired.
+        every: List every rule that did not fire, not only those that nearly did.
 
     Raises:
         NotFoundError: There is no such tick.
@@ -256,7 +256,7 @@ def _explain(
         in_time=in_time,
         near=tuple(
             near
-            for near in _near(said[:place], views, rules)
+            for near in _near(said, views, rules)
             if every or near.rule in instead or near.rule[0] == said[place].rule[0]
         ),
         following=tuple(each for each in said[place + 1 :] if isinstance(each.answer, Decision)),

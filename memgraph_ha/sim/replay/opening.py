@@ -1,5 +1,6 @@
 """Opening a trace and choosing rules for the verbs of the command line: what is wrong ends them with exit code 2."""
 
+import collections
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import click
 
 from memgraph_ha.core import RULES, Rule
+from memgraph_ha.sim.replay.comparing import Comparison, compare_all
 from memgraph_ha.sim.replay.finding import NotFoundError
 from memgraph_ha.trace.errors import TraceError
 from memgraph_ha.trace.reading import TraceFile
@@ -61,6 +63,23 @@ def rules_without(ids: tuple[str, ...]) -> tuple[Rule, ...]:
                 f"{each} is what is decided when no other rule matches: leave it in", param_hint="--without"
             )
     return tuple(rule for rule in RULES if rule.id not in ids)
+
+
+def compared(file: TraceFile, rules: tuple[Rule, ...] = RULES, *, strict: bool = False) -> Comparison:
+    """Compare a trace with rules, and read it to its end: only then is it known whether it is whole.
+
+    Args:
+        file: The trace.
+        rules: Today's by default.
+        strict: See `compare_all`.
+
+    Raises:
+        TraceError: A line is wrong, also one after the first difference.
+    """
+    lines = iter(file)
+    found = compare_all(lines, rules, strict=strict)
+    collections.deque(lines, maxlen=0)
+    return found
 
 
 def notes(file: TraceFile) -> list[str]:

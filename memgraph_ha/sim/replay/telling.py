@@ -22,8 +22,12 @@ _SUMMARIES: Final = {rule.id: (rule.decide.__doc__ or "").strip().split("\n", 1)
 """The first sentence of each rule: what it does."""
 
 
+_CONTROL: Final = dict.fromkeys((*range(32), *range(127, 160)), "�")
+"""A trace may come from anywhere: no escape sequence of it reaches a terminal."""
+
+
 def _line(indent: int, text: str, style: str = "") -> Text:
-    return Text(f"{'':>{indent}}{text}", style)
+    return Text(f"{'':>{indent}}{text.translate(_CONTROL)}", style)
 
 
 def _ago(seconds: float) -> str:
@@ -68,7 +72,7 @@ def tell(found: Explained) -> Iterator[Text]:
     others = [near for near in found.near if near.rule not in told]
     if others:
         yield _line(0, "")
-        yield _line(0, "Nor these, which come first", HEAD)
+        yield _line(0, "Nor these", HEAD)
         for near in others:
             yield from _tell_near(near)
     if found.following:

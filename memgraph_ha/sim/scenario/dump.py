@@ -95,6 +95,8 @@ def _when(when: When) -> str | dict[str, Any]:
         made["plus"] = show_duration(when.plus_s)
     if when.within_s != When().within_s:
         made["within"] = show_duration(when.within_s)
+    if when.anyway:
+        made["anyway"] = True
     return made
 
 

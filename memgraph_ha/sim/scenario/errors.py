@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from memgraph_ha.core.holds import Hold
+from memgraph_ha.sim.checks.violation import ViolationError
 from memgraph_ha.sim.exits import Exit
-from memgraph_ha.sim.world.store import ViolationError
 
 CHECK: Final = re.compile(r"([SL]\d+)\b")
 """How the text of a broken promise begins."""
@@ -34,10 +35,20 @@ class FailedError(ViolationError):
         seed: Of the run.
         trace: What happened, one line per event.
         check: ``S1`` to ``S14``, ``L1`` to ``L9``, `UNMET` or `INVARIANT`; None: as the text begins.
+        hold: Under which name the leader waited then; None if it did not wait, or nobody led.
     """
 
-    def __init__(self, text: str, *, seed: int, trace: tuple[str, ...] = (), check: str | None = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        seed: int,
+        trace: tuple[str, ...] = (),
+        check: str | None = None,
+        hold: Hold | None = None,
+    ) -> None:
         found = CHECK.match(text)
+        self.hold = hold
         self.check = check or (found[1] if found else INVARIANT)
         self.reason, self.seed, self.trace = text, seed, trace
         super().__init__(text)

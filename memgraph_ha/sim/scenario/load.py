@@ -26,7 +26,7 @@ ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 ENTRY: Final = re.compile(r"[A-Z]\d+")
 """An entry of the catalogue."""
 
-CLIENTS: Final = ("writer",)
+CLIENTS: Final = ("writer", "reader")
 """Kinds of clients."""
 
 WHENS: Final = ("after", "once", "step")
@@ -206,6 +206,7 @@ def _when(table: Table) -> When:
         step=text if given[0] == "step" else None,
         plus_s=inner.seconds("plus", 0.0),
         within_s=inner.seconds("within", When().within_s),
+        anyway=inner.yes("anyway", default=False),
     )
     inner.end()
     return made

@@ -37,6 +37,7 @@ class When:
         step: A command on its way, e.g. ``before promote m1``, ``after write-record``, ``before 3`` (the third).
         plus_s: So much later, seconds.
         within_s: The event, state or step must come within so long, seconds.
+        anyway: If it does not, the fault is done then; otherwise the scenario has failed.
     """
 
     at_s: float | None = None
@@ -45,6 +46,7 @@ class When:
     step: str | None = None
     plus_s: float = 0.0
     within_s: float = 60.0
+    anyway: bool = False
 
 
 @frozen(kw_only=True)
@@ -73,9 +75,9 @@ class Client:
     """People who use the cluster, all alike.
 
     Attributes:
-        kind: ``writer``, ``reader`` or ``transaction`` (BEGIN, some writes, COMMIT).
+        kind: ``writer`` or ``reader``.
         count: How many.
-        every_s: Each does something so often, seconds.
+        every_s: How long each rests after an answer, seconds.
     """
 
     kind: str = "writer"
@@ -211,6 +213,7 @@ class Result:
         seconds: How long it lasted, virtual seconds.
         pause_s: The longest time in which nothing was acknowledged, from the origin until everything was healed.
         reigns: How many began.
+        unneeded: Those of them whose MAIN before could have acknowledged a write.
         sent: How often each command was sent from the origin on.
         trace: What happened, one line per event.
     """
@@ -222,5 +225,6 @@ class Result:
     seconds: float
     pause_s: float
     reigns: int
+    unneeded: int
     sent: tuple[tuple[str, int], ...]
     trace: tuple[str, ...]

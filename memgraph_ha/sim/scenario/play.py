@@ -11,15 +11,22 @@ from memgraph_ha.sim.scenario.script import Script
 from memgraph_ha.sim.scenario.settle import converge, settle
 from memgraph_ha.sim.scenario.stage import Stage, build
 from memgraph_ha.sim.scenario.verbs import VERBS
+from memgraph_ha.trace.recorder import NO_RECORDER, Recorder
 
 
-def play(scenario: Scenario, seed: int | None = None, rules: tuple[Rule, ...] = RULES) -> Result:
+def play(
+    scenario: Scenario,
+    seed: int | None = None,
+    rules: tuple[Rule, ...] = RULES,
+    recorder: Recorder = NO_RECORDER,
+) -> Result:
     """Play one scenario from its beginning to its end.
 
     Args:
         scenario: What; one run of a file that sweeps.
         seed: Of the dice; None: the scenario's own.
         rules: The rules that the controllers decide by.
+        recorder: Told of everything that happens.
 
     Returns:
         What it came to.
@@ -30,12 +37,14 @@ def play(scenario: Scenario, seed: int | None = None, rules: tuple[Rule, ...] = 
     dice = scenario.seed if seed is None else seed
     stage: Stage | None = None
     try:
-        stage = build(scenario, dice, rules)
+        stage = build(scenario, dice, rules, recorder)
         return _played(stage)
     except AssertionError as error:
         trace = () if stage is None else tuple(stage.cluster.trace)
         check = UNMET if isinstance(error, UnmetError) else INVARIANT if isinstance(error, InvariantViolation) else None
-        raise FailedError(str(error), seed=dice, trace=trace, check=check) from error
+        decision = None if stage is None else stage.decision
+        hold = None if decision is None else decision.hold
+        raise FailedError(str(error), seed=dice, trace=trace, check=check, hold=hold) from error
 
 
 def _played(stage: Stage) -> Result:
@@ -62,6 +71,7 @@ def _played(stage: Stage) -> Result:
         seconds=stage.cluster.now,
         pause_s=pause_s,
         reigns=stage.reigns,
+        unneeded=stage.cluster.unneeded,
         sent=tuple(sorted(stage.sent.items())),
         trace=tuple(stage.cluster.trace),
     )

@@ -136,7 +136,7 @@ def _mode(stage: Stage, name: InstanceName) -> Answer:
 def _holds(stage: Stage, name: InstanceName) -> Answer:
     if not stage.cluster.up(name):
         return False
-    return {ack.write for ack in stage.cluster.acks} | stage.cluster.by_hand <= stage.cluster.ids(name)
+    return {ack.write for ack in stage.cluster.acks} | stage.cluster.ledger.by_hand <= stage.cluster.ids(name)
 
 
 @_question("keeps", "whether it has what was last written by hand", "instance")
@@ -216,7 +216,7 @@ def _serves(stage: Stage) -> Answer:
 
 @_question("given_up", "how many acknowledged writes a human gave up by name")
 def _given_up(stage: Stage) -> Answer:
-    return float(len(stage.cluster.forgiven))
+    return float(len(stage.cluster.ledger.forgiven))
 
 
 # --- controllers

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Final
 from memgraph_ha.core import Ask
 from memgraph_ha.core.known import STOP_MEMORY_S
 from memgraph_ha.core.names import InstanceName
-from memgraph_ha.sim.world.cluster import NAMES, Cluster
+from memgraph_ha.sim.checks.violation import ViolationError
+from memgraph_ha.sim.world.cluster import Cluster
 from memgraph_ha.sim.world.controller import WIRE_S
-from memgraph_ha.sim.world.store import ViolationError
 
 if TYPE_CHECKING:
     from memgraph_ha.sim.scenario.stage import Stage
+
+HEARD_S: Final = 0.5
+"""How soon after the cluster is whole its controllers have heard of it."""
 
 CALM_S: Final = 3.0
 """How long a cluster that came back is watched: it stays so, and its record is let alone (L1, L3)."""
@@ -35,7 +38,12 @@ REINIT: Final = re.compile(r"memgraph-ha reinit (\w+)")
 def whole(cluster: Cluster) -> bool:
     """Whether the cluster is as it should be (L1): one MAIN serves, its standby is named, every replica is attached."""
     record = cluster.store.read()[0]
-    if record is None or not record.opened or record.standby is None or not all(cluster.up(n) for n in NAMES):
+    if (
+        record is None
+        or not record.opened
+        or record.standby is None
+        or not all(cluster.up(name) for name in cluster.names)
+    ):
         return False
     if not any(permit is not None and permit.generation == record.generation for permit in cluster.gates.values()):
         return False
@@ -43,10 +51,10 @@ def whole(cluster: Cluster) -> bool:
     rows = cluster.world[record.main].rows.values()
     if standby.run_id != record.standby.run or record.standby.row not in [row.name for row in rows]:
         return False  # a name that nobody bears is worse than none
-    if any(dict(record.level).get(name) != record.generation for name in NAMES):
+    if any(dict(record.level).get(name) != record.generation for name in cluster.names):
         return False  # a later rebuild relies on it
     healthy = [row for row in rows if not row.half and row.state.value in ("ready", "replicating")]
-    return cluster.world[record.main].is_main and len(healthy) == len(NAMES) - 1 == len(rows)
+    return cluster.world[record.main].is_main and len(healthy) == len(cluster.names) - 1 == len(rows)
 
 
 def converge(stage: Stage, within_s: float) -> None:
@@ -60,6 +68,7 @@ def converge(stage: Stage, within_s: float) -> None:
     except TimeoutError:
         now = "; ".join(f"{controller.name}: {controller.doing}" for controller in stage.controllers)
         raise ViolationError(f"L1: not whole after {within_s:g} s ({now})") from None
+    stage.cluster.world.run(HEARD_S)
 
 
 def heal(stage: Stage) -> None:
@@ -71,7 +80,7 @@ def heal(stage: Stage) -> None:
         if not controller.alive:
             controller.start()
         controller.resume()
-    for name in NAMES:
+    for name in cluster.names:
         cluster.thaw(name)
         cluster.let_up(name)
     cluster.heal()
@@ -114,6 +123,8 @@ def _stays_stuck(stage: Stage) -> None:
 
 def _be_helped(stage: Stage) -> None:
     for _ in range(TRIES):
+        if whole(stage.cluster):
+            return
         stage.cluster.world.run(TRY_S)
         _tend(stage)
     asked = [seen.stop_asked_s for c in stage.controllers for seen in c.observed.seen if seen.stop_asked_s is not None]
@@ -139,7 +150,7 @@ def _check_ledger(cluster: Cluster) -> None:
     record = cluster.store.read()[0]
     if record is None or record.standby is None:
         raise ViolationError("L1: no standby is named")
-    settled = {ack.write for ack in cluster.acks if ack.at_s < cluster.now - 1} | cluster.by_hand
+    settled = {ack.write for ack in cluster.acks if ack.at_s < cluster.now - 1} | cluster.ledger.by_hand
     for name in (record.main, record.standby.instance):
         lost = settled - cluster.ids(name)
         if lost:

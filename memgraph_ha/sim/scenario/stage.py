@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable
+from typing import Final
 
 from attrs import define, field, frozen
 
@@ -14,11 +15,18 @@ from memgraph_ha.core.names import InstanceName
 from memgraph_ha.fakes.memgraph.disk import Disk
 from memgraph_ha.fakes.memgraph.instance import Row
 from memgraph_ha.sim.scenario.expressions import Meaning, parse_expression
-from memgraph_ha.sim.scenario.model import Scenario
+from memgraph_ha.sim.scenario.model import Client, Scenario
 from memgraph_ha.sim.scenario.questions import QUESTIONS
 from memgraph_ha.sim.scenario.triggers import Step, command_word
-from memgraph_ha.sim.world.cluster import NAMES, Cluster
-from memgraph_ha.sim.world.controller import Controller
+from memgraph_ha.sim.world.cluster import Cluster
+from memgraph_ha.sim.world.controller import WIRE_S, Controller
+from memgraph_ha.sim.world.trap import Trap
+from memgraph_ha.trace.recorder import NO_RECORDER, Recorder
+
+LATE: Final = 0.03
+LATEST_S: Final = 8.0
+LOST: Final = 0.02
+"""In a lossy cluster: how often a command lands late and by how much at most, and how often its answer is lost."""
 
 
 @frozen(kw_only=True)
@@ -40,30 +48,6 @@ class Mark:
     rebuilds: int = 0
     lives: tuple[tuple[InstanceName, int], ...] = ()
     quiets: int = 0
-
-
-@define(eq=False)
-class Trap:
-    """Waits for a command on its way.
-
-    Attributes:
-        step: Which.
-        act: What is done then.
-        seen: How many commands passed.
-    """
-
-    step: Step
-    act: Callable[[], None]
-    seen: int = 0
-
-    def takes(self, command: Command) -> bool:
-        """Whether it is this one."""
-        self.seen += 1
-        if self.step.number is not None:
-            return self.seen == self.step.number
-        word = command_word(type(command).__name__)
-        on = None if isinstance(command, WriteRecord) else command.instance
-        return word == self.step.word and self.step.on in (None, on)
 
 
 @define(eq=False)
@@ -94,7 +78,6 @@ class Stage:
     texts: dict[str, str] = field(factory=dict)
     written: frozenset[int] = frozenset()
     meanings: dict[str, Meaning] = field(factory=dict)
-    traps: list[Trap] = field(factory=list)
 
     @property
     def record(self) -> Record | None:
@@ -119,17 +102,40 @@ class Stage:
         for controller in self.controllers:
             controller.before = self._before
         for client in self.scenario.clients:
-            self.cluster.start_clients(client.count, client.every_s)
+            self.use(client)
+
+    def use(self, client: Client) -> None:
+        """Let people begin to use the cluster."""
+        clients = self.cluster.clients
+        if client.kind == "reader":
+            clients.readers(client.count, client.every_s)
+        else:
+            clients.writers(client.count, client.every_s)
 
     def trap(self, step: Step, act: Callable[[], None]) -> None:
-        """Do something when a command is on its way, once."""
-        self.traps.append(Trap(step, act))
+        """Do something when a command of any controller is on its way, once."""
+        over = False
+
+        def spring(_command: Command) -> None:
+            nonlocal over
+            if not over:
+                over = True
+                act()
+
+        seen = itertools.count(1)
+
+        def is_it(command: Command) -> bool:
+            if step.number is not None:
+                return next(seen) == step.number
+            on = None if isinstance(command, WriteRecord) else command.instance
+            word = command_word(type(command).__name__)
+            return word == step.word and (step.on is None or self.instance(step.on) == on)
+
+        for controller in self.controllers:
+            controller.trap(Trap(act=spring, when="after" if step.after else "before", where=is_it))
 
     def _before(self, command: Command) -> None:
         self.sent[command_word(type(command).__name__)] += 1
-        for trap in [trap for trap in self.traps if trap.takes(command)]:
-            self.traps.remove(trap)
-            trap.act()
 
     def controller(self, name: str) -> Controller:
         """One controller by its name; ``leader`` is who holds the lease, ``other`` one that does not."""
@@ -141,7 +147,7 @@ class Stage:
 
     def instance(self, name: str) -> InstanceName:
         """One instance by its name, or by its part: ``main``, ``standby`` (the pair's other one), ``async``."""
-        record, names = self.record, NAMES
+        record, names = self.record, self.cluster.names
         main = names[0] if record is None else record.main
         pair = self.scenario.policy.eligible or names[:2]
         if name == "main":
@@ -195,11 +201,16 @@ class Stage:
         return max(later - earlier for earlier, later in itertools.pairwise(times))
 
 
-def build(scenario: Scenario, seed: int, rules: tuple[Rule, ...]) -> Stage:
+def build(scenario: Scenario, seed: int, rules: tuple[Rule, ...], recorder: Recorder = NO_RECORDER) -> Stage:
     """Make the cluster of a scenario, and its controllers, which are not started yet."""
-    cluster = Cluster(seed)
+    cluster = Cluster(seed, scenario.setting.instances, recorder)
     cluster.weight = scenario.setting.weight
     cluster.prompt = not scenario.setting.lossy
     names = [f"C{number}" for number in range(1, scenario.setting.controllers + 1)]
-    controllers = [Controller(name, cluster, scenario.policy, rules) for name in names]
+    controllers = [Controller(name, cluster, scenario.policy, rules, recorder=recorder) for name in names]
+    if scenario.setting.lossy:
+        dice = cluster.dice("lossy")
+        for controller in controllers:
+            controller.late = lambda: WIRE_S + (dice.random() * LATEST_S if dice.random() < LATE else 0)
+            controller.lose = lambda: dice.random() < LOST
     return Stage(scenario=scenario, seed=seed, cluster=cluster, controllers=controllers)

@@ -1,4 +1,4 @@
-"""Verbs of controllers, the record, the lease, and the network."""
+"""Verbs of controllers, their clocks, the record and the lease."""
 
 from __future__ import annotations
 
@@ -6,19 +6,13 @@ from typing import Final
 
 from attrs import evolve
 
-from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.record_json import dump_record
-from memgraph_ha.fakes.memgraph.virtual_net import Reach
-from memgraph_ha.sim.scenario.registry import CONTROLLER, INSTANCE, NAME, TIME, Arg, ArgKind, verb
+from memgraph_ha.sim.scenario.registry import CONTROLLER, NAME, TIME, Arg, ArgKind, verb
 from memgraph_ha.sim.scenario.stage import Stage
 from memgraph_ha.sim.world.controller import WIRE_S, Controller
 
 CONTROL: Final = "Controllers"
 RECORD: Final = "The record and the lease"
-NETWORK: Final = "The network"
-
-HOW: Final = Arg(kind=ArgKind.WORD, choices=("lost", "refused"), default="lost")
-REACH: Final = {"lost": Reach.BLACK_HOLE, "refused": Reach.REFUSED}
 
 
 # --- controllers
@@ -36,6 +30,13 @@ def start_controller(_stage: Stage, who: Controller) -> None:
     """Start a controller that is not there; it remembers nothing."""
     if not who.alive:
         who.start()
+
+
+@verb("stop-controller", CONTROL, {"who": CONTROLLER}, undo="start-controller")
+def stop_controller(_stage: Stage, who: Controller) -> None:
+    """SIGTERM a controller: it shuts its gateways, gives the lease back, and ends."""
+    if who.alive:
+        who.stop()
 
 
 @verb("crash-controllers", CONTROL, {}, undo="start-controllers")
@@ -71,8 +72,8 @@ def resume_controller(stage: Stage, who: Controller) -> None:
 @verb("delay-commands", CONTROL, {"who": CONTROLLER, "least": TIME, "most": TIME}, undo="prompt-commands")
 def delay_commands(stage: Stage, who: Controller, least: float, most: float) -> None:
     """What it sends lands so much later, each command by another time."""
-    stage.cluster.prompt = False
-    who.late = lambda: least + stage.cluster.random.random() * (most - least)
+    stage.cluster.prompt, dice = False, stage.cluster.dice("delay-commands")
+    who.late = lambda: least + dice.random() * (most - least)
 
 
 @verb("prompt-commands", CONTROL, {})
@@ -82,17 +83,29 @@ def prompt_commands(stage: Stage) -> None:
         controller.late = lambda: WIRE_S
 
 
-@verb("blind", CONTROL, {"who": CONTROLLER}, undo="see")
-def blind(_stage: Stage, who: Controller) -> None:
-    """A controller cannot reach the record and the lease; instances it can."""
-    who.blind = True
+@verb("jump-clock", CONTROL, {"who": CONTROLLER, "by": TIME})
+def jump_clock(_stage: Stage, who: Controller, by: float) -> None:
+    """Its monotonic clock jumps ahead, as that of a machine that was suspended."""
+    who.clock.jump(by)
 
 
-@verb("see", CONTROL, {})
-def see(stage: Stage) -> None:
-    """Every controller reaches the record and the lease again."""
+@verb("run-clock", CONTROL, {"who": CONTROLLER, "rate": Arg(kind=ArgKind.NUMBER)}, undo="true-clocks")
+def run_clock(_stage: Stage, who: Controller, rate: float) -> None:
+    """Its monotonic clock runs at that rate (0.1 to 10); 1 is true."""
+    who.clock.run_at(rate)
+
+
+@verb("jump-wall-clock", CONTROL, {"who": CONTROLLER, "by": Arg(kind=ArgKind.NUMBER)}, undo="true-clocks")
+def jump_wall_clock(_stage: Stage, who: Controller, by: float) -> None:
+    """Its wall clock jumps by so many seconds, which may be negative."""
+    who.clock.wall_offset_s += by
+
+
+@verb("true-clocks", CONTROL, {})
+def true_clocks(stage: Stage) -> None:
+    """Every clock runs as fast as true time, and every wall clock is right."""
     for controller in stage.controllers:
-        controller.blind = False
+        controller.clock.heal()
 
 
 # --- the record and the lease
@@ -151,34 +164,8 @@ def delete_lease(stage: Stage) -> None:
     stage.cluster.lease.holder = None
 
 
-# --- the network
-
-
-@verb("cut", NETWORK, {"between": INSTANCE, "and": INSTANCE, "how": HOW}, undo="mend")
-def cut(stage: Stage, between: str, how: str, **ends: str) -> None:
-    """Bytes between two instances are lost (a black hole) or refused (an open connection is reset)."""
-    stage.cluster.world.cut(between, ends["and"], REACH[how])
-
-
-@verb("mend", NETWORK, {"between": INSTANCE, "and": INSTANCE})
-def mend(stage: Stage, between: str, **ends: str) -> None:
-    """Bytes between two instances pass again."""
-    stage.cluster.world.cut(between, ends["and"], Reach.OPEN)
-
-
-@verb("heal", NETWORK, {})
-def heal(stage: Stage) -> None:
-    """Everybody reaches everybody again."""
-    stage.cluster.world.heal()
-
-
-@verb("stall-copies", NETWORK, {"to": INSTANCE}, undo="unstall-copies")
-def stall_copies(stage: Stage, to: InstanceName) -> None:
-    """What it answers to a recovery is lost: its row stays in recovery until MAIN gives the call up (30-60 s)."""
-    stage.cluster.stall_copies_to(to)
-
-
-@verb("unstall-copies", NETWORK, {})
-def unstall_copies(stage: Stage) -> None:
-    """Recoveries are answered again."""
-    stage.cluster.world.lose = lambda _source, _target, _request: False
+@verb("steal-lease", RECORD, {})
+def steal_lease(stage: Stage) -> None:
+    """Somebody who is no controller takes the lease, and never renews it."""
+    lease = stage.cluster.lease
+    lease.take("somebody", 0, lease.key)

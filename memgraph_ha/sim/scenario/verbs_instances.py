@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from memgraph_ha.core.names import InstanceName
-from memgraph_ha.fakes.memgraph.rpc import FinalizeCommit
 from memgraph_ha.sim.scenario.registry import INSTANCE, NAME, TIME, Arg, ArgKind, Waits, verb
 from memgraph_ha.sim.scenario.stage import Stage
 
 PROCESS: Final = "Processes"
+POD: Final = "Pods and nodes"
 VOLUME: Final = "Volumes"
 SAID: Final = "What instances say"
 
@@ -60,19 +60,85 @@ def thaw(stage: Stage, on: InstanceName) -> None:
 
 @verb("crash-in-commit", PROCESS, {"on": INSTANCE})
 def crash_in_commit(stage: Stage, on: InstanceName) -> Waits:
-    """SIGKILL MAIN after it committed a write and before it told anybody; it stays down (transcripts Q9)."""
-    world, before = stage.cluster.world, stage.cluster.world.lose
-
-    def die(_source: str, _target: str, request: object) -> bool:
-        decided = _source == on and isinstance(request, FinalizeCommit)
-        if decided:
-            world.lose = before
-            world.at(0.0, lambda: stage.cluster.keep_down(on))
-        return decided
-
+    """SIGKILL it after it committed its next write and before it told anybody; it stays down (transcripts Q9)."""
     if stage.cluster.up(on):
-        world.lose = die
+        stage.cluster.crash_in_commit(on)
         yield lambda: not stage.cluster.up(on)
+        stage.cluster.keep_down(on)
+
+
+@verb("power-cut", PROCESS, {"on": INSTANCE})
+def power_cut(stage: Stage, on: InstanceName) -> None:
+    """Its machine loses power and comes back: what was not forced to the platter is gone (transcripts Q19)."""
+    stage.cluster.power_cut(on)
+
+
+@verb("delay-start", PROCESS, {"on": INSTANCE, "by": TIME})
+def delay_start(stage: Stage, on: InstanceName, by: float) -> None:
+    """Its next start takes the platform so long."""
+    stage.cluster.start_after(on, by)
+
+
+@verb("overload", PROCESS, {"on": INSTANCE, "by": TIME}, undo="relieve")
+def overload(stage: Stage, on: InstanceName, by: float) -> None:
+    """It answers every probe so much later, while its commits go on."""
+    stage.cluster.late[on] = by
+
+
+@verb("relieve", PROCESS, {"on": INSTANCE})
+def relieve(stage: Stage, on: InstanceName) -> None:
+    """It answers probes at once again."""
+    stage.cluster.late.pop(on, None)
+
+
+# --- pods and nodes
+
+
+@verb(
+    "delete-pod",
+    POD,
+    {
+        "on": INSTANCE,
+        "grace": Arg(kind=ArgKind.TIME, default=30.0),
+        "force": Arg(kind=ArgKind.YES_NO, default=False),
+        "hook": Arg(kind=ArgKind.YES_NO, default=True),
+    },
+)
+def delete_pod(stage: Stage, on: InstanceName, grace: float, *, force: bool, hook: bool) -> None:
+    """Delete its pod: the preStop hook asks the leader first (unless ``force``), then another pod takes its place."""
+    stage.cluster.delete_pod(on, grace_s=grace, force=force, hook=hook)
+
+
+@verb("lose-node", POD, {"on": INSTANCE}, undo="return-node")
+def lose_node(stage: Stage, on: InstanceName) -> None:
+    """Its node is lost: nobody reaches it, its pod is listed as it was, and its process may live."""
+    stage.cluster.lose_node(on)
+
+
+@verb("return-node", POD, {"on": INSTANCE})
+def return_node(stage: Stage, on: InstanceName) -> None:
+    """Its node is back; a pod that was deleted meanwhile is replaced."""
+    stage.cluster.return_node(on)
+
+
+@verb("reuse-ip", POD, {"of": INSTANCE, "by": INSTANCE})
+def reuse_ip(stage: Stage, of: InstanceName, by: InstanceName) -> None:
+    """Both pods are replaced, and the second gets the address that the first had."""
+    stage.cluster.reuse_ip(of, by)
+
+
+@verb("flap", POD, {"on": INSTANCE, "times": Arg(kind=ArgKind.COUNT), "every": TIME})
+def flap(stage: Stage, on: InstanceName, times: int, every: float) -> Waits:
+    """Its readiness changes so many times; nothing else about it does."""
+    until_s = stage.cluster.now + times * every
+    stage.cluster.flap(on, times, every)
+    yield lambda: stage.cluster.now >= until_s
+
+
+@verb("scale", POD, {"to": Arg(kind=ArgKind.COUNT)})
+def scale(stage: Stage, to: int) -> None:
+    """Have that many instances, 1 to 5."""
+    stage.cluster.scale(to)
 
 
 @verb("lose-volume", VOLUME, {"on": INSTANCE})
@@ -116,13 +182,13 @@ def free_disk(stage: Stage, on: InstanceName) -> None:
 @verb("fail-rebuilds", VOLUME, {}, undo="mend-rebuilds")
 def fail_rebuilds(stage: Stage) -> None:
     """A rebuild that a controller orders empties nothing from now on."""
-    stage.cluster.empties = False
+    stage.cluster.platform.empties = False
 
 
 @verb("mend-rebuilds", VOLUME, {})
 def mend_rebuilds(stage: Stage) -> None:
     """Rebuilds empty what they should again."""
-    stage.cluster.empties = True
+    stage.cluster.platform.empties = True
 
 
 @verb("slow-storage", SAID, {"on": INSTANCE, "by": TIME}, undo="quick-storage")
@@ -164,18 +230,16 @@ def configure(stage: Stage, on: InstanceName) -> None:
 @verb("deafen", SAID, {"on": INSTANCE})
 def deafen(stage: Stage, on: InstanceName) -> None:
     """It does not listen for replication any more, until its process is started again (transcripts Q10)."""
-    host = stage.cluster.world.hosts[on]
-    host.server = None
-    host.break_servers()
+    stage.cluster.deafen(on)
 
 
 @verb("leave", SAID, {"on": INSTANCE}, undo="join")
 def leave(stage: Stage, on: InstanceName) -> None:
     """The platform does not list it any more."""
-    stage.cluster.gone.add(on)
+    stage.cluster.leave(on)
 
 
 @verb("join", SAID, {"on": INSTANCE})
 def join(stage: Stage, on: InstanceName) -> None:
     """The platform lists it again."""
-    stage.cluster.gone.discard(on)
+    stage.cluster.join(on)

@@ -8,11 +8,12 @@ from memgraph_ha.core import Ask
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.fakes.memgraph.errors import MemgraphError
 from memgraph_ha.fakes.memgraph.virtual import Refused, Ticket
+from memgraph_ha.sim.checks.violation import ViolationError
 from memgraph_ha.sim.scenario.errors import UnmetError
-from memgraph_ha.sim.scenario.registry import ASKS, INSTANCE, NAME, Arg, ArgKind, Waits, verb
+from memgraph_ha.sim.scenario.model import Client
+from memgraph_ha.sim.scenario.registry import ASKS, INSTANCE, NAME, TIME, Arg, ArgKind, Waits, verb
 from memgraph_ha.sim.scenario.stage import Stage
-from memgraph_ha.sim.world.cluster import PORT
-from memgraph_ha.sim.world.store import ViolationError
+from memgraph_ha.sim.world.platform import PORT
 
 HAND: Final = "By hand"
 USE: Final = "Clients"
@@ -65,14 +66,14 @@ def query(stage: Stage, on: InstanceName, text: str) -> Waits:
 )
 def write_by_hand(stage: Stage, on: InstanceName, count: int, *, counts: bool) -> None:
     """A human writes there past the gateways; ``counts``: and relies on it as on what was acknowledged."""
-    before = set(stage.cluster.by_hand)
+    before = set(stage.cluster.ledger.by_hand)
     try:
-        stage.cluster.write_by_hand(on, count)
+        stage.cluster.hands.write(on, count)
     except (MemgraphError, Refused):
         return  # it is not there, or refuses: nothing is written
-    stage.written = frozenset(stage.cluster.by_hand - before)
+    stage.written = frozenset(stage.cluster.ledger.by_hand - before)
     if not counts:
-        stage.cluster.by_hand = before
+        stage.cluster.ledger.by_hand = before
 
 
 @verb("start-stranger", HAND, {})
@@ -96,13 +97,13 @@ def query_in_silence(stage: Stage, on: InstanceName, text: str) -> Waits:
 @verb("replace-data", HAND, {"on": INSTANCE})
 def replace_data(stage: Stage, on: InstanceName) -> None:
     """A human recovers a snapshot of another data set there (RECOVER SNAPSHOT)."""
-    stage.cluster.replace_data(on)
+    stage.cluster.hands.replace_data(on)
 
 
 @verb("recover-snapshot", HAND, {"on": INSTANCE})
 def recover_snapshot(stage: Stage, on: InstanceName) -> None:
     """A human recovers the newest snapshot there (RECOVER SNAPSHOT ... FORCE)."""
-    stage.cluster.recover_snapshot(on)
+    stage.cluster.hands.recover_snapshot(on)
 
 
 # --- clients
@@ -121,11 +122,29 @@ def unhush(stage: Stage) -> None:
 
 
 @verb(
-    "start-clients", USE, {"count": Arg(kind=ArgKind.COUNT, default=3), "every": Arg(kind=ArgKind.TIME, default=0.15)}
+    "start-clients",
+    USE,
+    {
+        "count": Arg(kind=ArgKind.COUNT, default=3),
+        "every": Arg(kind=ArgKind.TIME, default=0.15),
+        "kind": Arg(kind=ArgKind.WORD, choices=("writer", "reader"), default="writer"),
+    },
 )
-def start_clients(stage: Stage, count: int, every: float) -> None:
-    """So many more clients write, each so often."""
-    stage.cluster.start_clients(count, every)
+def start_clients(stage: Stage, count: int, every: float, kind: str) -> None:
+    """So many more clients write, or read through the read-only gateways, each resting so long after an answer."""
+    stage.use(Client(kind=kind, count=count, every_s=every))
+
+
+@verb("long-transaction", USE, {"hold": TIME, "writes": Arg(kind=ArgKind.COUNT, default=1)})
+def long_transaction(stage: Stage, hold: float, writes: int) -> None:
+    """One client says BEGIN, writes, waits, and says COMMIT."""
+    stage.cluster.clients.long_transaction(hold, writes)
+
+
+@verb("storm", USE, {"count": Arg(kind=ArgKind.COUNT), "within": Arg(kind=ArgKind.TIME, default=1.0)})
+def storm(stage: Stage, count: int, within: float) -> None:
+    """So many clients connect within a time, write once, and leave."""
+    stage.cluster.clients.storm(count, within)
 
 
 # --- orders

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memgraph_ha.core.commands import Command, RebuildInstance, StopInstance, WriteRecord
+from memgraph_ha.core.commands import Command, CommitNoop, RebuildInstance, StopInstance, WriteRecord
 from memgraph_ha.core.facts import CommandEnded, Fact, Outcome, RecordSeen
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.sim.search.checks import check_naming, check_record
@@ -120,9 +120,7 @@ class Acts:
             raise AssertionError("nothing is in flight")
         facts: tuple[Fact, ...] = (
             *answer.facts,
-            CommandEnded(
-                at_s=AT_S, command=self._command(flight.command), outcome=answer.outcome, error=answer.error
-            ),
+            CommandEnded(at_s=AT_S, command=self._command(flight.command), outcome=answer.outcome, error=answer.error),
         )
         told = controller._replace(mind=self.mind.tell(controller.mind, facts), flight=None)
         state = with_controller(state, index, told)
@@ -149,6 +147,8 @@ class Acts:
         fresh = isinstance(command, WriteRecord) and command.expected == CURRENT
         if not (bound or fresh or isinstance(command, (StopInstance, RebuildInstance))):
             return state
+        if isinstance(command, CommitNoop):
+            return state  # nobody hears whom it proved, and commits of clients do all else that it could
         late = (*state.late, number)[-LATE_LIMIT:]
         return state._replace(late=tuple(sorted(late)))
 

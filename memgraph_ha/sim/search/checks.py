@@ -111,7 +111,9 @@ def check_record(state: State, old: Record, new: Record) -> None:
         ViolationError: It is broken.
     """
     if new.generation not in (old.generation, old.generation + 1) or new.row_seq < old.row_seq:
-        raise ViolationError("S9", f"generation {old.generation} -> {new.generation}, row {old.row_seq} -> {new.row_seq}")
+        raise ViolationError(
+            "S9", f"generation {old.generation} -> {new.generation}, row {old.row_seq} -> {new.row_seq}"
+        )
     if new.generation == old.generation and new.main != old.main:
         raise ViolationError("S9", f"generation {new.generation} names {old.main} and {new.main}")
     if new.generation > old.generation and state.overtaken:

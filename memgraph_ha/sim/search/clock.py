@@ -1,15 +1,16 @@
 """Time, abstracted to the order of timers.
 
-Every step of a controller ends at the same instant of its clock, `NOW`; what it remembers grows older instead. Of
-each time only that is kept which a rule can tell: whether it lies before, at or after the last look, and which of the
-ages it has reached that some rule compares it with. A step of its own takes `STEP_S`; longer times pass only when
-nothing else is left to do, and then up to the next instant at which it would decide otherwise (`PAUSES`).
+Every step of a controller ends at the same instant of its clock, `NOW`; what it remembers grows older instead. It
+decides only right after a look at everything, so of all that a look tells anew nothing is kept; of the rest, of each
+time only that is kept which a rule can tell: which of the ages it has reached that some rule compares it with. A step
+of its own takes `STEP_S`; longer times pass only when nothing else is left to do, and then up to the next instant at
+which it would decide otherwise (`PAUSES`).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Final, TypeVar
+from typing import Final
 
 from attrs import evolve, frozen
 
@@ -25,12 +26,11 @@ from memgraph_ha.core.commands import (
     StopInstance,
     WriteRecord,
 )
-from memgraph_ha.core.facts import NoopSeen, Outcome, PortSeen, RoleSeen, RowsSeen, StorageSeen
+from memgraph_ha.core.facts import GateSeen, LeaseSeen, MembersSeen, NoopSeen, Outcome, RoleSeen
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import RowName
 from memgraph_ha.core.observed import Attempt, Observed, Seen
-from memgraph_ha.sim.search.renaming import rename
-from memgraph_ha.sim.search.words import GENERATION, NAMES, NOW, row_name, run_of
+from memgraph_ha.sim.search.words import CLUSTER, GENERATION, MEMBERS, NAMES, NOW, row_name, run_of
 
 STEP_S: Final = 0.06
 """What a look or an answer takes: more than ``refused_gap_s``, less than any pause of a rule."""
@@ -40,17 +40,14 @@ PAUSES: Final = (0.55, 1.1, 2.3, 3.7, 5.2, 8.3, 10.2, 15.2, 30.2, 60.2, 600.2)
 ``frozen_standby_s``, ``standby_grace_s``, the end of a switchover, ``lease_duration_s``, `HEARTBEAT_S`,
 `QUIET_PAUSE_S`, `DIVERGED_PAUSE_S` and the pause between two rebuilds."""
 
-_LOOKED: Final = NOW - 0.03
-"""Where the last look stands; what came after it stands at `NOW`."""
-
-_BEFORE_S: Final = 0.07
-"""How old at least what was before it is; it is a whole step older than the look."""
-
 _ANCIENT: Final = NOW - 2_000.0
 """Where a time goes whose age cannot matter any more."""
 
 _TERM: Final = NOW - 3_000.0
 """When a term of leadership began whose beginning cannot matter any more: before everything that it has seen."""
+
+_JUST_S: Final = 0.01
+"""How old what was seen in the last step is: less than a step, more than nothing."""
 
 _NOOP: Final = (0.3, 1.0)
 _PROOF: Final = (0.3, 1.0, 15.0)
@@ -68,38 +65,35 @@ _MOVING: Final = (5.0, 8.0)
 _BACKOFF_S: Final = 0.5
 """After how long a failed try holds nothing up here: back-offs do not grow, only their order matters."""
 
-_REFUSED, _TIMEOUTS = 2, 4
-"""Failed probes in a row beyond which more make no difference: the defaults of ``refused_count``, ``frozen_count``."""
+_TIMEOUTS: Final = 4
+"""Failed probes in a row beyond which more make no difference: the default of ``frozen_count``."""
 
 _REMEMBERED_S: Final[dict[type[Command], float]] = {StopInstance: 60.0, RebuildInstance: 600.0, Quiesce: 30.0}
 """For how long rules remember a stop (D15), a rebuild (E20) and a quiet moment (H20)."""
 
 _NUMBERED: Final = frozenset(row_name(instance, strict=True) for instance in (0, 1))
-_Detail = TypeVar("_Detail", RoleSeen, RowsSeen, StorageSeen, PortSeen)
+"""The rows that bear the present number."""
+
+_LISTED: Final = MembersSeen(at_s=NOW - _JUST_S, cluster=CLUSTER, members=MEMBERS)
 
 
 @frozen
 class _Dial:
-    """What becomes of times, seen from ``now_s``, when the last look was at ``looked_s``."""
+    """What becomes of times, seen from ``now_s``."""
 
     now_s: float
-    looked_s: float
 
     def at(self, at_s: float, ages: tuple[float, ...] = ()) -> float:
         """A time, told as far as those ages tell it."""
-        if at_s > self.looked_s:
-            return NOW
-        if at_s == self.looked_s:
-            return _LOOKED
         reached = bisect_right(ages, self.now_s - at_s)
-        return NOW - _BEFORE_S - (ages[reached - 1] if reached else 0.0)
+        return NOW - _JUST_S - (ages[reached - 1] if reached else 0.0)
 
     def maybe(self, at_s: float | None, ages: tuple[float, ...]) -> float | None:
         """The same for one that may not be known."""
         return None if at_s is None else self.at(at_s, ages)
 
 
-def settle(observed: Observed, now_s: float) -> Observed:
+def settle(observed: Observed, now_s: float, *, blind: bool = False) -> Observed:
     """Make what was seen up to ``now_s`` a value that does not grow with its past, seen from `NOW`.
 
     How long catch-ups took and what the last MAIN said of its replicas serve far-behind standbys and the read
@@ -108,31 +102,25 @@ def settle(observed: Observed, now_s: float) -> Observed:
     Args:
         observed: What a controller knows.
         now_s: The instant of its clock that becomes `NOW`.
+        blind: Whether it is cut off from the record, so that it goes by the last that it read.
     """
-    members = observed.members
-    dial = _Dial(now_s, now_s if members is None else members.at_s)
-    record, lease, gate, quiet = observed.record, observed.lease, observed.gate, observed.quiet
-    rested_s = observed.quiet_ended_s
+    dial = _Dial(now_s)
+    lease, gate, quiet, rested_s = observed.lease, observed.gate, observed.quiet, observed.quiet_ended_s
     if rested_s is not None and now_s - rested_s >= _RESTED[1]:
         rested_s = None
-    doubtful_s = observed.rows_doubtful_s
     noop, proof = _noop(dial, _in_memory(observed.noop), _NOOP), _noop(dial, _valid(observed.proof), _PROOF)
-    settled = evolve(
-        observed,
-        members=None if members is None else evolve(members, at_s=_LOOKED),
+    return Observed(
+        members=None if observed.members is None else _LISTED,
         seen=tuple(_seen(dial, seen) for seen in observed.seen),
-        record=None if record is None else evolve(record, at_s=dial.at(record.at_s)),
+        record=None if observed.record is None or not blind else evolve(observed.record, at_s=NOW - _JUST_S),
         unnamed_since_s=dial.maybe(observed.unnamed_since_s, _UNNAMED),
-        lease=None if lease is None else evolve(lease, at_s=_LOOKED, since_s=_term(dial, lease.since_s, lease.clean)),
-        gate=None if gate is None else evolve(gate, at_s=NOW),
+        lease=None if lease is None else _lease(dial, lease),
+        gate=None if gate is None else _gate(gate),
         gate_since_s=_gate_since(dial, observed, rested_s),
         noop=noop if proof is None or observed.noop != observed.proof else proof,
         noop_done=_present(observed.noop_done),
         proof=proof,
-        last_rows=None,
-        catch_ups=(),
-        rows_doubtful_s=None if _read_since(observed, doubtful_s) else dial.maybe(doubtful_s, ()),
-        attempts=_attempts(dial, observed),
+        attempts=_attempts(dial, observed) if observed.attempts else (),
         quiet_since_s=dial.maybe(observed.quiet_since_s, _QUIET),
         quiet_ended_s=dial.maybe(rested_s, _RESTED),
         quiet=None
@@ -141,8 +129,11 @@ def settle(observed: Observed, now_s: float) -> Observed:
         switchover_since_s=dial.maybe(observed.switchover_since_s, _MOVING),
         given_up_s=dial.maybe(observed.given_up_s, _MOVING),
     )
-    told: Observed = rename(settled, None, None, lambda until_s: round(until_s - now_s + NOW))
-    return told
+
+
+def _gate(gate: GateSeen) -> GateSeen:
+    permit = None if gate.permit is None else evolve(gate.permit, valid_until_s=NOW)
+    return GateSeen(at_s=NOW - _JUST_S, permit=permit, quiet=gate.quiet, settled=gate.settled)
 
 
 def _gate_since(dial: _Dial, observed: Observed, rested_s: float | None) -> float:
@@ -155,40 +146,33 @@ def _gate_since(dial: _Dial, observed: Observed, rested_s: float | None) -> floa
     return _ANCIENT
 
 
-def _term(dial: _Dial, since_s: float, clean: bool) -> float:
+def _lease(dial: _Dial, lease: LeaseSeen) -> LeaseSeen:
     """An unclean lease is waited for; of a clean one only matters that everything was seen after it began."""
-    return _TERM if clean or dial.now_s - since_s >= _TERM_AGES[0] else dial.at(since_s, _TERM_AGES)
+    over = lease.clean or dial.now_s - lease.since_s >= _TERM_AGES[0]
+    since_s = _TERM if over else dial.at(lease.since_s, _TERM_AGES)
+    return LeaseSeen(at_s=NOW - _JUST_S, leading=lease.leading, since_s=since_s, until_s=NOW, clean=over)
 
 
 def _seen(dial: _Dial, seen: Seen) -> Seen:
-    role, miss = seen.role, seen.miss
-    silent = miss is not None and role is not None and miss.asked_at_s > role.asked_at_s
-    answered = role is not None and not silent
-    last_s = seen.timeouts_last_s if seen.timeouts else seen.refused_last_s
-    ending_s = dial.at(last_s)
+    """Of an instance: which process it is, what it last said it is, for how long it is silent, which rows are bad.
+
+    Everything else it says anew when it answers, and if it does not, nobody asks.
+    """
+    role = seen.role
     ages = _SILENCE if seen.member.name in NAMES[:2] else ()
-
-    def begun(first_s: float, told: tuple[float, ...]) -> float:
-        lasted = bisect_right(told, last_s - first_s)
-        return ending_s - 0.051 - (told[lasted - 1] if lasted else 0.0)
-
-    return evolve(
-        seen,
+    silent = bool(seen.timeouts) and bisect_right(ages, dial.now_s - seen.timeouts_first_s) > 0
+    since_s = dial.at(seen.timeouts_first_s, ages)
+    return Seen(
+        member=seen.member,
         born_s=_ANCIENT,
-        role=_detail(dial, seen.role, silent=silent),
-        rows=_detail(dial, seen.rows, silent=silent),
-        storage=_detail(dial, seen.storage, silent=silent),
-        port=_detail(dial, seen.port, silent=silent),
-        server=None if seen.server is None else evolve(seen.server, at_s=_ANCIENT),
-        miss=None if miss is None or answered else evolve(miss, at_s=ending_s, asked_at_s=ending_s),
-        refused=min(seen.refused, _REFUSED),
-        refused_first_s=begun(seen.refused_first_s, _SILENCE[:1] if role is None else ()) if seen.refused else 0.0,
-        refused_last_s=ending_s if seen.refused else 0.0,
-        timeouts=min(seen.timeouts, _TIMEOUTS),
-        timeouts_first_s=begun(seen.timeouts_first_s, ages) if seen.timeouts else 0.0,
-        timeouts_last_s=ending_s if seen.timeouts else 0.0,
-        bad_rows=tuple((row, dial.at(since_s, _row_ages(row, _BAD))) for row, since_s in seen.bad_rows),
-        recovering=tuple((row, dial.at(since_s, _row_ages(row, _RECOVERY))) for row, since_s in seen.recovering),
+        role=None
+        if role is None
+        else RoleSeen(at_s=_ANCIENT, asked_at_s=_ANCIENT, instance=role.instance, run=role.run, role=role.role),
+        timeouts=_TIMEOUTS if silent else 0,
+        timeouts_first_s=since_s if silent else 0.0,
+        timeouts_last_s=NOW - _JUST_S if silent else 0.0,
+        bad_rows=tuple((row, dial.at(at_s, _row_ages(row, _BAD))) for row, at_s in seen.bad_rows),
+        recovering=tuple((row, dial.at(at_s, _row_ages(row, _RECOVERY))) for row, at_s in seen.recovering),
     )
 
 
@@ -199,19 +183,6 @@ def _row_ages(row: RowName, ages: tuple[float, ...]) -> tuple[float, ...]:
     return () if "_" in row else ages[1:]
 
 
-def _detail(dial: _Dial, fact: _Detail | None, *, silent: bool) -> _Detail | None:
-    """What an instance said; of one that is silent now only that it was said."""
-    if fact is None:
-        return None
-    at_s = _ANCIENT if silent else dial.at(fact.asked_at_s)
-    return evolve(fact, at_s=at_s, asked_at_s=at_s)
-
-
-def _read_since(observed: Observed, doubtful_s: float | None) -> bool:
-    """Whether every MAIN's rows that are known were asked for after the doubt."""
-    return doubtful_s is None or all(seen.rows is None or seen.rows.asked_at_s > doubtful_s for seen in observed.seen)
-
-
 # --- no-op commits -----------------------------------------------------------------------------------------------------
 
 
@@ -219,8 +190,9 @@ def _noop(dial: _Dial, noop: NoopSeen | None, ages: tuple[float, ...]) -> NoopSe
     if noop is None:
         return None
     at_s = dial.at(noop.asked_at_s, ages)
-    done = noop.outcome is Outcome.DONE and ages is _NOOP
-    return evolve(noop, at_s=at_s, asked_at_s=at_s, witness=None if done else noop.witness, row_ts=None if done else noop.row_ts)
+    if noop.outcome is Outcome.DONE and ages is _NOOP:
+        return evolve(noop, at_s=at_s, asked_at_s=at_s, witness=None, row_ts=None)
+    return evolve(noop, at_s=at_s, asked_at_s=at_s)
 
 
 def _in_memory(noop: NoopSeen | None) -> NoopSeen | None:

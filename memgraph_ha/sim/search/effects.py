@@ -263,6 +263,3 @@ def _read_back(places: Places, index: int) -> tuple[Fact, ...]:
     if not place.main:
         return (seen,)
     return seen, RowsSeen(at_s=AT_S, asked_at_s=AT_S, instance=name, run=run, rows=seen_rows(place.rows))
-
-
-

@@ -74,9 +74,7 @@ def settled(state: State) -> State:
     if second < first:
         first, second = second, first
         write = write if write is None or write.via < 0 else write._replace(via=1 - write.via)
-    return state._replace(
-        instances=places, write=write, acked=acked, frail=frail & acked, controllers=(first, second)
-    )
+    return state._replace(instances=places, write=write, acked=acked, frail=frail & acked, controllers=(first, second))
 
 
 def _names(places: Places) -> dict[int, int]:

@@ -33,5 +33,3 @@ def start(mind: Mind, state: State, index: int) -> State:
     state = state._replace(instances=started(state.instances, state.cuts, index))
     state = shifted(mind, state, shift)
     return state._replace(record=mind.shifted_record(state.record, shift))
-
-

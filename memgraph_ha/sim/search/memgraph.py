@@ -280,9 +280,9 @@ def canonical(places: Places) -> Places:
     Of several no-ops in a row that the same instances hold only one is kept: positions are compared, and these move
     together. (Where two logs part within one epoch, by how far they went apart is lost; that they did is not.)
     """
-    logs = [place.log for place in places if place.log]
-    if not logs:
+    if not any(place.log for place in places):
         return places
+    places = _common_to_pair(places)
     whole = [place.log for place in places if place.log is not None]
     common = 0
     while all(len(log) > common for log in whole) and len({log[common] for log in whole}) == 1:
@@ -301,6 +301,24 @@ def canonical(places: Places) -> Places:
         for epoch, _token in log:
             names.setdefault(epoch, len(names))
         made.append(place._replace(log=tuple((names[epoch], token) for epoch, token in log)))
+    return made[0], made[1], made[2]
+
+
+def _common_to_pair(places: Places) -> Places:
+    """Writes that both of the pair hold, or the only one whose volume is not new, need no name any more.
+
+    Nobody who may be MAIN lacks one without lacking everything; that m2 lacks it stands in its log all the same.
+    """
+    tokens = [{token for _epoch, token in place.log} for place in places[:2] if place.log is not None]
+    known = set.intersection(*tokens) - {NOOP} if tokens else set()
+    if not known:
+        return places
+    made = [
+        place
+        if not place.log
+        else place._replace(log=tuple((epoch, NOOP if token in known else token) for epoch, token in place.log))
+        for place in places
+    ]
     return made[0], made[1], made[2]
 
 

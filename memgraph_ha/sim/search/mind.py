@@ -193,7 +193,7 @@ class Mind:
         permit = decision.route.permit
         observed = observe(observed, _gate_seen(observed, decision, scene, now_s))
         return Thought(
-            mind=self.minds.of(settle(observed, now_s)),
+            mind=self.minds.of(settle(observed, now_s, blind=scene.mode == BLIND)),
             rule=self.place[decision.rule],
             commands=tuple(self.commands.of(_plain(command)) for command in decision.commands),
             gate=None if permit is None else _gate(permit, quiet=decision.route.quiet),
@@ -236,8 +236,14 @@ class Mind:
             observed = self.minds.values[mind]
             for fact in facts:
                 observed = observe(observed, fact)
-            found = self._told[key] = self.minds.of(settle(observed, NOW + STEP_S))
+            blind = self.minds.values[mind].record is not None
+            found = self._told[key] = self.minds.of(settle(observed, NOW + STEP_S, blind=blind))
         return found
+
+    def blinded(self, mind: int, record: int) -> int:
+        """What a controller knows that loses sight of the record: it goes by the last that it read."""
+        seen = RecordSeen(at_s=NOW, record=self.records.values[record], token=CURRENT)
+        return self.minds.of(settle(observe(self.minds.values[mind], seen), NOW, blind=True))
 
     # --- renaming ---------------------------------------------------------------------------------------------------------
 
@@ -245,7 +251,8 @@ class Mind:
         """What a controller knows, in the words of after that shift."""
         key = ("mind", mind, shift)
         if key not in self._shifted:
-            self._shifted[key] = self.minds.of(settle(rename(self.minds.values[mind], shift), NOW))
+            renamed = rename(self.minds.values[mind], shift)
+            self._shifted[key] = self.minds.of(settle(renamed, NOW, blind=renamed.record is not None))
         return self._shifted[key]
 
     def shifted_command(self, command: int, shift: Shift) -> int:

@@ -230,7 +230,10 @@ class Moves:
                 yield self._try("wipe", index, fault=True), end(state, index, wiped=True)
         for source, target in LINKS:
             if not state.cuts & link(source, target) and (source in PAIR or target in PAIR):
-                yield self._try("cut", source, target, fault=True), state._replace(cuts=state.cuts | link(source, target))
+                yield (
+                    self._try("cut", source, target, fault=True),
+                    state._replace(cuts=state.cuts | link(source, target)),
+                )
         if state.write is not None and state.write.held >= 0:
             lost = self._finalize(state, state.write, arrives=False)
             yield self._try("lose-finalize", fault=True), lost
@@ -252,7 +255,8 @@ class Moves:
         if controller.flight is not None and not self._hopeless(state, index):
             yield self._try("delay", index, fault=True), self.acts.give_up(state, index)
         if controller.mode == LEADS:
-            blind, robbed = controller._replace(mode=BLIND), controller._replace(mode=ROBBED)
+            blind = controller._replace(mode=BLIND, mind=self.mind.blinded(controller.mind, state.record))
+            robbed = controller._replace(mode=ROBBED)
             yield self._try("cut-api", index, fault=True), with_controller(state, index, blind)
             stolen = with_controller(state, index, robbed)._replace(free=True, stolen=True)
             yield self._try("steal-lease", index, fault=True), stolen

@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 from attrs import field, fields, frozen
 
-from memgraph_ha.sim.search.words import CURRENT, NAMES, OLDEST, OUTDATED
+from memgraph_ha.sim.search.words import CURRENT, NAMES, OLDEST, OUTDATED, ROW
 
 TIMES: Final = frozenset(
     {
@@ -73,7 +73,7 @@ def _text(shift: Shift, word: str) -> str:
             return f"{name}{mark}{min(OLDEST, int(ago) + shift.lives[NAMES.index(name)])}"  # type: ignore[arg-type]
     name, found, number = word.partition("_")
     if found and name in NAMES:
-        return f"{name}_{int(number) - shift.rows}"
+        return f"{name}_{max(ROW - OLDEST, int(number) - shift.rows)}"
     return word
 
 

@@ -17,7 +17,10 @@ def healthy(mind: Mind, faults: int) -> State:
         mind: The production core.
         faults: How many may happen.
     """
-    rows = (Row(to=1, strict=True, number=0, status=READY, moved=True), Row(2, strict=False, number=0, status=READY, moved=False))
+    rows = (
+        Row(to=1, strict=True, number=0, status=READY, moved=True),
+        Row(2, strict=False, number=0, status=READY, moved=False),
+    )
     leader = Controller(mode=LEADS, mind=mind.lead(clean=True, floor=GENERATION), gate=None, flight=None, unreached=0)
     other = Controller(mode=IDLE, mind=mind.empty, gate=None, flight=None, unreached=0)
     return settled(

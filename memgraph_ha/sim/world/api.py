@@ -11,14 +11,14 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from attrs import define, field
+from attrs import define
 
 from memgraph_ha.core.topology import Member
 from memgraph_ha.fakes.memgraph.virtual_net import Reach
 from memgraph_ha.sim.world.store import LeaseObject, Store
 
 if TYPE_CHECKING:
-    from memgraph_ha.sim.world.cluster import Cluster
+    from memgraph_ha.sim.world.ground import Ground
 
 API: Final = "api"
 """Its name as an endpoint of links."""
@@ -84,7 +84,7 @@ class Api:
         conflicts: Before so many of the next writes somebody touches the record.
     """
 
-    def __init__(self, cluster: Cluster, dice: random.Random) -> None:
+    def __init__(self, cluster: Ground, dice: random.Random) -> None:
         self._cluster = cluster
         self._dice = dice
         self.store = Store()
@@ -129,25 +129,23 @@ class Api:
         def arrive() -> None:
             if turned_away:
                 net.carry(API, who, lambda: end(None), patience_s)
-            elif slow_s:
-                world.at(slow_s / 2, work)
             else:
-                work()
+                self._after(slow_s / 2, work)
 
         def work() -> None:
             result = serve()
-            if writes and self._loses_answer(who):
-                return
-            if slow_s:
-                world.at(slow_s / 2, lambda: net.answer(API, who, lambda: end(result), patience_s))
-            else:
-                net.answer(API, who, lambda: end(result), patience_s)
+            if not (writes and self._loses_answer(who)):
+                self._after(slow_s / 2, lambda: net.answer(API, who, lambda: end(result), patience_s))
 
         world.at(patience_s, lambda: end(None))
-        if writes:
-            net.carry_once_or_twice(who, API, arrive, patience_s)
+        carry = net.carry_once_or_twice if writes else net.carry
+        carry(who, API, arrive, patience_s)
+
+    def _after(self, seconds: float, action: Callable[[], None]) -> None:
+        if seconds:
+            self._cluster.world.at(seconds, action)
         else:
-            net.carry(who, API, arrive, patience_s)
+            action()
 
     def before_a_write(self) -> None:
         """Let somebody touch the record first, if a conflict was ordered."""

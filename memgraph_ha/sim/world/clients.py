@@ -7,7 +7,6 @@ the same. Nobody repeats a write: each has a number of its own.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import define, field
@@ -19,10 +18,11 @@ from memgraph_ha.fakes.memgraph.virtual import Refused, Ticket
 from memgraph_ha.fakes.memgraph.virtual_net import Reach
 from memgraph_ha.sim.world.gateway import CLIENTS, Passage, Work
 from memgraph_ha.sim.world.ledger import Ack
+from memgraph_ha.trace.schema import Ghost, Plain
 
 if TYPE_CHECKING:
-    from memgraph_ha.sim.world.cluster import Cluster
     from memgraph_ha.sim.world.gateway import Gateway
+    from memgraph_ha.sim.world.ground import Ground
 
 AGAIN_S: Final = 0.1
 """How long a client that nobody let in waits before it tries again."""
@@ -58,7 +58,7 @@ class Caller:
         gone: It has done what it wanted.
     """
 
-    cluster: Cluster
+    cluster: Ground
     task: Task
     reads: bool = False
     gone: bool = False
@@ -87,7 +87,7 @@ class Caller:
         if not controller.alive or net.path(CLIENTS, gateway.name) is Reach.REFUSED:
             self.turned_away()
             return
-        net.carry(CLIENTS, gateway.name, lambda: gateway.read(lambda: self._enter(gateway, asks)), PATIENCE_S)
+        net.carry(CLIENTS, gateway.name, lambda: controller.read(lambda: self._enter(gateway, asks)), PATIENCE_S)
         self._patience()
 
     def _enter(self, gateway: Gateway, asks: int) -> None:
@@ -153,9 +153,9 @@ class Caller:
             self._asks += 1
             self.task.ended(self, ticket)
 
-    def cut_off(self) -> None:
-        """Its connection ended."""
-        if self.passage is not None:
+    def cut_off(self, passage: Passage) -> None:
+        """That connection ended."""
+        if self.passage is passage:
             self._asks += 1
             self.passage = None
             self.task.ended(self, None)
@@ -309,7 +309,7 @@ class Reader:
         client.begin()
 
 
-def settle(cluster: Cluster, numbers: range, ticket: Ticket | None, passage: Passage | None) -> None:
+def settle(cluster: Ground, numbers: range, ticket: Ticket | None, passage: Passage | None) -> None:
     """Note what became of writes.
 
     Args:
@@ -319,14 +319,24 @@ def settle(cluster: Cluster, numbers: range, ticket: Ticket | None, passage: Pas
         passage: What they came through.
     """
     ledger = cluster.ledger
+    outcome = "acknowledged"
     if ticket is None or passage is None or isinstance(ticket.error, Refused):
         ledger.indeterminate.update(numbers)
+        outcome = "indeterminate"
     elif isinstance(ticket.error, MemgraphError):
         ledger.refused.update(numbers)
-    elif ticket.error is None:
+        outcome = "refused"
+    else:
         for number in numbers:
             ledger.acks.append(Ack(write=number, at_s=cluster.now, permit=passage.permit))
         cluster.served()
+    if cluster.recorded:
+        permit = None if passage is None else passage.permit
+        where: dict[str, Plain] = (
+            {} if permit is None else {"instance": permit.instance, "generation": permit.generation}
+        )
+        first_and_last: dict[str, Plain] = {"first": numbers[0], "last": numbers[-1], "count": len(numbers)}
+        cluster.ghost(Ghost.WRITES, "clients", outcome=outcome, **first_and_last, **where)
 
 
 @define(eq=False)
@@ -337,7 +347,7 @@ class Clients:
         callers: Everyone that was ever started, in that order.
     """
 
-    cluster: Cluster
+    cluster: Ground
     dice: random.Random
     callers: list[Caller] = field(factory=list)
 
@@ -368,5 +378,3 @@ class Clients:
         caller = Caller(self.cluster, task, reads=reads)
         self.callers.append(caller)
         self.cluster.world.at(after_s, caller.begin)
-
-

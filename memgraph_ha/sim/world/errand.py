@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from attrs import define
+from attrs import define, field
 
 from memgraph_ha.core.commands import (
     CommitNoop,
@@ -23,7 +23,7 @@ from memgraph_ha.core.commands import (
     RestoreTriggers,
     RestoreUsers,
 )
-from memgraph_ha.core.facts import NoopSeen, Outcome, QuietSeen, RoleSeen, RowsSeen
+from memgraph_ha.core.facts import NoopSeen, Outcome, RoleSeen, RowsSeen
 from memgraph_ha.core.messages import ErrorClass, classify_error
 from memgraph_ha.core.names import RowName, RunId
 from memgraph_ha.core.record import Standby
@@ -32,8 +32,12 @@ from memgraph_ha.core.topology import Mode, Role, Row
 from memgraph_ha.fakes.memgraph.errors import MemgraphError
 from memgraph_ha.fakes.memgraph.instance import Instance
 from memgraph_ha.fakes.memgraph.virtual import Ticket
+from memgraph_ha.sim.checks import safety
+from memgraph_ha.sim.world.line import Line
 from memgraph_ha.sim.world.probe import to_rows
+from memgraph_ha.sim.world.quieting import QuietMoment
 from memgraph_ha.sim.world.restoring import restore
+from memgraph_ha.trace.schema import Ghost, Plain
 
 if TYPE_CHECKING:
     from memgraph_ha.sim.world.controller import Controller
@@ -41,7 +45,13 @@ if TYPE_CHECKING:
 
 @define(eq=False)
 class Errand:
-    """One instance command; ``answer`` takes an outcome, what was said, and what that means."""
+    """One instance command; ``answer`` takes an outcome, what was said, and what that means.
+
+    Attributes:
+        asked_s: When it began, by its controller's clock.
+        rows_before: What MAIN said of its replicas before.
+        standby_run: The standby's run before.
+    """
 
     controller: Controller
     command: InstanceCommand
@@ -49,52 +59,53 @@ class Errand:
     asked_s: float = 0.0
     rows_before: tuple[Row, ...] = ()
     standby_run: str | None = None
+    line: Line = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Take a line to the instance."""
+        self.line = Line(self.controller, self.command.instance)
 
     # --- guard
 
     def send(self) -> None:
         """Check the guard and put it on the wire."""
-        command, cluster = self.command, self.controller.cluster
-        self.asked_s = cluster.now
-        if not cluster.answers(command.instance):
+        self.asked_s = self.controller.now_s
+        self.line.look(lambda instance: (instance.run_id, instance.is_main), self._greeted)
+
+    def _greeted(self, found: tuple[str, bool] | None) -> None:
+        command = self.command
+        if found is None:
             self.answer(Outcome.NOT_SENT, "no connection")
             return
-        instance = cluster.world[command.instance]
-        if instance.run_id != command.run:
-            self.answer(Outcome.REFUSED, f"it is run {instance.run_id[:6]}")
+        run, is_main = found
+        if run != command.run:
+            self.answer(Outcome.REFUSED, f"it is run {run[:6]}")
             return
-        self._guard(command, instance)
-
-    def _guard(self, command: InstanceCommand, instance: Instance) -> None:
         match command:
             case Promote() | Demote():
-                if instance.is_main is isinstance(command, Promote):
+                if is_main is isinstance(command, Promote):
                     self._read_back(self._judged_role)  # it is so already
                 else:
                     self._wire()
-            case _ if not instance.is_main:
+            case _ if not is_main:
                 self.answer(Outcome.REFUSED, "it is no MAIN")
-            case RegisterReplica() if not self._fit(command):
-                self.answer(Outcome.REFUSED, "the replica is not as expected")
             case RegisterReplica():
-                self._wire()
+                Line(self.controller, command.replica).look(lambda replica: _fits(replica, command), self._fit)
             case CommitNoop() | DropReplica():
-                self._ask("SHOW REPLICAS", self._saw_rows)
+                self.line.ask("SHOW REPLICAS", self._saw_rows)
             case Quiesce():
-                self._quiesce(command)
+                QuietMoment(self, command).begin()
             case RestoreUsers() | RestoreTriggers():
-                restore(self.controller, command, self.answer)
+                restore(self.line, command, self.answer)
 
-    def _fit(self, command: RegisterReplica) -> bool:
-        cluster = self.controller.cluster
-        if not cluster.answers(command.replica):
-            return False
-        replica = cluster.world[command.replica]
-        known = replica.database_uuid == command.database_uuid or not replica.graph.has_data
-        return replica.run_id == command.replica_run and not replica.is_main and known
+    def _fit(self, fits: bool | None) -> None:
+        if fits:
+            self._wire()
+        else:
+            self.answer(Outcome.REFUSED, "the replica is not as expected")
 
     def _saw_rows(self, ticket: Ticket) -> None:
-        command, cluster = self.command, self.controller.cluster
+        command = self.command
         if ticket.rows is None:
             self.answer(Outcome.NOT_SENT, str(ticket.error))
             return
@@ -108,54 +119,43 @@ class Errand:
                 self.answer(Outcome.REFUSED, f"row is {row.status.value}")
                 return
         if isinstance(command, CommitNoop) and command.standby is not None:
-            if not cluster.answers(command.standby):
-                self._report_noop(Outcome.NOT_SENT, None, None, "the standby does not answer")
-                self.answer(Outcome.NOT_SENT, "the standby does not answer")
-                return
-            self.standby_run = cluster.world[command.standby].run_id
-        self._wire()
+            Line(self.controller, command.standby).look(lambda replica: replica.run_id, self._saw_standby)
+        else:
+            self._wire()
 
-    def _quiesce(self, command: Quiesce) -> None:
-        """Wait until what clients have sent is answered; nothing is ended by force here."""
-        controller, asked_s = self.controller, self.asked_s
-        cluster = controller.cluster
-
-        def look() -> None:
-            now_s = cluster.now
-            if not cluster.up(command.instance) or cluster.world[command.instance].run_id != command.run:
-                self.answer(Outcome.UNKNOWN, "the connection broke")
-            elif not cluster.open[command.instance]:
-                quiet = QuietSeen(at_s=now_s, instance=command.instance, run=command.run, generation=command.generation)
-                controller.file(quiet)
-                self.answer(Outcome.DONE)
-            elif now_s - asked_s > command.patience_s:
-                self.answer(Outcome.REFUSED, f"{len(cluster.open[command.instance])} transactions are open")
-            else:
-                cluster.world.at(0.005, look)
-
-        look()
+    def _saw_standby(self, run: str | None) -> None:
+        if run is None:
+            self._report_noop(Outcome.NOT_SENT, None, None, "the standby does not answer")
+            self.answer(Outcome.NOT_SENT, "the standby does not answer")
+        else:
+            self.standby_run = run
+            self._wire()
 
     # --- the wire, and the landing
 
     def _wire(self) -> None:
-        controller, name = self.controller, self.command.instance
+        """Send it: it may land at any later moment, but only in the process that it was meant for."""
+        self.line.ask(self._query(), self._ended, late_s=self.controller.late(), landing=self._land)
 
-        def land() -> None:
-            if controller.cluster.up(name) and controller.cluster.world[name].run_id == self.command.run:
-                if isinstance(self.command, Promote):
-                    controller.cluster.check_promotion(self.command)
-                self._mark_busy(1)
-                self._ask(self._query(), self._ended)
-            else:
-                self._unknown()
-
-        controller.cluster.world.at(controller.late(), land)
-
-    def _mark_busy(self, by: int) -> None:
-        """Our own role and registration commands can hold the locks that a probe needs (design 5)."""
-        if not isinstance(self.command, CommitNoop):
-            busy, name = self.controller.busy, self.command.instance
-            busy[name] = max(0, busy.get(name, 0) + by)
+    def _land(self, instance: Instance) -> None:
+        controller, command = self.controller, self.command
+        cluster = controller.cluster
+        safety.check_landing(cluster, command, controller.name)
+        if cluster.recorded:
+            more: dict[str, Plain] = {}
+            if isinstance(command, Promote):
+                held = cluster.ids(command.instance)
+                more = {"lacks": len(cluster.ledger.kept - held), "more": len(held - cluster.ledger.kept)}
+            kind = type(command).__name__
+            cluster.ghost(
+                Ghost.LANDED,
+                controller.name,
+                command=kind,
+                instance=command.instance,
+                outcome="MAIN" if instance.is_main else "REPLICA",
+                led=controller.leads,
+                **more,
+            )
 
     def _query(self) -> str:
         match self.command:
@@ -172,9 +172,6 @@ class Errand:
             case Quiesce() | RestoreUsers() | RestoreTriggers():
                 return "SHOW TRANSACTIONS"
 
-    def _ask(self, query: str, done: Callable[[Ticket], None]) -> None:
-        self.controller.cluster.send(self.command.instance, query, done)
-
     def _unknown(self) -> None:
         if isinstance(self.command, CommitNoop):
             self._report_noop(Outcome.UNKNOWN, None, None, "lost")
@@ -183,7 +180,6 @@ class Errand:
     # --- what came of it
 
     def _ended(self, ticket: Ticket) -> None:
-        self._mark_busy(-1)
         if ticket.error is not None and not isinstance(ticket.error, MemgraphError):
             self._unknown()
             return
@@ -207,26 +203,23 @@ class Errand:
 
     def _read_back(self, done: Callable[[Role | None], None]) -> None:
         controller, name, run = self.controller, self.command.instance, self.command.run
-        cluster, asked_s = controller.cluster, controller.cluster.now
+        asked_s = controller.now_s
 
         def saw_role(ticket: Ticket) -> None:
             role = parse_role(ticket.rows[0][0]) if ticket.rows else None
             if role is None:
                 self._unknown()
                 return
-            controller.file(RoleSeen(at_s=cluster.now, asked_at_s=asked_s, instance=name, run=run, role=role))
-            self._ask("SHOW REPLICAS", lambda answer: saw_rows(answer, role))
+            controller.file(RoleSeen(at_s=controller.now_s, asked_at_s=asked_s, instance=name, run=run, role=role))
+            self.line.ask("SHOW REPLICAS", lambda answer: saw_rows(answer, role))
 
         def saw_rows(ticket: Ticket, role: Role) -> None:
             if ticket.rows is not None:
                 rows = to_rows(ticket.rows)
-                controller.file(RowsSeen(at_s=cluster.now, asked_at_s=asked_s, instance=name, run=run, rows=rows))
+                controller.file(RowsSeen(at_s=controller.now_s, asked_at_s=asked_s, instance=name, run=run, rows=rows))
             done(role)
 
-        if cluster.up(name) and cluster.world[name].run_id == run:
-            self._ask("SHOW REPLICATION ROLE", saw_role)
-        else:
-            self._unknown()
+        self.line.ask("SHOW REPLICATION ROLE", saw_role)
 
     # --- the no-op commit
 
@@ -237,38 +230,42 @@ class Errand:
             self._report_noop(outcome, None, None, text, meaning)
             self.answer(outcome, text, meaning)
         else:
-            self._ask("SHOW REPLICAS", self._witnessed)
+            self.line.ask("SHOW REPLICAS", self._witnessed)
 
     def _witnessed(self, ticket: Ticket) -> None:
-        witness, ts = self._witness(to_rows(ticket.rows or []))
-        self._report_noop(Outcome.DONE, witness, ts, "")
-        self.answer(Outcome.DONE)
-
-    def _witness(self, rows_after: tuple[Row, ...]) -> tuple[Standby | None, int | None]:
-        command, cluster = self.command, self.controller.cluster
+        command, rows_after = self.command, to_rows(ticket.rows or [])
         if not isinstance(command, CommitNoop) or command.standby is None or command.row is None:
-            return None, None
+            self._proven(None, None)
+            return
         before, after = _row(self.rows_before, command.row), _row(rows_after, command.row)
         counted = all(row and row.takes_commits and row.mode is Mode.STRICT_SYNC for row in (before, after))
-        if before is None or after is None or not counted or not cluster.answers(command.standby):
-            return None, None
-        if not self._same_standby(cluster.world[command.standby], command):
-            return None, None
+        if before is None or after is None or not counted:
+            self._proven(None, None)
+            return
         own = before.ts is not None and after.ts is not None and after.ts - before.ts == ONE_COMMIT
+        ts = after.ts if own else before.ts
         witness = Standby(instance=command.standby, run=RunId(str(self.standby_run)), row=command.row)
-        return witness, after.ts if own else before.ts
+        Line(self.controller, command.standby).look(
+            lambda replica: self._same_standby(replica, command),
+            lambda same: self._proven(witness, ts) if same else self._proven(None, None),
+        )
 
     def _same_standby(self, replica: Instance, command: CommitNoop) -> bool:
+        cluster = self.controller.cluster
         same = replica.run_id == self.standby_run and not replica.is_main
-        plain = replica.transactional and self.controller.cluster.world[command.instance].transactional
+        plain = replica.transactional and cluster.up(command.instance) and cluster.world[command.instance].transactional
         return same and plain and replica.database_uuid == command.database_uuid
+
+    def _proven(self, witness: Standby | None, ts: int | None) -> None:
+        self._report_noop(Outcome.DONE, witness, ts, "")
+        self.answer(Outcome.DONE)
 
     def _report_noop(
         self, outcome: Outcome, witness: Standby | None, ts: int | None, detail: str, error: ErrorClass | None = None
     ) -> None:
         self.controller.file(
             NoopSeen(
-                at_s=self.controller.cluster.now,
+                at_s=self.controller.now_s,
                 asked_at_s=self.asked_s,
                 instance=self.command.instance,
                 run=self.command.run,
@@ -284,3 +281,9 @@ class Errand:
 
 def _row(rows: tuple[Row, ...], name: RowName) -> Row | None:
     return next((row for row in rows if row.name == name), None)
+
+
+def _fits(replica: Instance, command: RegisterReplica) -> bool:
+    """Whether a replica is what a registration expects, asked of it right before (design 5)."""
+    known = replica.database_uuid == command.database_uuid or not replica.graph.has_data
+    return replica.run_id == command.replica_run and not replica.is_main and known

@@ -48,8 +48,8 @@ class Client(Protocol):
     def answered(self, ticket: Ticket) -> None:
         """What it asked for came to an end, and it was told so."""
 
-    def cut_off(self) -> None:
-        """Its connection ended; what it had asked for may be done or not."""
+    def cut_off(self, passage: Passage) -> None:
+        """That connection ended; what it had asked for may be done or not."""
 
 
 @define(eq=False)
@@ -87,7 +87,9 @@ class Passage:
         """
         self.busy = True
         gateway = self.gateway
-        gateway.cluster.net.carry(CLIENTS, gateway.name, lambda: gateway.read(lambda: self._forward(work, begins)))
+        gateway.cluster.net.carry(
+            CLIENTS, gateway.name, lambda: gateway.controller.read(lambda: self._forward(work, begins))
+        )
 
     def _forward(self, work: Work, begins: bool) -> None:
         """The gateway read what the client sent."""
@@ -111,14 +113,14 @@ class Passage:
         """MAIN's kernel has it; a process that is another one by now resets the connection."""
         cluster, host = self.gateway.cluster, self.host
         if host.instance is not self.session.instance:
-            cluster.net.carry(host.name, self.gateway.name, lambda: self.gateway.read(self.cut))
+            cluster.net.carry(host.name, self.gateway.name, lambda: self.gateway.controller.read(self.cut))
             return
         safety.check_chunk(cluster, self)
         cluster.world.perform(host.name, work(self.session), self._executed)
 
     def _executed(self, ticket: Ticket) -> None:
         net, gateway = self.gateway.cluster.net, self.gateway
-        net.answer(self.host.name, gateway.name, lambda: gateway.read(lambda: self._relay(ticket)))
+        net.answer(self.host.name, gateway.name, lambda: gateway.controller.read(lambda: self._relay(ticket)))
 
     def _relay(self, ticket: Ticket) -> None:
         """The gateway read an answer of MAIN: it is passed on only under the permit that it came through."""
@@ -140,7 +142,7 @@ class Passage:
             if self.inside and self.host.instance is self.session.instance:
                 net, session = self.gateway.cluster.net, self.session
                 net.carry(self.gateway.name, self.host.name, self.host.alive(session.abort))
-            self.gateway.cluster.net.carry(self.gateway.name, CLIENTS, self.client.cut_off)
+            self.gateway.cluster.net.carry(self.gateway.name, CLIENTS, lambda: self.client.cut_off(self))
 
 
 @define(eq=False)
@@ -154,7 +156,6 @@ class Gateway:
         reads: Whom the read-only gateway relays to.
         passages: The connections through both, oldest first.
         held: Clients that wait for the read/write gateway to open.
-        buffered: What came while the process stood still.
     """
 
     controller: Controller
@@ -164,7 +165,6 @@ class Gateway:
     reads: dict[InstanceName, ReadPermit] = field(factory=dict)
     passages: list[Passage] = field(factory=list)
     held: list[Client] = field(factory=list)
-    buffered: list[Callable[[], None]] = field(factory=list)
 
     @property
     def name(self) -> str:
@@ -200,11 +200,7 @@ class Gateway:
 
     def shut(self) -> None:
         """The process ended: the kernel closes every connection."""
-        self.buffered.clear()
         self.apply(Route(permit=None, hold=False, why="it ended"))
-        for client in self.held:
-            client.turned_away()
-        self.held.clear()
 
     def cut_open(self) -> None:
         """Cut whoever is inside a transaction that was ended by force."""
@@ -212,22 +208,12 @@ class Gateway:
             if passage.inside:
                 passage.cut()
 
-    def thaw(self) -> None:
-        """The process goes on: it reads what came meanwhile."""
-        waiting, self.buffered = self.buffered, []
-        for action in waiting:
-            self.cluster.world.at(0.0, lambda action=action: self.read(action))  # type: ignore[misc]
+    @property
+    def in_flight(self) -> int:
+        """How many requests of writers were sent through it and not answered yet."""
+        return sum(passage.busy and not passage.reads for passage in self.passages)
 
     # -- clients ---------------------------------------------------------------------------------
-
-    def read(self, action: Callable[[], None]) -> None:
-        """Let the process read what came; while it stands still that waits in its buffers."""
-        if not self.controller.alive:
-            return
-        if self.controller.paused:
-            self.buffered.append(action)
-        else:
-            action()
 
     def admit(self, client: Client) -> None:
         """A client connects to the read/write gateway."""
@@ -262,22 +248,19 @@ class Gateway:
             if over[0]:
                 return
             over[0] = True
-            if passage is None:
+            if passage is None or not self.allows(passage):
                 client.turned_away()
-                return
-            self.passages.append(passage)
-            if self.allows(passage):
-                client.entered(passage)
             else:
-                passage.cut()
+                self.passages.append(passage)
+                client.entered(passage)
 
         def arrive(host: Host) -> None:
             if host.state is not State.OPEN:
-                net.carry(host.name, self.name, lambda: self.read(lambda: end(None)))
+                net.carry(host.name, self.name, lambda: self.controller.read(lambda: end(None)))
                 return
             session = self.cluster.world.session(host.name)
             passage = Passage(self, client, permit, host, session, reads)
-            net.carry(host.name, self.name, lambda: self.read(lambda: end(passage)))
+            net.carry(host.name, self.name, lambda: self.controller.read(lambda: end(passage)))
 
         if host is None or net.path(self.name, host.name) is Reach.REFUSED:
             self.cluster.world.at(0.001, lambda: end(None))
@@ -314,6 +297,6 @@ class Gateway:
                 self.apply(Route(permit=None, hold=hold, why="the connection to MAIN broke"))
                 self.controller.gate_changed()
             self.controller.file(SentinelBroke(at_s=now_s, instance=permit.instance, run=permit.run))
-            self.controller.look(permit.instance)
+            self.controller.watcher.look(permit.instance)
 
-        self.cluster.net.carry(name, self.name, lambda: self.read(broke))
+        self.cluster.net.carry(name, self.name, lambda: self.controller.read(broke))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, evolve
@@ -23,7 +22,7 @@ from memgraph_ha.fakes.memgraph.virtual_host import Host, State
 from memgraph_ha.trace.schema import Ghost
 
 if TYPE_CHECKING:
-    from memgraph_ha.sim.world.cluster import Cluster
+    from memgraph_ha.sim.world.ground import Ground
 
 PORT: Final = 10000
 """Where instances listen for replication."""
@@ -79,7 +78,7 @@ class Platform:
         gone: Who left the list by somebody's hand.
     """
 
-    def __init__(self, cluster: Cluster, count: int, dice: random.Random) -> None:
+    def __init__(self, cluster: Ground, count: int, dice: random.Random) -> None:
         self._cluster = cluster
         self._dice = dice
         self._uids = self._addresses = 0
@@ -155,6 +154,7 @@ class Platform:
         self._cluster.world.at(CARE_S, self.care)
         for name in self.names:
             self.restart(name)
+        self.publish()
 
     def _boot(self, name: InstanceName) -> None:
         pod, cluster = self.pods[name], self._cluster
@@ -171,16 +171,24 @@ class Platform:
             return
         for controller in self._cluster.controllers.values():
             controller.gateway.process_ended(name, run)
+        for other in self._cluster.world.hosts.values():
+            if other is not host:
+                reset = other.alive(lambda other=other: other.drop_stale_links_to(host))  # type: ignore[misc]
+                self._cluster.net.carry(name, other.name, reset)
         self._cluster.ghost(Ghost.INSTANCE, name, state="down")
         self.publish()
 
     def end(self, name: InstanceName, *, power_cut: bool = False) -> None:
-        """End its process; who waits for an answer of it learns that from the kernel, if anything gets through."""
+        """End its process."""
         if self.up(name):
             self._cluster.world.kill(name, power_cut=power_cut)
-            for other in list(self._cluster.world.hosts.values()):
-                if other.name != name:
-                    self._cluster.net.carry(name, other.name, other.alive(lambda o=other: o.break_links_to(name)))
+
+    def crash(self, name: InstanceName) -> None:
+        """End its process, and start it again after the usual time."""
+        if self.up(name):
+            self._cluster.say("", f"kill {name}")
+            self.end(name)
+            self.soon(name)
 
     def restart(self, name: InstanceName) -> None:
         """Start it, if nothing runs there and nobody keeps it from being started."""
@@ -257,6 +265,11 @@ class Platform:
         """What its volume holds now, as a snapshot of the machine would keep it."""
         return copy.deepcopy(self._cluster.world.hosts[name].disk)
 
+    def put_back(self, name: InstanceName, image: Disk) -> None:
+        """End its process, and put an older volume in the place of its own."""
+        self.end(name)
+        self._cluster.world.hosts[name].disk = copy.deepcopy(image)
+
     # -- hazards of its network ------------------------------------------------------------------
 
     def stall_copies_to(self, name: InstanceName) -> None:
@@ -277,15 +290,11 @@ class Platform:
         def die(source: str, target: str, request: Request) -> bool:
             if source == name and isinstance(request, FinalizeCommit):
                 world.lose = before
-                world.at(0.0, lambda: self._cluster.kill(name))
+                world.at(0.0, lambda: self.crash(name))
                 return True
             return before(source, target, request)
 
         world.lose = die
-
-    def frozen(self) -> Iterator[InstanceName]:
-        """Whose processes stand still."""
-        return (name for name in self.names if self._cluster.world.hosts[name].frozen)
 
     def open(self, name: InstanceName) -> bool:
         """Whether a new connection there would be answered now."""

@@ -2,110 +2,137 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import evolve
+from attrs import define
 
 from memgraph_ha.core.facts import Miss, PortSeen, ProbeMissed, RoleSeen, RowsSeen, ServerSeen, StorageSeen
 from memgraph_ha.core.names import InstanceName, RunId
 from memgraph_ha.core.rows import parse_replicas, parse_role, parse_storage_info
 from memgraph_ha.core.topology import Role, Row
 from memgraph_ha.fakes.memgraph.virtual import Refused, Ticket
-from memgraph_ha.fakes.memgraph.virtual_host import State
+from memgraph_ha.sim.world.line import Line
 from memgraph_ha.sim.world.restoring import look_at_triggers
 
 if TYPE_CHECKING:
     from memgraph_ha.sim.world.controller import Controller
 
-SERVER: Final = ServerSeen(
-    at_s=0.0, instance=InstanceName(""), run=RunId(""), version="3.6.1", wal=True, flush_every=1, init_file="/init"
-)
+COLUMNS: Final = ("name", "socket_address", "sync_mode", "system_info", "data_info")
 
-COLUMNS = ("name", "socket_address", "sync_mode", "system_info", "data_info")
+SERVER: Final[dict[str, Any]] = {"version": "3.6.1", "wal": True, "flush_every": 1, "init_file": "/init"}
+"""How every instance is configured, but for what it claims otherwise."""
 
 
 def to_rows(answer: list[list[Any]]) -> tuple[Row, ...]:
     """Read SHOW REPLICAS as the adapter does."""
-    return parse_replicas([dict(zip(COLUMNS, line, strict=True)) for line in answer])
+    return tuple(_to_row((*line[:3], *_flat(line[4]))) for line in answer)
 
 
-def probe(controller: Controller, name: InstanceName) -> None:
-    """Ask for role, rows, data set and configuration; report what came, or that nothing did."""
-    cluster, asked_s = controller.cluster, controller.cluster.now
-    host = cluster.world.hosts[name]
-    over = [False]
-    busy = controller.busy.get(name, 0) > 0
-
-    def missed(miss: Miss) -> None:
-        if not over[0]:
-            over[0] = True
-            excused = busy or controller.busy.get(name, 0) > 0
-            fact = ProbeMissed(at_s=cluster.now, asked_at_s=asked_s, instance=name, miss=miss, excused=excused)
-            controller.file(fact)
-
-    if host.state is not State.OPEN:
-        missed(Miss.REFUSED)
-        return
-    if name in cluster.locked:
-        missed(Miss.UNAUTHORISED)
-        return
-    run = RunId(host.live().run_id)
-    cluster.world.at(controller.policy.probe_timeout_s, lambda: missed(Miss.TIMED_OUT))
-
-    def answered(ticket: Ticket) -> None:
-        if over[0]:
-            return
-        if ticket.error is not None or ticket.rows is None:
-            missed(Miss.REFUSED if isinstance(ticket.error, Refused) else Miss.UNREADABLE)
-            return
-        over[0] = True
-        role = parse_role(ticket.rows[0][0])
-        if role is not None:
-            controller.file(RoleSeen(at_s=cluster.now, asked_at_s=asked_s, instance=name, run=run, role=role))
-            _details(controller, name, run, role)
-
-    cluster.send(name, "SHOW REPLICATION ROLE", answered)
+def _flat(info: dict[str, Any]) -> tuple[str, int, int] | tuple[()]:
+    data = info.get("memgraph")
+    return () if data is None else (data["status"], data["ts"], data["behind"])
 
 
-def _details(controller: Controller, name: InstanceName, run: RunId, role: Role) -> None:
-    cluster, asked_s = controller.cluster, controller.cluster.now
+@lru_cache(maxsize=4096)
+def _to_row(said: tuple[Any, ...]) -> Row:
+    info = dict(zip(("status", "ts", "behind"), said[3:], strict=True)) if said[3:] else {}
+    line = (*said[:3], None, {"memgraph": info} if info else {})
+    (row,) = parse_replicas([dict(zip(COLUMNS, line, strict=True))])
+    return row
 
-    def storage(ticket: Ticket) -> None:
-        if ticket.rows is None or not cluster.up(name):
-            return
-        info = dict(ticket.rows)
-        uuid, bare, mode = parse_storage_info(info)
-        instance = cluster.world[name]
-        empty = bool(bare) and not instance.graph.has_data
-        if uuid is not None and instance.run_id == run:
-            fact = StorageSeen(
-                at_s=cluster.now,
-                asked_at_s=asked_s,
-                instance=name,
-                run=run,
-                uuid=uuid,
-                empty=empty,
-                mode=mode,
-                objects=cluster.objects(name),
+
+_role = lru_cache(maxsize=8)(parse_role)
+
+
+@define(eq=False)
+class Probe:
+    """One look at one instance: role, then rows, data set and configuration."""
+
+    controller: Controller
+    name: InstanceName
+    asked_s: float = 0.0
+    over: bool = False
+    _line: Line | None = None
+
+    def begin(self) -> None:
+        """Ask; report what comes, or that nothing did."""
+        controller = self.controller
+        self.asked_s = controller.now_s
+        late_s = controller.cluster.late.get(self.name, 0.0)
+        controller.after(controller.policy.probe_timeout_s, lambda: self._missed(Miss.TIMED_OUT))
+        self._line = Line(controller, self.name)
+        self._line.ask("SHOW REPLICATION ROLE", self._answered, late_s=late_s)
+
+    def _missed(self, miss: Miss) -> None:
+        if not self.over:
+            self.over = True
+            controller = self.controller
+            excused = miss is Miss.TIMED_OUT and controller.runner.excuses(self.name, self.asked_s)
+            controller.file(
+                ProbeMissed(
+                    at_s=controller.now_s, asked_at_s=self.asked_s, instance=self.name, miss=miss, excused=excused
+                )
             )
-            controller.file(fact)
 
-    def rows(ticket: Ticket) -> None:
+    def _answered(self, ticket: Ticket) -> None:
+        if self.over:
+            return
+        controller, name, line = self.controller, self.name, self._line
+        if ticket.error is not None or ticket.rows is None or line is None or line.run is None:
+            self._missed(Miss.REFUSED if isinstance(ticket.error, Refused) else Miss.UNREADABLE)
+            return
+        if name in controller.cluster.locked:
+            self._missed(Miss.UNAUTHORISED)
+            return
+        self.over = True
+        controller.runner.answered(name)
+        role, run = _role(ticket.rows[0][0]), RunId(line.run)
+        if role is not None:
+            controller.file(RoleSeen(at_s=controller.now_s, asked_at_s=self.asked_s, instance=name, run=run, role=role))
+            self._details(run, role)
+
+    def _details(self, run: RunId, role: Role) -> None:
+        controller, name, cluster = self.controller, self.name, self.controller.cluster
+        now_s = controller.now_s
+        claims = SERVER | cluster.claims[name] if name in cluster.claims else SERVER
+        controller.file(ServerSeen(at_s=now_s, instance=name, run=run, **claims))
+        line = Line(controller, name, run)
+        line.ask(
+            "SHOW STORAGE INFO", lambda ticket: self._storage(ticket, run, now_s), late_s=cluster.slow.get(name, 0.0)
+        )
+        if role is Role.MAIN:
+            line.ask("SHOW REPLICAS", lambda ticket: self._rows(ticket, run, now_s))
+            if controller.watcher.triggers_are_due():
+                look_at_triggers(line)
+        else:
+            line.look(lambda _instance: controller.cluster.listens(name), lambda opened: self._port(opened, now_s))
+
+    def _storage(self, ticket: Ticket, run: RunId, asked_s: float) -> None:
+        controller, name = self.controller, self.name
+        host = controller.watcher.host_of(name)
+        if ticket.rows is None or host is None or host.instance is None or host.instance.run_id != run:
+            return
+        uuid, bare, mode = parse_storage_info(dict(ticket.rows))
+        if uuid is not None:
+            controller.file(
+                StorageSeen(
+                    at_s=controller.now_s,
+                    asked_at_s=asked_s,
+                    instance=name,
+                    run=run,
+                    uuid=uuid,
+                    empty=bool(bare) and not host.instance.graph.has_data,
+                    mode=mode,
+                    objects=controller.cluster.objects(InstanceName(host.name)),
+                )
+            )
+
+    def _rows(self, ticket: Ticket, run: RunId, asked_s: float) -> None:
         if ticket.rows is not None:
-            seen = to_rows(ticket.rows)
-            controller.file(RowsSeen(at_s=cluster.now, asked_at_s=asked_s, instance=name, run=run, rows=seen))
+            controller, rows = self.controller, to_rows(ticket.rows)
+            controller.file(RowsSeen(at_s=controller.now_s, asked_at_s=asked_s, instance=self.name, run=run, rows=rows))
 
-    server = evolve(SERVER, at_s=cluster.now, instance=name, run=run, **cluster.claims.get(name, {}))
-    controller.file(server)
-    late_s = cluster.slow.get(name, 0.0)
-    if late_s:
-        cluster.send(name, "SHOW STORAGE INFO", lambda ticket: cluster.world.at(late_s, lambda: storage(ticket)))
-    else:
-        cluster.send(name, "SHOW STORAGE INFO", storage)
-    if role is Role.MAIN:
-        cluster.send(name, "SHOW REPLICAS", rows)
-        if controller.triggers_are_due():
-            look_at_triggers(controller, name, run)
-    else:
-        opened = cluster.world.hosts[name].server is not None
-        controller.file(PortSeen(at_s=cluster.now, asked_at_s=asked_s, instance=name, open=opened))
+    def _port(self, opened: bool | None, asked_s: float) -> None:
+        controller = self.controller
+        controller.file(PortSeen(at_s=controller.now_s, asked_at_s=asked_s, instance=self.name, open=bool(opened)))

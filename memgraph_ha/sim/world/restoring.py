@@ -3,42 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from memgraph_ha.core.commands import RestoreTriggers, RestoreUsers
 from memgraph_ha.core.cypher import create_trigger
 from memgraph_ha.core.facts import Outcome, TriggersSeen
-from memgraph_ha.core.names import InstanceName, RunId
+from memgraph_ha.core.names import RunId
 from memgraph_ha.core.topology import Trigger
 from memgraph_ha.fakes.memgraph.errors import MemgraphError
 from memgraph_ha.fakes.memgraph.virtual import Ticket
-
-if TYPE_CHECKING:
-    from memgraph_ha.sim.world.controller import Controller
+from memgraph_ha.sim.world.line import Line
 
 ACCOUNT: Final = "CREATE USER IF NOT EXISTS `app` IDENTIFIED BY 'secret'"
 """The one account of the simulated accounts file."""
 
 
-def look_at_triggers(
-    controller: Controller,
-    name: InstanceName,
-    run: RunId,
-    done: Callable[[tuple[Trigger, ...] | None], None] = lambda _found: None,
-) -> None:
+def look_at_triggers(line: Line, done: Callable[[tuple[Trigger, ...] | None], None] = lambda _found: None) -> None:
     """Report which triggers a MAIN has; ``done`` is told too, None if it did not answer."""
-    asked_s = controller.cluster.now
+    controller = line.controller
+    asked_s = controller.now_s
 
     def answered(ticket: Ticket) -> None:
-        if ticket.rows is None:
+        if ticket.rows is None or line.run is None:
             done(None)
             return
         found = tuple(sorted(_trigger([str(value) for value in row]) for row in ticket.rows))
-        now_s = controller.cluster.now
-        controller.file(TriggersSeen(at_s=now_s, asked_at_s=asked_s, instance=name, run=run, triggers=found))
+        run, now_s = RunId(line.run), controller.now_s
+        controller.file(TriggersSeen(at_s=now_s, asked_at_s=asked_s, instance=line.name, run=run, triggers=found))
         done(found)
 
-    controller.cluster.send(name, "SHOW TRIGGERS", answered)
+    line.ask("SHOW TRIGGERS", answered)
 
 
 def _trigger(row: list[str]) -> Trigger:
@@ -46,11 +40,8 @@ def _trigger(row: list[str]) -> Trigger:
     return Trigger(name=name, event="" if event == "ANY" else event, phase=phase, statement=statement)
 
 
-def restore(
-    controller: Controller, command: RestoreUsers | RestoreTriggers, answer: Callable[[Outcome, str], None]
-) -> None:
+def restore(line: Line, command: RestoreUsers | RestoreTriggers, answer: Callable[[Outcome, str], None]) -> None:
     """Make what is missing; ``answer`` takes an outcome and what was said."""
-    name, run = command.instance, command.run
 
     def begin(found: tuple[Trigger, ...] | None) -> None:
         if found is None:
@@ -63,9 +54,9 @@ def restore(
 
     def make(rest: list[str]) -> None:
         if rest:
-            controller.cluster.send(name, rest[0], lambda ticket: made(ticket, rest[1:]))
+            line.ask(rest[0], lambda ticket: made(ticket, rest[1:]))
         else:
-            look_at_triggers(controller, name, run, lambda _found: answer(Outcome.DONE, ""))
+            look_at_triggers(line, lambda _found: answer(Outcome.DONE, ""))
 
     def made(ticket: Ticket, rest: list[str]) -> None:
         if isinstance(ticket.error, MemgraphError):
@@ -75,4 +66,4 @@ def restore(
         else:
             make(rest)
 
-    look_at_triggers(controller, name, run, begin)
+    look_at_triggers(line, begin)

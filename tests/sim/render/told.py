@@ -60,7 +60,9 @@ class Script:
     seq: int = 0
 
     def __attrs_post_init__(self) -> None:
-        """Begin with a header."""
+        """Begin with a header, unless it goes on with lines that are there."""
+        if self.lines:
+            return
         header = HeaderLine(
             product="memgraph-ha 0", python="3", source=self.source, began_at=self.began_at, rules=(), digest=""
         )
@@ -217,7 +219,7 @@ def failover(script: Script | None = None, *, ghosts: bool = True) -> tuple[Line
     tick = told.tick(BEGAN_S + 0.02, "C1", decision("O20", PROMOTE), read, done)
     sent = told.command(BEGAN_S + 0.02, "C1", PROMOTE, tick)
     if ghosts:
-        told.ghost(LANDED_S, "m1", Ghost.LANDED, command="Promote", instance="m1", outcome="done")
+        told.ghost(LANDED_S, "C1", Ghost.LANDED, command="Promote", instance="m1", outcome="done")
         told.ghost(LANDED_S, "m1", Ghost.INSTANCE, state="up", role="MAIN", run=RUN1)
     told.fact("C1", RoleSeen(at_s=11.6, asked_at_s=11.6, instance=M1, run=RUN1, role=Role.MAIN))
     told.ended(11.6, "C1", PROMOTE, sent)

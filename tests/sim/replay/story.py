@@ -1,5 +1,6 @@
 """A small trace, told by hand: a healthy cluster loses its MAIN, looks, and begins its standby's reign."""
 
+import functools
 from collections.abc import Callable, Iterable
 
 from attrs import evolve
@@ -66,6 +67,7 @@ def wordier(rule_id: str) -> tuple[Rule, ...]:
     """Give today's rules with one that gives its reason in other words."""
     (rule,) = (rule for rule in RULES if rule.id == rule_id)
 
+    @functools.wraps(rule.decide)
     def decide(view: View) -> Decision | Unmet:
         found = rule.decide(view)
         return evolve(found, reason=f"well, {found.reason}") if isinstance(found, Decision) else found

@@ -44,7 +44,7 @@ def test_the_last_thing_said_can_be_taken_back(told: list[Fact], last: Fact) -> 
 
 @given(st.lists(facts, max_size=20))
 def test_everything_that_is_known_is_known_from_somebody(told: list[Fact]) -> None:
-    """Take back every statement, the newest first, and nothing is left."""
+    """There is a statement wherever anything is known, and none where nothing is."""
     observed = filed(told).observed
     assert bool(filed(told).statements()) is (observed != Observed())
 

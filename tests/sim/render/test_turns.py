@@ -1,0 +1,110 @@
+"""The verdict and the stretches worth a closer look."""
+
+from memgraph_ha.core.record import ChangeKind
+from memgraph_ha.sim.render.model import Tone
+from memgraph_ha.sim.render.story import read_story
+from memgraph_ha.sim.render.turns import turns_of, verdict_of
+from memgraph_ha.trace.schema import FooterLine, Ghost, Line
+from tests.sim.render.told import KILLED_S, M0, M1, Script, broken, decision, failover, permit, record, record_seen
+
+
+def test_a_failover_is_told_with_the_pause_that_clients_felt() -> None:
+    """From the last acknowledgement before to the first after it."""
+    verdict = verdict_of(read_story(failover()))
+    assert verdict.head == "Failover from m0 to m1: no write was acknowledged for 2.20 s"
+    assert verdict.lines == (
+        "Writes: 278 acknowledged, 1 in doubt.",
+        "At the end: reign 2 of m1; m0 is its proven standby.",
+    )
+    assert verdict.tone is Tone.OK
+
+
+def test_where_no_client_is_known_the_gateways_tell_how_long_it_took() -> None:
+    """A real trace knows no clients: from when the leader shut its gateway until one opened."""
+    story = read_story(failover(ghosts=False))
+    assert verdict_of(story).head == "Failover from m0 to m1: the gateways were shut for 1.80 s"
+    (turn,) = turns_of(story)
+    assert turn.text == "L30: the reason of the change. The gateways were shut for 1.80 s."
+
+
+def test_a_broken_promise_is_the_first_thing_that_is_said() -> None:
+    """Whatever else happened."""
+    story = read_story(broken())
+    verdict = verdict_of(story)
+    assert (verdict.tone, verdict.head) == (Tone.BAD, "Promises were broken: S1")
+    assert verdict.lines[0] == "m1 lacks write 99"
+    turn = turns_of(story)[-1]
+    assert (turn.title, turn.tone) == ("Broken: S1", Tone.BAD)
+    assert turn.start_s < 13.0 < turn.end_s
+
+
+def test_a_turn_begins_with_what_led_to_it() -> None:
+    """The close-up shows the fault and the first acknowledgement afterwards."""
+    (turn,) = turns_of(read_story(failover()))
+    assert turn.start_s < min(KILLED_S, 9.9)
+    assert turn.end_s > 12.1
+
+
+def _reigns(*reigns: tuple[float, int, str, ChangeKind], opened: bool = True) -> tuple[Line, ...]:
+    """Tell that reigns began at these moments, each open at once if at all."""
+    told = Script()
+    told.start(0.0, "C1")
+    for version, (at_s, generation, main, kind) in enumerate(reigns):
+        name = M1 if main == "m1" else M0
+        told.fact("C1", record_seen(at_s, record(generation, name, kind=kind, opened=opened), version))
+        told.tick(at_s, "C1", decision("Z99", open_to=permit(name, generation) if opened else None))
+    return told.whole(60.0)
+
+
+def test_nothing_changed_is_a_verdict_too() -> None:
+    """The reign with which the trace began is not one that began in it."""
+    story = read_story(_reigns((0.0, 3, "m0", ChangeKind.FAILOVER)))
+    assert verdict_of(story).head == "m0 reigned throughout"
+    assert turns_of(story) == ()
+
+
+def test_several_reigns_are_counted() -> None:
+    """One turn each."""
+    story = read_story(
+        _reigns(
+            (0.0, 1, "m0", ChangeKind.BOOTSTRAP),
+            (9.0, 2, "m1", ChangeKind.SWITCHOVER),
+            (20.0, 3, "m1", ChangeKind.REPROMOTE),
+        )
+    )
+    assert verdict_of(story).head == "2 reigns began"
+    assert [turn.title for turn in turns_of(story)] == ["Switchover: m0 to m1", "Repromote: m1 again"]
+    assert [turn.tone for turn in turns_of(story)] == [Tone.INFO, Tone.WARN]
+
+
+def test_a_reign_that_did_not_open_is_a_warning() -> None:
+    """Writes do not flow at the end of the trace, and both verdict and turn say so."""
+    story = read_story(_reigns((0.0, 1, "m0", ChangeKind.BOOTSTRAP), (9.0, 2, "m1", ChangeKind.FAILOVER), opened=False))
+    verdict = verdict_of(story)
+    assert verdict.tone is Tone.WARN
+    assert verdict.lines == ("At the end: reign 2 of m1, which has not opened; no standby is named.",)
+    (turn,) = turns_of(story)
+    assert "Reign 2 did not open until 60.0 s, when the trace ends." in turn.text
+    assert turn.end_s <= 60.0
+
+
+def test_a_pause_without_a_change_of_main_is_said() -> None:
+    """m0 reigned throughout, and yet users waited."""
+    told = list(_reigns((0.0, 1, "m0", ChangeKind.BOOTSTRAP))[:-1])
+    script = Script(lines=told)
+    for at_s in (*range(10), *range(20, 30)):
+        script.ghost(at_s, "app", Ghost.WRITES, outcome="acknowledged", count=1)
+    lines = (*script.lines, FooterLine(t=60.0, verdict="", lines=0, digest=""))
+    verdict = verdict_of(read_story(lines))
+    assert (verdict.tone, verdict.head) == (
+        Tone.WARN, "m0 reigned throughout: no write was acknowledged for 11.00 s",
+    )  # fmt: skip
+
+
+def test_an_older_version_that_is_served_again_is_no_new_reign() -> None:
+    """A stale read shows a record that was seen before: nothing began."""
+    told = Script()
+    told.start(0.0, "C1")
+    for at_s, generation, version in ((0.0, 1, 1), (5.0, 2, 2), (6.0, 1, 1), (7.0, 2, 2)):
+        told.fact("C1", record_seen(at_s, record(generation, M0), version))
+    assert [turn.title for turn in turns_of(read_story(told.whole(9.0)))] == ["Failover: m0 again"]
