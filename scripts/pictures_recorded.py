@@ -88,11 +88,11 @@ _UNPROTECTED: Final = HEALTHY | {
         ),
         recorded.ASYNC_2,
     ],
-    "decision": {"rule": "R60", "name": "catch_up", "reason": "memgraph-1 is 711 behind", "hold": None},
+    "decision": {"rule": "Y20", "name": "hold_unprotected", "reason": "memgraph-1 is 711 behind", "hold": None},
     "holds": [
         {
             "name": "Unprotected",
-            "rule": "R60",
+            "rule": "Y20",
             "reason": "memgraph-1 is attached as ASYNC and 711 behind",
             "since": recorded.AT - 12.4,
             "blocked": "protection: there is no proven standby, MAIN has the only certain copy",

@@ -1,6 +1,6 @@
 """`decide`: the first rule that matches. `explain`: what every rule saw."""
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from memgraph_ha.core.commands import WriteRecord
 from memgraph_ha.core.decision import Decision, Unmet
@@ -26,19 +26,33 @@ def decide(view: View, rules: tuple[Rule, ...] = RULES) -> Decision:
     Raises:
         InvariantViolation: Our bug: a command that the decision asks for would break a promise.
     """
-    decision = next(
-        evolve(found, rule=rule.id, name=rule.name)
-        for rule in rules
-        if isinstance(found := rule.decide(view), Decision)
+    rule, found = _first(view, rules)
+    commands, hold, reason = found.commands, found.hold, found.reason
+    if any(isinstance(command, WriteRecord) for command in commands) and not view.may_try(WriteRecord, RECORD):
+        reason = f"{reason}: waiting to write the record{view.last_outcome(WriteRecord, RECORD)}"
+        commands, hold = (), Hold.BACKING_OFF
+    decision = Decision(
+        rule=rule.id,
+        name=rule.name,
+        reason=reason,
+        commands=commands,
+        look=found.look,
+        hold=hold,
+        wake_at_s=found.wake_at_s,
+        route=route(view),
     )
-    if any(isinstance(command, WriteRecord) for command in decision.commands) and not view.may_try(WriteRecord, RECORD):
-        reason = f"{decision.reason}: waiting to write the record{view.last_outcome(WriteRecord, RECORD)}"
-        decision = evolve(decision, commands=(), hold=Hold.BACKING_OFF, reason=reason)
-    decision = evolve(decision, route=route(view))
     broken = broken_by(view, decision)
     if broken:
         raise InvariantViolation(f"rule {decision.rule} ({decision.reason}) breaks {'; '.join(broken)}")
     return decision
+
+
+def _first(view: View, rules: tuple[Rule, ...]) -> tuple[Rule, Decision]:
+    for rule in rules:
+        found = rule.decide(view)
+        if isinstance(found, Decision):
+            return rule, found
+    raise LookupError("no rule decides: the last one always must")
 
 
 @frozen

@@ -2,8 +2,6 @@
 
 from typing import assert_never
 
-from attrs import evolve
-
 from memgraph_ha.core.commands import (
     Command,
     CommitNoop,
@@ -42,7 +40,7 @@ from memgraph_ha.core.facts import (
     TriggersSeen,
 )
 from memgraph_ha.core.names import Address, InstanceName, RowName
-from memgraph_ha.core.observed import RECORD, Attempt, Observed, Seen
+from memgraph_ha.core.observed import RECORD, Attempt, Observed, Seen, changed
 from memgraph_ha.core.requests import Ask
 from memgraph_ha.core.topology import Role, RowStatus
 
@@ -72,7 +70,7 @@ def observe(observed: Observed, fact: Fact) -> Observed:  # noqa: C901, PLR0912 
         case RecordSeen():
             return _record(observed, fact)
         case LeaseSeen():
-            return evolve(observed, lease=fact) if _newer(fact.at_s, observed.lease) else observed
+            return changed(observed, lease=fact) if _newer(fact.at_s, observed.lease) else observed
         case GateSeen():
             return _gate(observed, fact)
         case SentinelBroke():
@@ -86,7 +84,7 @@ def observe(observed: Observed, fact: Fact) -> Observed:  # noqa: C901, PLR0912 
         case TriggersSeen():
             return _triggers(observed, fact)
         case QuietSeen():
-            return evolve(observed, quiet=fact) if _newer(fact.at_s, observed.quiet) else observed
+            return changed(observed, quiet=fact) if _newer(fact.at_s, observed.quiet) else observed
         case RequestSeen():
             return _request(observed, fact)
         case RequestEnded():
@@ -101,7 +99,7 @@ def _broke(observed: Observed, fact: SentinelBroke) -> Observed:
     if old is None or fact.at_s < old.born_s:
         return observed
     newest = old.sentinel is None or fact.at_s >= old.sentinel.at_s
-    return _replace(observed, evolve(old, sentinel=fact)) if newest else observed
+    return _replace(observed, changed(old, sentinel=fact)) if newest else observed
 
 
 def _newer(at_s: float, held: LeaseSeen | RecordSeen | GateSeen | MembersSeen | NoopSeen | QuietSeen | None) -> bool:
@@ -117,20 +115,20 @@ def _members(observed: Observed, fact: MembersSeen) -> Observed:
         if old is None or old.member.incarnation != member.incarnation:
             seen.append(Seen(member=member, born_s=fact.at_s))
         else:
-            seen.append(evolve(old, member=member))
-    return evolve(observed, members=fact, seen=tuple(seen))
+            seen.append(changed(old, member=member))
+    return changed(observed, members=fact, seen=tuple(seen))
 
 
 def _gap(observed: Observed, fact: GapSeen) -> Observed:
     if observed.gap_at_s is not None and fact.at_s <= observed.gap_at_s:
         return observed
-    calm = tuple(evolve(seen, refused=0, timeouts=0) for seen in observed.seen)
-    return evolve(observed, gap_at_s=fact.at_s, seen=calm)
+    calm = tuple(changed(seen, refused=0, timeouts=0) for seen in observed.seen)
+    return changed(observed, gap_at_s=fact.at_s, seen=calm)
 
 
-def _replace(observed: Observed, changed: Seen) -> Observed:
-    name = changed.member.name
-    return evolve(observed, seen=tuple(changed if old.member.name == name else old for old in observed.seen))
+def _replace(observed: Observed, new: Seen) -> Observed:
+    name = new.member.name
+    return changed(observed, seen=tuple(new if old.member.name == name else old for old in observed.seen))
 
 
 def _answered(observed: Observed, fact: RoleSeen) -> Observed:
@@ -148,10 +146,10 @@ def _answered(observed: Observed, fact: RoleSeen) -> Observed:
             stop_asked_s=old.stop_asked_s,
         )
     if old.miss is not None and old.miss.asked_at_s > fact.asked_at_s:
-        return _replace(observed, evolve(old, role=fact))
-    if fact.role is not Role.MAIN:
-        old = evolve(old, rows=None, bad_rows=(), recovering=())
-    return _replace(observed, evolve(old, role=fact, refused=0, timeouts=0))
+        return _replace(observed, changed(old, role=fact))
+    if fact.role is not Role.MAIN and old.rows is not None:
+        old = changed(old, rows=None, bad_rows=(), recovering=())
+    return _replace(observed, changed(old, role=fact, refused=0, timeouts=0))
 
 
 def _missed(observed: Observed, fact: ProbeMissed) -> Observed:
@@ -162,20 +160,18 @@ def _missed(observed: Observed, fact: ProbeMissed) -> Observed:
         return observed
     if old.miss is not None and fact.asked_at_s <= old.miss.asked_at_s:
         return observed
-    changed = evolve(old, miss=fact)
+    filed = changed(old, miss=fact)
     if fact.miss is Miss.REFUSED:
         first = fact.asked_at_s if old.refused == 0 else old.refused_first_s
-        changed = evolve(
-            changed, refused=old.refused + 1, refused_first_s=first, refused_last_s=fact.asked_at_s, timeouts=0
+        filed = changed(
+            filed, refused=old.refused + 1, refused_first_s=first, refused_last_s=fact.asked_at_s, timeouts=0
         )
     elif fact.miss is Miss.TIMED_OUT and not fact.excused:
         first = fact.asked_at_s if old.timeouts == 0 else old.timeouts_first_s
-        changed = evolve(
-            changed, timeouts=old.timeouts + 1, timeouts_first_s=first, timeouts_last_s=fact.at_s, refused=0
-        )
+        filed = changed(filed, timeouts=old.timeouts + 1, timeouts_first_s=first, timeouts_last_s=fact.at_s, refused=0)
     elif fact.miss in (Miss.UNAUTHORISED, Miss.UNREADABLE):
-        changed = evolve(changed, timeouts=0)  # it answered: whatever is wrong with it, it is not frozen
-    return _replace(observed, changed)
+        filed = changed(filed, timeouts=0)  # it answered: whatever is wrong with it, it is not frozen
+    return _replace(observed, filed)
 
 
 def _detail(observed: Observed, fact: RowsSeen | StorageSeen | ServerSeen | PortSeen) -> Observed:
@@ -191,20 +187,20 @@ def _detail(observed: Observed, fact: RowsSeen | StorageSeen | ServerSeen | Port
             bad = [row.name for row in fact.rows if row.status is not RowStatus.HALF and not row.takes_commits]
             since = tuple((name, known.get(name, asked_at_s)) for name in bad)
             recovering, took = _catch_ups(observed, old, fact)
-            filed = _replace(observed, evolve(old, rows=fact, bad_rows=since, recovering=recovering))
+            filed = _replace(observed, changed(old, rows=fact, bad_rows=since, recovering=recovering))
             last = observed.last_rows
             if last is not None and asked_at_s < last.asked_at_s:
                 return filed
-            return evolve(filed, catch_ups=took, last_rows=fact)
+            return changed(filed, catch_ups=took, last_rows=fact)
         case StorageSeen():
             fresh = old.storage is None or asked_at_s >= old.storage.asked_at_s
-            return _replace(observed, evolve(old, storage=fact)) if fresh else observed
+            return _replace(observed, changed(old, storage=fact)) if fresh else observed
         case ServerSeen():
             fresh = old.server is None or asked_at_s >= old.server.at_s
-            return _replace(observed, evolve(old, server=fact)) if fresh else observed
+            return _replace(observed, changed(old, server=fact)) if fresh else observed
         case PortSeen():
             fresh = old.port is None or asked_at_s >= old.port.asked_at_s
-            return _replace(observed, evolve(old, port=fact)) if fresh else observed
+            return _replace(observed, changed(old, port=fact)) if fresh else observed
 
 
 def _catch_ups(
@@ -233,7 +229,7 @@ def _record(observed: Observed, fact: RecordSeen) -> Observed:
     before = None if observed.record is None else observed.record.record
     given_up = before is not None and before.switchover is not None and not moving
     given_up = given_up and record is not None and before is not None and record.generation == before.generation
-    return evolve(
+    return changed(
         observed,
         record=fact,
         unnamed_since_s=since,
@@ -257,18 +253,18 @@ def _gate(observed: Observed, fact: GateSeen) -> Observed:
     since = observed.gate_since_s if same else fact.at_s
     quiet_since = _since(fact.at_s, observed.quiet_since_s if same else None, holds=fact.quiet)
     ended = fact.at_s if observed.quiet_since_s is not None and quiet_since is None else observed.quiet_ended_s
-    return evolve(observed, gate=fact, gate_since_s=since, quiet_since_s=quiet_since, quiet_ended_s=ended)
+    return changed(observed, gate=fact, gate_since_s=since, quiet_since_s=quiet_since, quiet_ended_s=ended)
 
 
 def _noop(observed: Observed, fact: NoopSeen) -> Observed:
     if not _newer(fact.at_s, observed.noop):
         return observed
-    changed = evolve(observed, noop=fact)
+    filed = changed(observed, noop=fact)
     if fact.outcome is Outcome.DONE:
-        changed = evolve(changed, noop_done=fact)
+        filed = changed(filed, noop_done=fact)
         if fact.witness is not None:
-            changed = evolve(changed, proof=fact)
-    return changed
+            filed = changed(filed, proof=fact)
+    return filed
 
 
 def _triggers(observed: Observed, fact: TriggersSeen) -> Observed:
@@ -278,18 +274,18 @@ def _triggers(observed: Observed, fact: TriggersSeen) -> Observed:
     if old.triggers is not None and fact.asked_at_s < old.triggers.asked_at_s:
         return observed
     had = old.had_triggers | {trigger.name for trigger in fact.triggers}
-    return _replace(observed, evolve(old, triggers=fact, had_triggers=had))
+    return _replace(observed, changed(old, triggers=fact, had_triggers=had))
 
 
 def _request(observed: Observed, fact: RequestSeen) -> Observed:
     request = fact.request
     if any(known.id == request.id for known in observed.requests):
         return observed
-    observed = evolve(observed, requests=(*observed.requests, request))
+    observed = changed(observed, requests=(*observed.requests, request))
     old = None if request.instance is None else observed.of(request.instance)
     if request.ask not in (Ask.STOP, Ask.RESTART) or old is None:
         return observed
-    return _replace(observed, evolve(old, stop_asked_s=fact.at_s))
+    return _replace(observed, changed(old, stop_asked_s=fact.at_s))
 
 
 def _request_ended(observed: Observed, fact: RequestEnded) -> Observed:
@@ -297,10 +293,10 @@ def _request_ended(observed: Observed, fact: RequestEnded) -> Observed:
     request = next((known for known in observed.requests if known.id == fact.request_id), None)
     if request is None:
         return observed
-    observed = evolve(observed, requests=tuple(known for known in observed.requests if known is not request))
+    observed = changed(observed, requests=tuple(known for known in observed.requests if known is not request))
     old = None if request.instance is None else observed.of(request.instance)
     stops = request.ask in (Ask.STOP, Ask.RESTART) and fact.at_s >= request.until_s
-    return observed if old is None or not stops else _replace(observed, evolve(old, stop_asked_s=None))
+    return observed if old is None or not stops else _replace(observed, changed(old, stop_asked_s=None))
 
 
 def _subject(command: Command) -> InstanceName:
@@ -349,4 +345,4 @@ def _ended(observed: Observed, fact: CommandEnded) -> Observed:
     doubtful_s = observed.rows_doubtful_s
     if doubtful and (doubtful_s is None or fact.at_s > doubtful_s):
         doubtful_s = fact.at_s
-    return evolve(observed, attempts=(*rest, attempt), rows_doubtful_s=doubtful_s)
+    return changed(observed, attempts=(*rest, attempt), rows_doubtful_s=doubtful_s)

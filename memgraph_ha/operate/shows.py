@@ -87,7 +87,7 @@ def _said(line: Explained) -> str:
     cls=OperatorCommand,
     answers="Rules",
     short_help="Show the rules by which everything is decided.",
-    examples=("memgraph-ha rules", "memgraph-ha rules P20"),
+    examples=("memgraph-ha rules", "memgraph-ha rules L30"),
 )
 @click.argument("rule", required=False)
 @asks_cluster

@@ -11,7 +11,7 @@ import trio
 
 from memgraph_ha.core.names import InstanceName
 from tests.e2e.bolt import HANDSHAKE, HELLO, dial
-from tests.e2e.cluster import PATIENCE_S, Cluster, Event, writing
+from tests.e2e.cluster import PATIENCE_S, Cluster, Event, Ledger, writing
 from tests.e2e.steps import STEPS, strike
 
 pytestmark = [pytest.mark.trio, pytest.mark.slow]
@@ -30,18 +30,23 @@ async def test_kill_the_controller_between_any_two_steps_of_a_reign(cluster: Clu
             from_byte = cluster.log.stat().st_size
             ledger.fault()
             await cluster.kill(before.main)
-            kill = functools.partial(os.kill, cluster.controller_pid(), signal.SIGKILL)
-            event = await trio.to_thread.run_sync(strike, cluster, from_byte, step, kill)
+            blow = functools.partial(_kill, ledger, cluster.controller_pid())
+            event = await trio.to_thread.run_sync(strike, cluster, from_byte, step, blow)
             if event is None:
                 break
             reached.append(event)
-            ledger.fault()
             await cluster.kill_controller()  # reaps it
             await cluster.start()
             await cluster.protected(above=before.generation)
             await ledger.more()
     assert {"WriteRecord", "Promote", "CommitNoop", "RegisterReplica"} <= {event["kind"] for event in reached}
     assert len(reached) >= 2 * 6  # a reign has at least so many commands, each with a beginning and an end
+
+
+def _kill(ledger: Ledger, pid: int) -> None:
+    """Note the fault before it is done: a write that it leaves in doubt ends later than that."""
+    ledger.fault()
+    os.kill(pid, signal.SIGKILL)
 
 
 def _pids(cluster: Cluster) -> dict[InstanceName, int]:

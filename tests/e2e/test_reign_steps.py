@@ -25,6 +25,12 @@ LEAPS: Final = 3
 """Of all steps of a reign every so-manieth is struck by SIGSTOP: each costs seconds."""
 
 
+def _send(ledger: Ledger, victim: ProcessHandle, signum: signal.Signals) -> None:
+    """Note the fault before it is done: a write that it leaves in doubt ends later than that."""
+    ledger.fault()
+    victim.send(signum)
+
+
 async def _strike_the_next(
     cluster: Cluster, ledger: Ledger, victim: InstanceName, step: int, signum: signal.Signals
 ) -> Event | None:
@@ -36,8 +42,8 @@ async def _strike_the_next(
         from_byte = cluster.log.stat().st_size
         ledger.fault()
         await cluster.kill(before.main)
-        event = await trio.to_thread.run_sync(strike, cluster, from_byte, step, functools.partial(second.send, signum))
-        ledger.fault()
+        blow = functools.partial(_send, ledger, second, signum)
+        event = await trio.to_thread.run_sync(strike, cluster, from_byte, step, blow)
         if event is not None:
             await cluster.until(
                 lambda record: second.ended or (record.opened and record.generation > before.generation + 1),

@@ -91,7 +91,7 @@ HEALTHY: Final[Json] = {
 
 NO_CANDIDATE_HOLD: Final[Json] = {
     "name": "NoSafeCandidate",
-    "rule": "P10",
+    "rule": "L90",
     "reason": "MAIN memgraph-0 refuses connections; memgraph-1 is not named: its row was in recovery when MAIN died",
     "since": AT - 134.0,
     "blocked": "writes: MAIN is lost, and nobody certainly has every acknowledged write",
@@ -105,7 +105,12 @@ HELD: Final[Json] = HEALTHY | {
     "standby": None,
     "loss": {"kind": "refused", "evidence": "refused twice"},
     "rw": HEALTHY["rw"] | {"open": False, "why": "MAIN memgraph-0 is lost", "holding": True},
-    "decision": {"rule": "P10", "name": "hold_without_candidate", "reason": "nobody", "hold": NO_CANDIDATE_HOLD},
+    "decision": {
+        "rule": "L90",
+        "name": "hold_without_candidate",
+        "reason": "nobody may follow",
+        "hold": NO_CANDIDATE_HOLD,
+    },
     "instances": [
         instance(
             "memgraph-0",
@@ -126,7 +131,7 @@ HELD: Final[Json] = HEALTHY | {
 
 PAUSED: Final[Json] = HEALTHY | {
     "paused": {"by": "ada", "reason": "storage migration", "at": AT - 600},
-    "decision": {"rule": "G50", "name": "hold_while_paused", "reason": "ada paused it", "hold": None},
+    "decision": {"rule": "C95", "name": "hold_paused_repair", "reason": "paused by ada", "hold": None},
 }
 
 HISTORY: Final[Json] = {
@@ -150,7 +155,7 @@ HISTORY: Final[Json] = {
             "previous": "memgraph-0",
             "kind": "failover",
             "standby": "memgraph-1",
-            "rule": "P20",
+            "rule": "L30",
             "reason": "MAIN memgraph-0 refused two connections",
             "at": AT - 70_000,
             "by": "",
@@ -161,7 +166,7 @@ HISTORY: Final[Json] = {
             "previous": "memgraph-1",
             "kind": "switchover",
             "standby": "memgraph-0",
-            "rule": "S40",
+            "rule": "M30",
             "reason": "kernel update",
             "at": AT - 50_000,
             "by": "ada",
@@ -174,26 +179,26 @@ EXPLAIN: Final[Json] = {
     "at": AT,
     "rules": [
         {
-            "rule": "G10",
-            "name": "hold_when_not_leading",
+            "rule": "N20",
+            "name": "hold_as_lease_ends",
             "matched": False,
             "reason": None,
-            "guard": "we lead",
-            "evidence": "8.4 s left",
+            "guard": "the lease is nearly over",
+            "evidence": "8.4",
             "hold": None,
         },
         {
-            "rule": "P20",
+            "rule": "L30",
             "name": "fail_over_to_standby",
             "matched": False,
             "reason": None,
-            "guard": "MAIN is not lost",
+            "guard": "MAIN is lost",
             "evidence": None,
             "hold": None,
         },
         {
-            "rule": "R30",
-            "name": "attach_replica",
+            "rule": "A30",
+            "name": "attach_async",
             "matched": True,
             "reason": "memgraph-2 has no row",
             "guard": None,
@@ -282,7 +287,7 @@ RULES: Final[Json] = {
     "schema": "memgraph-ha/rules/1",
     "rules": [
         {
-            "rule": "P20",
+            "rule": "L30",
             "name": "fail_over_to_standby",
             "summary": "Begin the standby's reign when MAIN is lost.",
             "when": "the recorded MAIN has a verdict of loss",

@@ -3,7 +3,7 @@
 from functools import reduce
 from random import Random
 
-from attrs import evolve
+from attrs import evolve, fields_dict
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +22,7 @@ from memgraph_ha.core.facts import (
     RowsSeen,
 )
 from memgraph_ha.core.observe import observe
-from memgraph_ha.core.observed import Observed
+from memgraph_ha.core.observed import Observed, Seen
 from memgraph_ha.core.view import View
 from tests.core.views import HEALTHY
 from tests.property.strategies import facts, near_scenes, observations
@@ -52,6 +52,14 @@ def test_filing_a_fact_twice_is_filing_it_once(observed: Observed, fact: Fact) -
     """Repeats change nothing, whatever was filed before."""
     once = observe(observed, fact)
     assert observe(once, fact) == once
+
+
+@given(observations(), facts)
+def test_filing_knows_the_fields_by_their_names(observed: Observed, fact: Fact) -> None:
+    """`changed` does not ask whether a field exists: nothing else than the classes' own fields ever comes to be."""
+    filed = observe(observed, fact)
+    assert vars(filed).keys() == fields_dict(Observed).keys()
+    assert all(vars(seen).keys() == fields_dict(Seen).keys() for seen in filed.seen)
 
 
 about_one = facts.filter(lambda fact: not isinstance(fact, GapSeen | MembersSeen))

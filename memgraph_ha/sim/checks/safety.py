@@ -27,8 +27,8 @@ from memgraph_ha.sim.checks.violation import broken
 
 if TYPE_CHECKING:
     from memgraph_ha.sim.world.controller import Controller
-    from memgraph_ha.sim.world.gateway import Passage
     from memgraph_ha.sim.world.ground import Ground
+    from memgraph_ha.sim.world.passage import Passage
 
 CHECKS: Final[dict[str, str]] = {
     "S1": "no write that was acknowledged is lost",

@@ -28,7 +28,7 @@ EXCLUDED: Final = frozenset(
 NARROWED: Final[Mapping[str, Mapping[str, tuple[Value, ...]]]] = {
     "ask": {"answer": ("any",), "wait": (True, False, False, False)},  # an answer is no expectation here
     "write-by-hand": {"counts": (False,)},  # past the gateways nothing is promised
-    "scale": {"count": (3, 4, 5)},  # whoever may be MAIN stays
+    "scale": {"to": (3, 4, 5)},  # whoever may be MAIN stays
 }
 """Arguments that lives draw from these values only."""
 

@@ -11,7 +11,6 @@ from attrs import evolve, frozen
 
 from memgraph_ha.core import RULES, Decision, Rule, View, decide, explain
 from memgraph_ha.core.commands import Command, Demote, Promote, StopInstance, WriteRecord
-from memgraph_ha.core.invariants import broken_by
 from memgraph_ha.core.topology import Role
 
 LONGEST_WAIT_S: Final = 2.0
@@ -58,16 +57,6 @@ def _well_formed(view: View, rules: tuple[Rule, ...]) -> str | None:
         return f"{decision.rule} holds ({decision.hold.word}) and commands at once"
     stale = [c for c in decision.commands if isinstance(c, WriteRecord) and c.expected != view.token]
     return f"{decision.rule} writes a record over one that it did not read" if stale else None
-
-
-def _prefixes(view: View, rules: tuple[Rule, ...]) -> str | None:
-    """Wherever the commands stop, nothing is broken."""
-    decision = decide(anew(view), rules)
-    for length in range(1, len(decision.commands)):
-        broken = broken_by(view, evolve(decision, commands=decision.commands[:length]))
-        if broken:
-            return f"{decision.rule}, after {length} of {len(decision.commands)} commands: {'; '.join(broken)}"
-    return None
 
 
 def _permit(view: View, rules: tuple[Rule, ...]) -> str | None:
@@ -161,7 +150,6 @@ def _reads(view: View, rules: tuple[Rule, ...]) -> str | None:
 PROMISES: Final[tuple[Promise, ...]] = (
     Promise("every rule answers", _total),
     Promise("decisions are well formed", _well_formed),
-    Promise("every prefix of the commands keeps the invariants", _prefixes),
     Promise("a permit is what the record gives", _permit),
     Promise("nothing begins while clients are relayed", _shut_before),
     Promise("nothing is done without a lease", _without_lease),

@@ -120,7 +120,7 @@ def client_lane(story: Story) -> Lane | None:
         id="clients",
         kind=Kind.CLIENTS,
         title="clients",
-        note=f"{clients} write" if clients > 1 else "one writes",
+        note=f"writes of {clients}" if clients > 1 else "writes",
         rows=(*heights, 16),
         writes=writes,
         spans=tuple(_pause(len(heights), *pause) for pause in pauses_of(writes)),

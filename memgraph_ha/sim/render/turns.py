@@ -58,8 +58,7 @@ def reigns_of(story: Story) -> tuple[Reign, ...]:
 
 def turns_of(story: Story) -> tuple[Turn, ...]:
     """List the changes of MAIN and the broken promises, in order, each with the window that shows it whole."""
-    writes = writes_of(story)
-    felt = Felt(bool(writes), pauses_of(writes))
+    felt = felt_of(writes_of(story))
     turns = [_turn(story, reign, felt) for reign in reigns_of(story)]
     turns += [_broken(story, at_s, line) for at_s, line in violations_of(story)]
     return tuple(sorted(turns, key=lambda turn: turn.start_s))
@@ -82,20 +81,20 @@ class Passage:
         shut_s: When the gateway shut before it; None if it was not seen.
         served_s: When one was first let to open after it; None if none was.
         pause: Between which two moments no write was acknowledged; None if that is not known, or hardly noticed.
-        known: Whether anything is known of writes.
+        through: Whether writes were acknowledged before it and after it.
     """
 
     shut_s: float | None
     served_s: float | None
     pause: tuple[float, float] | None
-    known: bool
+    through: bool
 
     @property
     def said(self) -> str:
         """What users felt, in a few words; empty if nothing is known."""
         if self.pause is not None:
             return f"no write was acknowledged for {self.pause[1] - self.pause[0]:.2f} s"
-        if self.known and self.served_s is not None:
+        if self.through and self.served_s is not None:
             return "writes hardly noticed"
         if self.shut_s is not None and self.served_s is not None:
             return f"the gateways were shut for {self.served_s - self.shut_s:.2f} s"
@@ -104,10 +103,19 @@ class Passage:
 
 @frozen
 class Felt:
-    """What clients felt in all: whether anything is known of them, and when nothing was acknowledged."""
+    """What clients felt in all: when anything was acknowledged, and when nothing was between two of them."""
 
-    known: bool
+    acked: tuple[float, ...]
     pauses: tuple[tuple[float, float], ...]
+
+    def through(self, start_s: float, end_s: float) -> bool:
+        """Say whether writes were acknowledged before and after: only then is it known that they hardly noticed."""
+        return bool(self.acked) and self.acked[0] < start_s and self.acked[-1] > end_s
+
+
+def felt_of(writes: Sequence[Write]) -> Felt:
+    """Say what clients felt."""
+    return Felt(tuple(each.at_s for each in writes if each.told is Told.ACKNOWLEDGED), pauses_of(writes))
 
 
 def passage_of(story: Story, reign: Reign, felt: Felt) -> Passage:
@@ -116,7 +124,7 @@ def passage_of(story: Story, reign: Reign, felt: Felt) -> Passage:
     last_s = reign.at_s if served_s is None else served_s
     pauses = (pause for pause in felt.pauses if pause[0] <= last_s and pause[1] >= reign.at_s)
     shut_s = _shut_before(story, reign.at_s)
-    return Passage(shut_s=shut_s, served_s=served_s, pause=next(pauses, None), known=felt.known)
+    return Passage(shut_s=shut_s, served_s=served_s, pause=next(pauses, None), through=felt.through(reign.at_s, last_s))
 
 
 def _turn(story: Story, reign: Reign, felt: Felt) -> Turn:
@@ -211,24 +219,24 @@ class Verdict:
 def verdict_of(story: Story) -> Verdict:
     """Say what a trace shows, worst first."""
     writes, reigns, broken = writes_of(story), reigns_of(story), violations_of(story)
-    pauses = pauses_of(writes)
+    felt = felt_of(writes)
     tail = (*_counted(writes), *_end(story))
     if broken:
         checks = ", ".join(dict.fromkeys(word_of(line, "check") for _at_s, line in broken))
         lines = tuple(word_of(line, "text") for _at_s, line in broken[:3])
         return Verdict(Tone.BAD, f"Promises were broken: {checks}", (*lines, *tail))
-    longest_s = max((end_s - start_s for start_s, end_s in pauses), default=0.0)
-    waited = f": no write was acknowledged for {longest_s:.2f} s" if pauses else ""
+    longest_s = max((end_s - start_s for start_s, end_s in felt.pauses), default=0.0)
+    waited = f": no write was acknowledged for {longest_s:.2f} s" if felt.pauses else ""
     if not reigns:
         record = next((written.record for written in records_of(story) if written.record is not None), None)
         head = "No reign began" if record is None else f"{record.main} reigned throughout"
-        return Verdict(Tone.WARN if pauses else Tone.OK, f"{head}{waited}", tail)
+        return Verdict(Tone.WARN if felt.pauses else Tone.OK, f"{head}{waited}", tail)
     if len(reigns) == 1:
-        passage = passage_of(story, reigns[0], Felt(bool(writes), pauses))
+        passage = passage_of(story, reigns[0], felt)
         said = f": {passage.said}" if passage.said else ""
         tone = Tone.WARN if passage.served_s is None else Tone.OK
         return Verdict(tone, f"{_named(reigns[0])}{said or waited}", tail)
-    longest = f", the longest pause of writes {longest_s:.2f} s" if pauses else ""
+    longest = f", the longest pause of writes {longest_s:.2f} s" if felt.pauses else ""
     return Verdict(Tone.OK, f"{len(reigns)} reigns began{longest}", tail)
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.sim.checks.violation import ViolationError
 from memgraph_ha.sim.exits import Exit
-
-CHECK: Final = re.compile(r"([SL]\d+)\b")
-"""How the text of a broken promise begins."""
 
 UNMET: Final = "expect"
 """The check of what a file itself expects."""
@@ -47,11 +43,9 @@ class FailedError(ViolationError):
         check: str | None = None,
         hold: Hold | None = None,
     ) -> None:
-        found = CHECK.match(text)
-        self.hold = hold
-        self.check = check or (found[1] if found else INVARIANT)
-        self.reason, self.seed, self.trace = text, seed, trace
         super().__init__(text)
+        self.check = check or self.check or INVARIANT
+        self.reason, self.seed, self.trace, self.hold = text, seed, trace, hold
 
     @property
     def exit(self) -> Exit:

@@ -69,8 +69,9 @@ def write_by_hand(stage: Stage, on: InstanceName, count: int, *, counts: bool) -
     before = set(stage.cluster.ledger.by_hand)
     try:
         stage.cluster.hands.write(on, count)
-    except (MemgraphError, Refused):
-        return  # it is not there, or refuses: nothing is written
+    except (MemgraphError, Refused) as error:
+        stage.cluster.say("", f"{on} takes nothing by hand: {error}")
+        return
     stage.written = frozenset(stage.cluster.ledger.by_hand - before)
     if not counts:
         stage.cluster.ledger.by_hand = before

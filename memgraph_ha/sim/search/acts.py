@@ -149,7 +149,7 @@ class Acts:
             return state
         if isinstance(command, CommitNoop):
             return state  # nobody hears whom it proved, and commits of clients do all else that it could
-        late = (*state.late, number)[-LATE_LIMIT:]
+        late = (*(other for other in state.late if other != number), number)[-LATE_LIMIT:]
         return state._replace(late=tuple(sorted(late)))
 
     def rest(self, state: State, index: int) -> State:

@@ -28,9 +28,9 @@ from memgraph_ha.core.commands import (
 )
 from memgraph_ha.core.facts import GateSeen, LeaseSeen, MembersSeen, NoopSeen, Outcome, RoleSeen
 from memgraph_ha.core.messages import ErrorClass
-from memgraph_ha.core.names import RowName
+from memgraph_ha.core.names import Incarnation, RowName
 from memgraph_ha.core.observed import Attempt, Observed, Seen
-from memgraph_ha.sim.search.words import CLUSTER, GENERATION, MEMBERS, NAMES, NOW, row_name, run_of
+from memgraph_ha.sim.search.words import CLUSTER, GENERATION, MEMBERS, NAMES, NOW, OLDEST, row_name, run_of
 
 STEP_S: Final = 0.06
 """What a look or an answer takes: more than ``refused_gap_s``, less than any pause of a rule."""
@@ -207,7 +207,7 @@ def _present(noop: NoopSeen | None) -> NoopSeen | None:
     if noop is None:
         return None
     told = evolve(noop, at_s=_ANCIENT, asked_at_s=_ANCIENT, witness=None, row_ts=None)
-    return told if noop.generation == GENERATION else evolve(told, generation=0, run=run_of(0, 9))
+    return told if noop.generation == GENERATION else evolve(told, generation=0, run=run_of(0, OLDEST))
 
 
 def _valid(noop: NoopSeen | None) -> NoopSeen | None:
@@ -223,9 +223,22 @@ def _valid(noop: NoopSeen | None) -> NoopSeen | None:
 def _attempts(dial: _Dial, observed: Observed) -> tuple[Attempt, ...]:
     kept = [tried for tried in observed.attempts if _counts(observed, tried, dial.now_s)]
     told = [
-        evolve(tried, failures=min(tried.failures, 1), detail="", at_s=_placed(dial, observed, tried)) for tried in kept
+        evolve(
+            tried,
+            failures=min(tried.failures, 1),
+            detail="",
+            at_s=_placed(dial, observed, tried),
+            incarnation=_life(tried),
+            replica_run=tried.replica_run if tried.replica_run == _now_run(tried.subject) else None,
+        )
+        for tried in kept
     ]
     return tuple(sorted(told, key=lambda tried: (tried.kind.__name__, tried.subject)))
+
+
+def _life(tried: Attempt) -> Incarnation | None:
+    """Which life it was aimed at, if that is the present one."""
+    return tried.incarnation if tried.incarnation == f"{tried.subject}/0" else None
 
 
 def _placed(dial: _Dial, observed: Observed, tried: Attempt) -> float:

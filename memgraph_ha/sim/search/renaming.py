@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
 import attrs
 from attrs import field, fields, frozen
 
-from memgraph_ha.sim.search.words import CURRENT, NAMES, OLDEST, OUTDATED, ROW
-
-TIMES: Final = frozenset(
-    {
-        "asked_at_s",
-        "at_s",
-        "born_s",
-        "gap_at_s",
-        "gate_since_s",
-        "given_up_s",
-        "quiet_ended_s",
-        "quiet_since_s",
-        "refused_first_s",
-        "refused_last_s",
-        "rows_doubtful_s",
-        "since_s",
-        "stop_asked_s",
-        "switchover_since_s",
-        "timeouts_first_s",
-        "timeouts_last_s",
-        "unnamed_since_s",
-    }
-)
-"""The fields of facts and of `Observed` that say when something was; 0 in some of them stands for never."""
-
-ENDS: Final = frozenset({"until_s", "valid_until_s"})
-"""Those that say when something will end."""
+from memgraph_ha.core.names import Incarnation
+from memgraph_ha.core.record import Change, Record
+from memgraph_ha.core.topology import Member
+from memgraph_ha.sim.search.words import CURRENT, GENERATION, NAMES, OLDEST, OUTDATED, ROW
 
 _REIGNS: Final = frozenset({"generation", "floor_generation"})
 _TEXTS: Final = frozenset({"detail", "reason"})
-_SINCE: Final = frozenset({"bad_rows", "recovering"})
+_PAIRS: Final = frozenset({"bad_rows", "recovering"})
 
 
 @frozen
@@ -77,33 +53,38 @@ def _text(shift: Shift, word: str) -> str:
     return word
 
 
-Clock = Callable[[float], float]
-"""What becomes of a time."""
+def rename(thing: Any, shift: Shift) -> Any:
+    """Rewrite every token in a value of the core, and leave out what only people read.
 
-
-def rename(thing: Any, shift: Shift | None, past: Clock | None = None, future: Clock | None = None) -> Any:
-    """Rewrite every token and every time in a value of the core; what does not change is the same object.
+    What does not change is the same object. Times stay: nothing on the wire is judged by them, and `clock` tells
+    them anew.
 
     Args:
-        thing: A fact, command, record or `Observed`, or a part of one.
-        shift: What moved; None: nothing did.
-        past: What becomes of a time at which something was; None: nothing does.
-        future: What becomes of a time at which something ends.
+        thing: A command, a record or an `Observed`, or a part of one.
+        shift: What moved.
     """
     if isinstance(thing, str):
-        return thing if shift is None else type(thing)(shift.text(thing))
+        return type(thing)(shift.text(thing))
     if isinstance(thing, tuple):
-        made = tuple(rename(part, shift, past, future) for part in thing)
+        made = tuple(rename(part, shift) for part in thing)
         return thing if all(new is old for new, old in zip(made, thing, strict=True)) else made
-    if isinstance(thing, frozenset) or not attrs.has(type(thing)):
-        return thing
+    if isinstance(thing, (frozenset, Member)) or not attrs.has(type(thing)):
+        return _member(thing, shift) if isinstance(thing, Member) else thing
     changed: dict[str, Any] = {}
+    oldest = 0 if isinstance(thing, (Record, Change)) else GENERATION - OLDEST
     for name in _names(type(thing)):
         old = getattr(thing, name)
-        new = _part(name, old, shift, past, future)
+        new = _part(name, old, shift, oldest)
         if new is not old and new != old:
             changed[name] = new
     return attrs.evolve(thing, **changed) if changed else thing
+
+
+@lru_cache(maxsize=None)
+def _member(member: Member, shift: Shift) -> Member:
+    if member.incarnation is None:
+        return member
+    return attrs.evolve(member, incarnation=Incarnation(shift.text(member.incarnation)))
 
 
 @lru_cache(maxsize=None)
@@ -111,30 +92,17 @@ def _names(kind: type[Any]) -> tuple[str, ...]:
     return tuple(attribute.name for attribute in fields(kind))
 
 
-def _part(name: str, old: Any, shift: Shift | None, past: Clock | None, future: Clock | None) -> Any:
-    if old is None or isinstance(old, bool):
+def _part(name: str, old: Any, shift: Shift, oldest: int) -> Any:
+    if old is None or isinstance(old, (bool, float)):
         return old
-    if name in TIMES:
-        return old if past is None or not old else past(old)
-    if name in ENDS:
-        return old if future is None or not old else future(old)
-    if name in _SINCE:
-        told = past or _same
-        return tuple((rename(row, shift), told(since_s)) for row, since_s in old)
-    if isinstance(old, (int, float)):
-        return old if shift is None else _number(name, old, shift)
+    if isinstance(old, int):
+        if name in _REIGNS:
+            return max(oldest, old - shift.reigns)
+        return old - shift.rows if name == "row_seq" else old
     if name in _TEXTS:
         return ""
+    if name in _PAIRS:
+        return tuple((rename(token, shift), value) for token, value in old)
     if name == "level":
-        return old if shift is None or not shift.reigns else tuple((who, was - shift.reigns) for who, was in old)
-    return rename(old, shift, past, future)
-
-
-def _number(name: str, old: float, shift: Shift) -> float:
-    if name in _REIGNS:
-        return max(0, old - shift.reigns)
-    return old - shift.rows if name == "row_seq" else old
-
-
-def _same(at_s: float) -> float:
-    return at_s
+        return tuple((who, was - shift.reigns) for who, was in old) if shift.reigns else old
+    return rename(old, shift)

@@ -37,8 +37,9 @@ ROW: Final = 50
 CURRENT: Final = Token("now")
 OUTDATED: Final = Token("old")
 
-OLDEST: Final = 9
-"""Lives, reigns and rows further back than this are not told apart."""
+OLDEST: Final = 2
+"""Lives, reigns and rows at least so far back are not told apart: tokens are compared with the present ones, and
+hardly ever with each other."""
 
 
 def run_of(instance: int, ago: int = 0) -> RunId:

@@ -16,8 +16,8 @@ from memgraph_ha.fakes.memgraph.errors import MemgraphError
 from memgraph_ha.fakes.memgraph.session import Session
 from memgraph_ha.fakes.memgraph.virtual import Refused, Ticket
 from memgraph_ha.fakes.memgraph.virtual_net import Reach
-from memgraph_ha.sim.world.gateway import CLIENTS, Passage, Work
 from memgraph_ha.sim.world.ledger import Ack
+from memgraph_ha.sim.world.passage import CLIENTS, Passage, Work
 from memgraph_ha.trace.schema import Ghost, Plain
 
 if TYPE_CHECKING:
@@ -98,21 +98,23 @@ class Caller:
         else:
             gateway.admit(self)
 
-    def _patience(self) -> None:
+    def _patience(self, seconds: float = PATIENCE_S) -> None:
         asks = self._asks
 
         def over() -> None:
             if self._asks == asks:
                 self._abandon()
 
-        self.cluster.world.at(PATIENCE_S, over)
+        self.cluster.world.at(seconds, over)
 
     def _abandon(self) -> None:
-        """Nothing came of it in time."""
+        """Nothing came of it in time: hang up."""
+        passage = self.passage
         if self._knocking:
             self.turned_away()
-        elif self.passage is not None and self.passage.busy:
-            self.passage.cut()
+        elif passage is not None and passage.busy:
+            passage.cut()
+            self.cut_off(passage)
 
     # -- what the gateway says -------------------------------------------------------------------
 
@@ -145,7 +147,8 @@ class Caller:
         assert self.passage is not None  # noqa: S101 - whoever steps has one
         self._asks += 1
         self.passage.send(work, begins=begins)
-        self._patience()
+        refused = self.cluster.net.path(CLIENTS, self.passage.gateway.name) is Reach.REFUSED
+        self._patience(AGAIN_S if refused else PATIENCE_S)
 
     def answered(self, ticket: Ticket) -> None:
         """What it asked for came to an end."""

@@ -23,9 +23,9 @@ from memgraph_ha.fakes.memgraph.virtual_net import Network, Reach
 from memgraph_ha.sim.checks import safety
 from memgraph_ha.sim.world.api import API, Api
 from memgraph_ha.sim.world.clients import Clients
-from memgraph_ha.sim.world.gateway import CLIENTS
 from memgraph_ha.sim.world.hands import Hands
 from memgraph_ha.sim.world.ledger import Ack, Ledger
+from memgraph_ha.sim.world.passage import CLIENTS
 from memgraph_ha.sim.world.platform import Platform
 from memgraph_ha.sim.world.store import LeaseObject, Store
 from memgraph_ha.trace.recorder import NO_RECORDER, Recorder

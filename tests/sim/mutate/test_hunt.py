@@ -2,6 +2,7 @@
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,10 @@ from attrs import evolve
 
 from memgraph_ha.core import RULES, InvariantViolation, Rule, View, decide
 from memgraph_ha.core.decision import Decision, Unmet
+from memgraph_ha.core.holds import Hold
+from memgraph_ha.core.names import RowName
+from memgraph_ha.core.record import ChangeKind, Standby
+from memgraph_ha.core.rules.issuing import succession
 from memgraph_ha.sim.mutate import forked as forking
 from memgraph_ha.sim.mutate import hunt as hunting
 from memgraph_ha.sim.mutate.campaign import every_mutant
@@ -16,7 +21,7 @@ from memgraph_ha.sim.mutate.detector import Case, Detector, UnfitError, in_order
 from memgraph_ha.sim.mutate.forked import Say, forked
 from memgraph_ha.sim.mutate.hunt import Hunt, Notice, show, watch
 from memgraph_ha.sim.mutate.mutant import Mutant
-from memgraph_ha.sim.mutate.promises import PROMISES, broken_promise
+from memgraph_ha.sim.mutate.promises import PROMISES, Promise, broken_promise
 from memgraph_ha.sim.mutate.reach import Reach, watched
 from memgraph_ha.sim.mutate.report import Fate, document, judged, lines, scores, together
 from memgraph_ha.sim.mutate.session import Session, SessionError, fingerprint
@@ -41,29 +46,98 @@ def test_the_right_rules_keep_every_promise() -> None:
     assert broken_promise(VIEWS) is None
 
 
-def wrong(view: View, **changes: object) -> Decision:
-    """Today's decision with something else in it."""
-    return evolve(decide(view), **changes)  # type: ignore[arg-type]  # a mistake is what this is for
+def wrong(**changes: object) -> tuple[Rule, ...]:
+    """A table whose one rule decides as ours do, but for something."""
+    return (Rule("X1", lambda view: evolve(decide(view), **changes)),)  # type: ignore[arg-type]  # of any kind
 
 
-def test_promises_are_broken_by_rules_that_break_them() -> None:
-    """One wrong table each, which only looks at what that promise is about."""
+def promise(name: str) -> Promise:
+    """One of them."""
+    return next(each for each in PROMISES if each.name == name)
 
-    def never_wakes(view: View) -> Decision:
-        return wrong(view, wake_at_s=view.now_s + 60)
+
+def found_by(name: str, rules: tuple[Rule, ...]) -> str:
+    """The first thing that a promise says of the hand-made views; each starts afresh."""
+    fresh = (View(observed=v.observed, policy=v.policy, now_s=v.now_s, wall_s=v.wall_s) for v in VIEWS)
+    return next(filter(None, (promise(name).check(view, rules) for view in fresh)), "")
+
+
+def test_a_rule_that_cannot_answer_breaks_a_promise() -> None:
+    """Also one that is asked only because `explain` asks them all."""
 
     def crashes(view: View) -> Decision | Unmet:
         raise ZeroDivisionError(view.now_s)
 
-    def acts_without_lease(view: View) -> Decision | Unmet:
-        return Unmet("never") if view.lease is not None else wrong(VIEWS[0])
-
-    assert "wakes" in (broken_promise(VIEWS, (Rule("X1", never_wakes),)) or "")
     with pytest.raises(ZeroDivisionError):
-        broken_promise(VIEWS, (*RULES[:-1], Rule("X2", crashes)))
-    with pytest.raises(InvariantViolation):
-        broken_promise(VIEWS, (Rule("X3", acts_without_lease), *RULES))
-    assert len({promise.name for promise in PROMISES}) == len(PROMISES)
+        found_by("every rule answers", (*RULES, Rule("X2", crashes)))
+
+
+def test_a_decision_that_oversleeps_is_not_well_formed() -> None:
+    """Nor is one that wakes in the past."""
+    assert "wakes after" in found_by("decisions are well formed", wrong(wake_at_s=1e9))
+    assert "wakes after -" in found_by("decisions are well formed", wrong(wake_at_s=0.0))
+
+
+def test_a_hold_that_commands_is_not_well_formed() -> None:
+    """Whoever waits does nothing."""
+    assert "holds (Paused) and commands" in found_by("decisions are well formed", wrong(hold=Hold.PAUSED))
+
+
+def test_a_table_that_does_not_look_at_the_lease_breaks_a_promise() -> None:
+    """Taking the lease away from any view must end everything; a command without one is our bug at once."""
+    deaf = tuple(rule for rule in RULES if rule.id not in ("N10", "N20"))
+    with pytest.raises(InvariantViolation, match="LEADER_ONLY"):
+        found_by("nothing is done without a lease", deaf)
+
+
+def test_a_name_without_a_proof_breaks_a_promise() -> None:
+    """The core's own invariant finds it first."""
+
+    def names_anybody(view: View) -> Decision | Unmet:
+        record, other = view.record, view.partner
+        if record is None or other is None or other.role is None:
+            return Unmet("there is somebody")
+        standby = Standby(instance=other.member.name, run=other.role.run, row=RowName("x"))
+        return Decision(
+            reason="x", commands=(view.rewrite(evolve(record, standby=standby)),), wake_at_s=view.now_s + 0.1
+        )
+
+    with pytest.raises(InvariantViolation, match="naming of"):
+        found_by("nobody is named without a proof", (Rule("X4", names_anybody), *RULES))
+
+
+def test_a_reign_that_begins_because_an_answer_is_older_breaks_a_promise() -> None:
+    """As if staleness were evidence of death."""
+
+    def hasty(view: View) -> Decision | Unmet:
+        record, main, standby = view.record, view.main, None if view.record is None else view.record.standby
+        if record is None or main is None or main.role is None or standby is None:
+            return Unmet("there is a standby")
+        if view.now_s - main.role.asked_at_s < 50:
+            return Unmet("MAIN's answer is old")
+        change = succession(view, record, standby.instance, kind=ChangeKind.FAILOVER, rule="X5", reason="x")
+        begun = record.begun(change, main_run=standby.run, fallback=None)
+        return Decision(reason="x", commands=(view.rewrite(begun),), wake_at_s=view.now_s + 0.1)
+
+    assert "X5 begins because m" in found_by(
+        "older answers never begin a reign", (*RULES[:20], Rule("X5", hasty), *RULES[20:])
+    )
+
+
+def test_a_reign_that_begins_under_an_open_gate_breaks_a_promise() -> None:
+    """Clients are cut first, always."""
+
+    def rash(view: View) -> Decision | Unmet:
+        record, standby = view.record, None if view.record is None else view.record.standby
+        if record is None or standby is None or view.permit() is None:
+            return Unmet("MAIN serves")
+        change = succession(view, record, standby.instance, kind=ChangeKind.FAILOVER, rule="X6", reason="x")
+        begun = record.begun(change, main_run=standby.run, fallback=None)
+        return Decision(reason="x", commands=(view.rewrite(begun),), wake_at_s=view.now_s + 0.1)
+
+    assert "X6: WriteRecord while m0 is relayed to" in found_by(
+        "nothing begins while clients are relayed", (Rule("X6", rash), *RULES)
+    )
 
 
 @pytest.mark.parametrize(
@@ -177,8 +251,7 @@ def test_a_detector_that_faults_the_right_rules_is_unfit() -> None:
 def test_watched_cases_are_told_apart() -> None:
     """Each has its own reach, also when several share a process."""
     cases = tuple(
-        Case(name=str(place), examine=lambda rules, view=view: broken_promise([view], rules))  # type: ignore[misc]
-        for place, view in enumerate(VIEWS[:12])
+        Case(name=str(place), examine=partial(broken_promise, (view,))) for place, view in enumerate(VIEWS[:12])
     )
     told: list[str] = []
     found = watch((Detector(name="views", cases=cases),), 2, told.append)["views"]
@@ -198,7 +271,7 @@ def test_tasks_are_forked_and_come_back_with_what_they_said() -> None:
         time.sleep(60 if number == 1 else 0)
         say("end")
 
-    tasks = [(number, lambda say, number=number: work(number, say)) for number in range(4)]  # type: ignore[misc]
+    tasks = [(number, partial(work, number)) for number in range(4)]
     found = {ended.key: ended for ended in forked(tasks, jobs=2, limit_s=2.0)}
     assert {key: ended.said for key, ended in found.items()} == {
         0: (0, "end"),
@@ -218,7 +291,7 @@ def test_closing_early_leaves_no_process(tmp_path: Path) -> None:
         time.sleep(0 if mark.name == "0" else 3)
         mark.touch()
 
-    found = forked([(mark, lambda say, mark=mark: work(mark, say)) for mark in marks], jobs=2, limit_s=30)  # type: ignore[misc]
+    found = forked([(mark, partial(work, mark)) for mark in marks], jobs=2, limit_s=30)
     assert next(found).key == marks[0]
     found.close()  # type: ignore[attr-defined]  # a generator has it
     time.sleep(3.5)

@@ -154,3 +154,20 @@ def test_the_close_up_of_a_failover_shows_all_of_it(told: Timeline) -> None:
     assert turn.end_s > 12.1
     assert turn.end_s - turn.start_s < 4
     assert turn.start_s < BEGAN_S < turn.end_s
+
+
+def test_the_script_asks_for_what_the_page_has(told: Timeline) -> None:
+    """Every id, attribute and class that the script looks for is there, or it would fail in silence."""
+    more = told.turns * (TURNS_DRAWN + 1)
+    (clients,) = (lane for lane in told.lanes if lane.id == "clients")
+    pauses = (*clients.spans, *(evolve(span, start_s=20.0, end_s=21.0) for span in clients.spans))
+    lanes = tuple(evolve(lane, spans=pauses) if lane is clients else lane for lane in told.lanes)
+    text, document = shown(evolve(told, turns=more, lanes=lanes))
+    (script,) = re.findall("<script>(.*?)</script>", text, re.DOTALL)
+    ids = {element.attrib["id"] for element in document.iter() if "id" in element.attrib}
+    assert set(re.findall(r'getElementById\("(\w+)"\)', script)) <= ids
+    attributes = {name.removeprefix("data-") for element in document.iter() for name in element.attrib}
+    assert set(re.findall(r"dataset\.(\w+)", script)) | {"out", "in"} <= attributes
+    assert set(re.findall(r"\[data-(\w+)", script)) <= attributes
+    classes = {name for element in document.iter() for name in element.get("class", "").split()}
+    assert set(re.findall(r'querySelector(?:All)?\("\.([\w-]+)"\)', script)) <= classes

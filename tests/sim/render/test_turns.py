@@ -4,8 +4,10 @@ from memgraph_ha.core.record import ChangeKind
 from memgraph_ha.sim.render.model import Tone
 from memgraph_ha.sim.render.story import read_story
 from memgraph_ha.sim.render.turns import turns_of, verdict_of
-from memgraph_ha.trace.schema import FooterLine, Ghost, Line
+from memgraph_ha.trace.schema import FooterLine, Ghost, GhostLine, Line
 from tests.sim.render.told import KILLED_S, M0, M1, Script, broken, decision, failover, permit, record, record_seen
+
+CLIENTS = ("app", "batch")
 
 
 def test_a_failover_is_told_with_the_pause_that_clients_felt() -> None:
@@ -25,6 +27,24 @@ def test_where_no_client_is_known_the_gateways_tell_how_long_it_took() -> None:
     assert verdict_of(story).head == "Failover from m0 to m1: the gateways were shut for 1.80 s"
     (turn,) = turns_of(story)
     assert turn.text == "L30: the reason of the change. The gateways were shut for 1.80 s."
+
+
+def test_writes_that_began_later_say_nothing_of_a_failover() -> None:
+    """Nobody wrote before m0 was killed: how long writes would have waited is what the gateways tell."""
+    late = tuple(
+        line for line in failover() if not (isinstance(line, GhostLine) and line.t < 15 and line.who in CLIENTS)
+    )
+    assert verdict_of(read_story(late)).head == "Failover from m0 to m1: the gateways were shut for 1.80 s"
+
+
+def test_writes_that_go_on_hardly_noticed() -> None:
+    """A change of MAIN within the usual time between two writes is no pause."""
+    told = list(_reigns((0.0, 1, "m0", ChangeKind.BOOTSTRAP), (5.0, 2, "m1", ChangeKind.SWITCHOVER))[:-1])
+    script = Script(lines=told)
+    for number in range(100):
+        script.ghost(number / 10, "app", Ghost.WRITES, outcome="acknowledged", count=1)
+    head = verdict_of(read_story(script.whole(10.0))).head
+    assert head == "Switchover from m0 to m1: writes hardly noticed"
 
 
 def test_a_broken_promise_is_the_first_thing_that_is_said() -> None:

@@ -174,6 +174,7 @@
       if (each === row) item.className = "here";
       list.append(item);
     }
+    why.className = "told";
     why.replaceChildren(chain.length > 1 ? "What led to it:" : "", list);
     const ids = new Set(chain.map((each) => each.id));
     for (const link of links) link.classList.toggle("chain", ids.has(rowOf(link)));
