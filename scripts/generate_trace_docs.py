@@ -1,7 +1,7 @@
 """Write docs/reference/trace.md from the classes of the trace's lines, and of what they carry.
 
-python scripts/generate_trace_docs.py           write it
-python scripts/generate_trace_docs.py --check   write nothing; exit with 1 if it is not in step
+python -m scripts.generate_trace_docs           write it
+python -m scripts.generate_trace_docs --check   write nothing; exit with 1 if it is not in step
 """
 
 import enum
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from attrs import fields
-from generate_docs import field_table, summary_of, table, type_of
 
 from memgraph_ha.core.decision import Decision
 from memgraph_ha.core.facts import Miss, Outcome, RecordTrouble
@@ -23,6 +22,7 @@ from memgraph_ha.trace.codec import KINDS
 from memgraph_ha.trace.converter import FACTS, words_of
 from memgraph_ha.trace.schema import SCHEMA, Ghost, Source
 from memgraph_ha.trace.writing import MOST_WAITING, PARTS, PAUSE_S, RETRY_S
+from scripts.generate_docs import field_table, summary_of, table, type_of
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "reference" / "trace.md"
 

@@ -19,8 +19,8 @@ SEED = 1
 
 def test_the_reference_is_in_step_with_the_code() -> None:
     """Whoever changes a line, a fact or a decision makes the page again (`make docs`)."""
-    script = ROOT / "scripts" / "generate_trace_docs.py"
-    done = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "scripts.generate_trace_docs", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 

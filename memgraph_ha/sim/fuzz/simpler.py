@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 import attrs
 from attrs import evolve
 
+from memgraph_ha.core import Policy
 from memgraph_ha.sim.scenario.model import Client, Fault, Scenario, Setting, Value, When
 
 Thing = TypeVar("Thing")
@@ -34,7 +35,7 @@ def rounder(seconds: float) -> Iterator[float]:
 
 def plainer(scenario: Scenario) -> Iterator[Scenario]:
     """Give every scenario that is one step simpler than this one, in the order in which they are worth a try."""
-    for setting in _plainer_setting(scenario.setting):
+    for setting in _plainer_setting(scenario.setting, scenario.policy):
         yield evolve(scenario, setting=setting)
     for policy in _defaulted(scenario.policy):
         yield evolve(scenario, policy=policy)
@@ -73,9 +74,9 @@ def _defaulted(thing: Thing, *, but: tuple[str, ...] = ()) -> Iterator[Thing]:
                 continue  # this field and another one only go together
 
 
-def _plainer_setting(setting: Setting) -> Iterator[Setting]:
+def _plainer_setting(setting: Setting, policy: Policy) -> Iterator[Setting]:
     yield from _defaulted(setting, but=("instances", "controllers"))  # fewer are plainer, the usual number is not
-    if setting.instances > FEWEST_INSTANCES:
+    if setting.instances > FEWEST_INSTANCES and f"m{setting.instances - 1}" not in policy.eligible:
         yield evolve(setting, instances=setting.instances - 1)
     if setting.controllers > 1:
         yield evolve(setting, controllers=setting.controllers - 1)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memgraph_ha.core import DataDurability, Policy
+from memgraph_ha.core.names import InstanceName
 from memgraph_ha.sim.fuzz.simpler import plainer, rounder
 from memgraph_ha.sim.scenario.model import Client, Fault, Scenario, Setting, When
 
@@ -67,3 +68,9 @@ def test_taking_every_step_ends_at_the_plainest_scenario() -> None:
         ("freeze", (), When(), None),
         ("kill", (), When(), None),
     ]
+
+
+def test_the_pair_stays_in_the_cluster() -> None:
+    """An instance that the policy names as eligible is not taken away: that would be another failure."""
+    policy = Policy(eligible=(InstanceName("m0"), InstanceName("m3")))
+    assert not any(step.setting.instances < 4 for step in plainer(evolve(LARGE, policy=policy)))

@@ -5,64 +5,23 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
-from attrs import define, frozen
 
-from memgraph_ha.core import Policy
-from memgraph_ha.sim.render.build import timeline_of
-from memgraph_ha.sim.render.model import Lane, Timeline, Told, Weave
-from memgraph_ha.sim.world.cluster import Cluster
-from memgraph_ha.sim.world.controller import Controller
-from memgraph_ha.trace.recorder import LineRecorder, ListSink
-from memgraph_ha.trace.schema import Line, Source
+from memgraph_ha.sim.render.model import Told, Weave
 from memgraph_ha.trace.writing import write_trace
-from tests.sim.render.drawn import drawing, placed
+from tests.sim.render.drawn import SVG, drawing, lanes, placed
+from tests.sim.render.plays import PICTURES, Played, draw_pictures, play
 
-KILLED_S, AFTER_S = 6.0, 12.0
-
-
-@frozen
-class Played:
-    """A failover that was played, and what was recorded of it."""
-
-    cluster: Cluster
-    controllers: tuple[Controller, ...]
-    lines: tuple[Line, ...]
-    timeline: Timeline
-
-    def lane(self, name: str) -> Lane:
-        """Find a lane by its id."""
-        return next(lane for lane in self.timeline.lanes if lane.id == name)
-
-
-@define
-class _Clock:
-    """The world's clock, which says 0 until there is a world."""
-
-    cluster: Cluster | None = None
-
-    def __call__(self) -> float:
-        """Say the time."""
-        return 0.0 if self.cluster is None else self.cluster.now
+LARGEST = 200_000
+"""Bytes: a picture of the documentation is no larger."""
 
 
 @pytest.fixture(scope="module")
 def played() -> Played:
-    """Kill MAIN of a whole cluster under writes, and keep it down."""
-    sink, clock = ListSink(), _Clock()
-    recorder = LineRecorder(sink, source=Source.SIMULATOR, clock=clock, seed=3)
-    cluster = clock.cluster = Cluster(3, recorder=recorder)
-    controllers = tuple(Controller(name, cluster, Policy(), recorder=recorder) for name in ("C1", "C2"))
-    for controller in controllers:
-        controller.start()
-    cluster.world.run(KILLED_S - 3)
-    cluster.start_clients(3, 0.15)
-    cluster.world.run(3)
-    cluster.keep_down(cluster.names[0])
-    cluster.world.run(AFTER_S)
-    lines = tuple(sink.lines)
-    return Played(cluster, controllers, lines, timeline_of(lines, title="played"))
+    """MAIN is killed and stays down."""
+    return play(down_s=12.0)
 
 
 def test_every_rule_that_fired_is_drawn(played: Played) -> None:
@@ -131,3 +90,15 @@ def test_rendering_is_the_same_whatever_python_hashes(played: Played, tmp_path: 
         subprocess.run(command, check=True, env={**os.environ, "PYTHONHASHSEED": seed}, stdout=subprocess.DEVNULL)
         written.append(page.read_bytes())
     assert written[0] == written[1]
+
+
+def test_the_pictures_of_the_documentation_are_drawn_by_what_ships(tmp_path: Path) -> None:
+    """They are small, well formed, and have today's style: whoever changes it draws them anew (`plays`)."""
+    draw_pictures(tmp_path)
+    drawn = sorted(path.name for path in tmp_path.iterdir())
+    assert drawn == sorted(path.name for path in PICTURES.glob("sim-*.svg"))
+    for name in drawn:
+        there, now = (ET.fromstring((where / name).read_text(encoding="utf-8")) for where in (PICTURES, tmp_path))  # noqa: S314 - ours
+        assert (PICTURES / name).stat().st_size < LARGEST
+        assert lanes(there) == lanes(now)
+        assert there.findtext(f"{SVG}style") == now.findtext(f"{SVG}style")
