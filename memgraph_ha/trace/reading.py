@@ -11,6 +11,7 @@ from memgraph_ha.trace.codec import Decoder
 from memgraph_ha.trace.converter import FieldError
 from memgraph_ha.trace.errors import TraceError
 from memgraph_ha.trace.schema import (
+    PRODUCT,
     EndLine,
     FooterLine,
     GhostLine,
@@ -53,11 +54,14 @@ class TraceFile:
         path: The file.
         truncated: See `Trace.truncated`; known once the last line was read.
         intact: See `Trace.intact`; known once the last line was read.
+        done: How many bytes were read.
     """
 
     path: Path
     truncated: bool = False
     intact: bool | None = None
+    done: int = 0
+    _product: str = PRODUCT
     _known: set[str] = field(factory=set)
     _digest: "hashlib._Hash" = field(factory=hashlib.sha256)
 
@@ -68,7 +72,7 @@ class TraceFile:
             TraceError: The file cannot be read, or is no trace; the text says where, why and the way out.
         """
         self._known, self._digest = set(), hashlib.sha256()
-        self.truncated, self.intact = False, None
+        self.truncated, self.intact, self.done = False, None, 0
         try:
             yield from self._read()
         except OSError as error:
@@ -91,7 +95,9 @@ class TraceFile:
                         self.truncated = True
                         return
                     trouble = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-                    raise TraceError(self.path, number, trouble) from None
+                    raise TraceError(self.path, number, trouble + self._of_another_version) from None
+                if isinstance(line, HeaderLine):
+                    self._product = line.product
                 ended = isinstance(line, FooterLine)
                 self._count(line, data)
                 yield line
@@ -110,7 +116,14 @@ class TraceFile:
         if isinstance(line, EndLine):
             self._known.discard(line.who)
 
+    @property
+    def _of_another_version(self) -> str:
+        """What may explain a line that this version cannot read."""
+        other = self._product != PRODUCT
+        return f" (it was written by {self._product}, this is {PRODUCT}: read it with that version)" if other else ""
+
     def _count(self, line: Line, data: bytes) -> None:
+        self.done += len(data)
         if isinstance(line, FooterLine):
             self.intact = line.digest == f"sha256:{self._digest.hexdigest()}"
         elif not isinstance(line, GhostLine):

@@ -11,11 +11,11 @@ from typing import Final, Protocol
 
 from attrs import define, field, fields, frozen
 
-from memgraph_ha import __version__
 from memgraph_ha.core import Decision, Fact, Policy, View
 from memgraph_ha.core.commands import Command
 from memgraph_ha.core.facts import CommandEnded, GapSeen, NoopSeen, ProbeMissed, RecordSeen, SentinelBroke
 from memgraph_ha.trace.schema import (
+    PRODUCT,
     CommandLine,
     EndLine,
     FactLine,
@@ -34,7 +34,7 @@ from memgraph_ha.trace.schema import (
 
 
 class Recorder(Protocol):
-    """Told of everything that a replay needs. Every call returns at once and never raises."""
+    """Told of everything that a replay needs. Every call returns at once, and no fault of a disk raises."""
 
     def start(self, who: str, policy: Policy) -> None:
         """Note that a controller's process begins, and remembers nothing.
@@ -250,7 +250,7 @@ class LineRecorder:
     def _header(self) -> None:
         self._part += 1
         header = HeaderLine(
-            product=f"memgraph-ha {__version__}",
+            product=PRODUCT,
             python=platform.python_version(),
             source=self._source,
             seed=self._seed,

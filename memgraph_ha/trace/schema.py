@@ -11,8 +11,12 @@ from typing import Final
 
 from attrs import field, frozen
 
+from memgraph_ha import __version__
 from memgraph_ha.core import RULES, Decision, Fact, Observed, Policy
 from memgraph_ha.core.commands import Command
+
+PRODUCT: Final = f"memgraph-ha {__version__}"
+"""Who writes, by name and version."""
 
 SCHEMA: Final = 1
 """The schema that this version writes, and the only one that it reads."""

@@ -191,11 +191,11 @@ class FileSink:
                 self._write_line(self._waiting.popleft())
             if self._file is not None:
                 self._file.flush()
-        except (OSError, NotOursError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it costs the trace and nothing else
             self._broken_s, self._turning = self._clock(), False
             with contextlib.suppress(OSError):
                 self._end_file()
-            what = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+            what = (error.strerror if isinstance(error, OSError) else None) or str(error)
             self._complain(f"{self._path}: {what}; the trace has a gap until the disk takes it again")
 
     def _write_line(self, line: Line) -> None:

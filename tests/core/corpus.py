@@ -269,6 +269,6 @@ def outcome(view: View, rules: tuple[Rule, ...]) -> object:
     """What would be done: commands, hold and route, or that it broke; ids, names and reasons do not count."""
     try:
         decision = decide(view, rules)
-    except (InvariantViolation, StopIteration) as error:
+    except (InvariantViolation, LookupError) as error:
         return type(error)
     return decision.commands, decision.hold, decision.route

@@ -202,7 +202,6 @@ def paused_leader(cluster: Cluster, controllers: list[Controller]) -> None:
 
 def late_commands(cluster: Cluster, controllers: list[Controller]) -> None:
     """D2: what a leader sent lands after others have led, each command seconds late."""
-    cluster.prompt = False
     leader = leader_of(controllers)
     leader.late = lambda: 0.2 + cluster.random.random() * 14
     cluster.kill(M1)

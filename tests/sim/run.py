@@ -75,7 +75,6 @@ def start(setup: Setup) -> tuple[Cluster, list[Controller]]:
     """
     cluster = Cluster(setup.seed)
     setup.before(cluster)
-    cluster.prompt = not setup.late
     controllers = [
         Controller(f"C{number}", cluster, setup.policy, setup.rules) for number in range(1, setup.controllers + 1)
     ]

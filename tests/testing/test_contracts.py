@@ -15,7 +15,18 @@ from memgraph_ha.core.policy import Policy
 from memgraph_ha.testing import ContractError, check_database, check_lease, check_platform, check_record_store
 from tests.adapters import local_rig, memgraph_rig
 from tests.adapters.memgraph_cluster import Server
-from tests.testing.in_memory import TERM_S, Board, MemoryLease, MemoryStore, Shelf
+from tests.testing.in_memory import (
+    DEAD,
+    M0,
+    TERM_S,
+    Board,
+    MemoryDatabase,
+    MemoryLease,
+    MemoryPlatform,
+    MemoryStore,
+    Shelf,
+    member,
+)
 
 POLICY = Policy(lease_duration_s=2, lease_renew_s=0.3, command_deadline_s=0.5)
 
@@ -136,4 +147,64 @@ async def test_a_lease_with_a_mistake_is_found_out(
     board = Board()
     with pytest.raises((ContractError, BaseExceptionGroup)) as raised:
         await check_lease(lambda name: MemoryLease(board, name, mistake), clock=trio.current_time, duration_s=TERM_S)
+    assert clause in the_one(raised)
+
+
+async def test_a_platform_without_a_mistake_keeps_its_contract(autojump_clock: trio.testing.MockClock) -> None:
+    """So that what is found below is the mistake."""
+    assert autojump_clock.autojump_threshold == 0
+    await check_platform(MemoryPlatform())
+
+
+@pytest.mark.parametrize(
+    ("mistake", "clause"),
+    [
+        ("says nothing", "a watch reports at once"),
+        ("two of a name", "names of members differ"),
+        ("no name", "the cluster has a name"),
+        ("stops anybody", "leaves the present one alone"),
+        ("refuses to stop the dead", "stopping a life that is over is done"),
+        ("leaves it dead", "reported as another life"),
+        ("the same life again", "reported as another life"),
+        ("rebuilds anybody", "a rebuild of another life is refused"),
+        ("forgets rebuilds", "a rebuild that was done before is done"),
+    ],
+)
+async def test_a_platform_with_a_mistake_is_found_out(
+    mistake: str, clause: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Each by the clause that it breaks."""
+    assert autojump_clock.autojump_threshold == 0
+    with pytest.raises((ContractError, BaseExceptionGroup)) as raised:
+        await check_platform(MemoryPlatform(mistake))
+    assert clause in the_one(raised)
+
+
+async def test_a_database_without_a_mistake_keeps_its_contract(autojump_clock: trio.testing.MockClock) -> None:
+    """So that what is found below is the mistake."""
+    assert autojump_clock.autojump_threshold == 0
+    await check_database(MemoryDatabase(), member(M0, 1), dead=DEAD)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "clause"),
+    [
+        ("never forgets", "who is not followed any more is not probed"),
+        ("never ends", "a command ends within"),
+        ("checks no guard", "a command for another run is refused"),
+        ("is never sure", "a REPLICA in the run that is named can be promoted"),
+        ("reads nothing back", "the role is read back"),
+        ("waits for the dead", "an address at which nobody listens refuses"),
+        ("stamps late", "an answer comes after its question"),
+        ("stamps once", "a later answer was asked for later"),
+        ("a run a probe", "a process keeps its run"),
+    ],
+)
+async def test_a_database_with_a_mistake_is_found_out(
+    mistake: str, clause: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Each by the clause that it breaks."""
+    assert autojump_clock.autojump_threshold == 0
+    with pytest.raises((ContractError, BaseExceptionGroup)) as raised:
+        await check_database(MemoryDatabase(mistake), member(M0, 1), dead=DEAD)
     assert clause in the_one(raised)

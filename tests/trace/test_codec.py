@@ -116,6 +116,14 @@ def test_numbers_that_json_has_no_word_for_come_back() -> None:
     assert from_raw(json.loads(text), Decision) == decision
 
 
+def test_any_text_comes_back() -> None:
+    """Also one that is no Unicode, as the name of a file may be: it must not end the thread that writes."""
+    line = GhostLine(t=0.0, who="m\udcff", what=Ghost.NOTE, data=(("text", "\x00\u2028\udc80 ü"),))
+    text = Encoder().encode(line)
+    assert text.isascii()
+    assert Decoder().decode(text) == line
+
+
 def test_a_whole_number_stays_one() -> None:
     """A policy's 5 must not come back as 5.0: reasons print it."""
     raw = json.loads(json.dumps(to_raw(HEALTHY.policy, type(HEALTHY.policy))))

@@ -112,6 +112,7 @@ async def test_no_password_is_in_a_trace(tmp_path: Path) -> None:
         handle.send(signal.SIGKILL)
         handle.close()
         await protected(cluster, above=record.generation)
+        await observe(cluster, tmp_path / "observer.jsonl", f"--accounts={accounts}")
     finally:
         with trio.CancelScope(shield=True):
             left = await cluster.stop()
@@ -122,6 +123,34 @@ async def test_no_password_is_in_a_trace(tmp_path: Path) -> None:
     text = trace.read_text()
     assert '"RestoreUsers"' in text
     assert [secret for secret in SECRETS if secret in text or secret[:8] in text] == []
+    observed = tmp_path / "observer.jsonl"
+    assert not any(isinstance(line, CommandLine) for line in read_trace(observed).lines)
+    for path in (trace, observed):
+        code, read = as_json("replay", str(path))
+        assert (code, read["first"], read["intact"]) == (Exit.OK, None, True)
+        assert read["ticks"] > 10
+
+
+def ticks_in(trace: Path) -> int:
+    """How many decisions a file that grows holds so far."""
+    return trace.read_text().count('"kind":"tick"') if trace.exists() else 0
+
+
+async def observe(cluster: LocalCluster, trace: Path, accounts: str) -> None:
+    """Let an observer watch for a moment, and record."""
+    command = ["local", "--data", str(cluster.data), "--observe-only", accounts, "--trace", str(trace)]
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-P", "-m", "memgraph_ha", *command], stdout=subprocess.DEVNULL
+    )
+    try:
+        with trio.fail_after(30):
+            while ticks_in(trace) < 20:  # noqa: ASYNC110 - a file has no event to wait for
+                await trio.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
 
 
 @pytest.mark.parametrize("name", ["thesis", "missing/a.jsonl"])

@@ -1,14 +1,18 @@
 """The pages about traces: made from the code, and tried command by command."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from memgraph_ha.cli import main
 from memgraph_ha.sim.exits import Exit
 from tests.docs.pages import ROOT, read
 from tests.sim.replay.lives import life
+from tests.sim.replay.story import failover
 from tests.trace.told import write_lines
 
 TUTORIAL = ROOT / "docs" / "tutorial" / "replay-your-incident.md"
@@ -22,6 +26,16 @@ def test_the_reference_is_in_step_with_the_code() -> None:
     command = [sys.executable, "-m", "scripts.generate_trace_docs", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("verb", ["replay", "explain"])
+def test_every_field_of_the_outputs_is_in_the_reference(tmp_path: Path, verb: str) -> None:
+    """Whoever reads them by a program finds each by its name."""
+    path = write_lines(tmp_path / "incident.jsonl", failover())
+    result = CliRunner().invoke(main, ["sim", verb, str(path), "--json"])
+    section = read(ROOT / "docs" / "reference" / "trace.md").text.partition("## What the tools print")[2]
+    missing = [name for name in json.loads(result.stdout) if name != "schema" and f"`{name}`" not in section]
+    assert missing == []
 
 
 def tried(line: str, folder: Path) -> int:

@@ -9,7 +9,7 @@ import pytest
 from memgraph_ha.trace.errors import TraceError
 from memgraph_ha.trace.reading import TraceFile, read_trace
 from memgraph_ha.trace.recorder import ListSink
-from memgraph_ha.trace.schema import FooterLine, Ghost, HeaderLine
+from memgraph_ha.trace.schema import PRODUCT, FooterLine, Ghost, HeaderLine
 from tests.core.views import HEALTHY
 from tests.trace.told import Told, recorder_to, write_lines
 
@@ -66,8 +66,8 @@ def test_a_last_line_that_was_cut_off_is_left_out(tmp_path: Path, cut: int) -> N
 def test_half_a_character_at_the_end_is_no_fault(tmp_path: Path) -> None:
     """The cut may go through a character of several bytes."""
     path, sink = made(tmp_path)
-    at = next(index for index, text in enumerate(path.read_text().splitlines()) if "ü" in text)
-    data = path.read_bytes()
+    at = next(index for index, text in enumerate(path.read_text().splitlines()) if r"\u00fc" in text)
+    data = path.read_text().replace(r"\u00fc", "ü").encode()  # as an editor may have it
     path.write_bytes(data[: data.index("ü".encode()) + 1])
     trace = read_trace(path)
     assert trace.truncated
@@ -160,3 +160,15 @@ def test_every_line_is_one_json_object(tmp_path: Path) -> None:
     raws = [json.loads(line) for line in path.read_text().splitlines()]
     assert len(raws) == len(sink.lines) + 1
     assert all(isinstance(raw, dict) and isinstance(raw["kind"], str) for raw in raws)
+
+
+def test_a_line_of_another_version_says_which_one_to_use(tmp_path: Path) -> None:
+    """A fact that this version does not know was no mistake of whoever wrote it."""
+    path, _sink = made(tmp_path)
+    edited(path, lambda lines: [lines[0].replace(PRODUCT, "memgraph-ha 9.9.9"), *lines[1:]])
+    assert read_trace(path).intact is False
+    edited(path, lambda lines: [line.replace('"MembersSeen"', '"MoonSeen"') for line in lines])
+    with pytest.raises(TraceError) as caught:
+        read_trace(path)
+    assert "kind 'MoonSeen' is unknown" in str(caught.value)
+    assert f"(it was written by memgraph-ha 9.9.9, this is {PRODUCT}: read it with that version)" in str(caught.value)

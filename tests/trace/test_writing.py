@@ -13,7 +13,7 @@ from memgraph_ha.sim.replay.comparing import compare_all
 from memgraph_ha.trace import writing
 from memgraph_ha.trace.reading import TraceFile, read_trace
 from memgraph_ha.trace.recorder import LineRecorder
-from memgraph_ha.trace.schema import FooterLine, LostLine, Source
+from memgraph_ha.trace.schema import FooterLine, Ghost, GhostLine, LostLine, Source
 from memgraph_ha.trace.writing import PARTS, FileSink, NotOursError
 from tests.core.places import NOW
 from tests.core.views import HEALTHY
@@ -188,6 +188,19 @@ def test_a_full_disk_costs_a_gap_and_is_said(tmp_path: Path, monkeypatch: pytest
     for part in (now, before):
         assert compare_all(part.lines).first is None
     assert compare_all(now.lines).ticks == 3
+
+
+def test_a_bug_of_the_writer_costs_the_trace_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said as a full disk is, and tried again."""
+    monkeypatch.setattr(writing, "RETRY_S", 0.05)
+    tape = Tape(tmp_path / "a.jsonl")
+    until(lambda: not tape.sink._waiting)
+    tape.sink.put(GhostLine(t=float("nan"), who="", what=Ghost.NOTE))  # no number that JSON has
+    until(lambda: bool(tape.complaints))
+    time.sleep(0.1)
+    tape.turn(2)
+    tape.sink.close()
+    assert compare_all(read_trace(tmp_path / "a.jsonl").lines).ticks == 2
 
 
 def test_a_disk_that_hangs_never_holds_the_controller_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

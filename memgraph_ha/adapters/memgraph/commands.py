@@ -5,6 +5,7 @@ Every one of them reads back what it changed: "already so", "lock busy" and "fai
 
 import trio
 
+from memgraph_ha.adapters.memgraph.addresses import leads_elsewhere
 from memgraph_ha.adapters.memgraph.connection import BoltConnection, ConnectionLostError, QueryRefusedError
 from memgraph_ha.adapters.memgraph.errand import TARGET_TIMEOUT_S, End, Errand
 from memgraph_ha.adapters.memgraph.instance import AFTERMATH_S, Instance
@@ -83,6 +84,9 @@ async def _unfit_replica(errand: Errand, command: RegisterReplica, replica: Inst
     A REGISTER re-points the replica's allegiance even when it fails (design 5), and overwrites an empty one.
     """
     name = replica.member.name
+    astray = await leads_elsewhere(replica.member)
+    if astray:
+        return End(Outcome.NOT_SENT, f"the name service is stale: {astray}")
     try:
         with trio.fail_after(TARGET_TIMEOUT_S):
             await replica.role_commands.over()

@@ -11,6 +11,7 @@ from typing import Final
 import trio
 from attrs import frozen
 
+from memgraph_ha.adapters.memgraph.addresses import leads_elsewhere
 from memgraph_ha.adapters.memgraph.connection import BoltConnection, ConnectionLostError, QueryRefusedError
 from memgraph_ha.adapters.memgraph.errand import TARGET_TIMEOUT_S, End, Errand
 from memgraph_ha.adapters.memgraph.instance import Instance
@@ -42,6 +43,7 @@ class _Look:
     row: Row | None
     main: _Side
     standby: _Side
+    astray: str
 
 
 async def _side(instance: Instance, connection: BoltConnection, clock: Clock) -> _Side:
@@ -139,7 +141,7 @@ class NoopCommit:
             return None
         errand.report(other.role)
         row = next((row for row in rows if row.name == self._command.row), None)
-        return _Look(row=row, main=main, standby=other)
+        return _Look(row=row, main=main, standby=other, astray=await leads_elsewhere(standby.member))
 
     def _doubt(self) -> str:
         """Why the standby is no witness; empty if it is one."""
@@ -158,6 +160,8 @@ class NoopCommit:
             return f"the row {row.name} has mode {row.mode and row.mode.value}, status {row.status.value}"
         if row.address != standby.member.replication:
             return f"the row {row.name} leads to {row.address}, not to {standby.member.replication}"
+        if look.astray:
+            return f"the row {row.name} may lead to somebody else: {look.astray}"
         main, other = look.main, look.standby
         if main.role.role is not Role.MAIN or other.role.role is not Role.REPLICA:
             return f"MAIN has role {main.role.role.value}, the standby {other.role.role.value}"

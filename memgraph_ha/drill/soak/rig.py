@@ -208,10 +208,11 @@ class Rig:
         await self.start_controller()
 
     async def start_controller(self) -> Controller:
-        """Start another controller, from now on the one that is looked at."""
+        """Start another controller, from now on the one that is looked at; each records into a file of its own."""
         self.controller = Controller(self.root)
         self._all.append(self.controller)
-        await self.controller.start(self._arguments)
+        trace = self.root / f"trace-{len(self._all)}.jsonl"
+        await self.controller.start([*self._arguments, f"--trace={trace}"])
         return self.controller
 
     async def record(self) -> Record | None:

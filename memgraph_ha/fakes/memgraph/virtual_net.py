@@ -144,7 +144,8 @@ class Network:
             if how is Reach.REFUSED:
                 link.waiting.clear()
                 self.on_refusal(one, other)
-            self._flush(link)
+            elif how is Reach.OPEN and not link.held:
+                self._deliver_waiting(link, RETRANSMIT_S)
 
     def slow(self, source: str, target: str, seconds: float, jitter_s: float = 0.0, *, both: bool = True) -> None:
         """Let everything take `seconds`, and up to `jitter_s` more, one way."""
@@ -172,7 +173,8 @@ class Network:
             link = self._links.get((one, other))
             if link is not None and link.held:
                 link.held = False
-                self._flush(link)
+                if link.reach is Reach.OPEN:
+                    self._deliver_waiting(link, 0.0)
 
     def drop_answers(self, source: str, target: str, count: int = 1) -> None:
         """Let `target` do what `source` asks for next, `count` times, and lose its answers."""
@@ -220,10 +222,6 @@ class Network:
         if link is not None and link.twice and self._dice.random() < link.twice:
             self.carry(source, target, deliver, patience_s)
         self.carry(source, target, deliver, patience_s)
-
-    def _flush(self, link: Link) -> None:
-        if link.reach is Reach.OPEN and not link.held:
-            self._deliver_waiting(link, RETRANSMIT_S if link.waiting else 0.0)
 
     def _deliver_waiting(self, link: Link, late_s: float) -> None:
         kept, link.waiting = link.waiting, []

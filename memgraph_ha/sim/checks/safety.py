@@ -49,6 +49,10 @@ CHECKS: Final[dict[str, str]] = {
 """What each says, in one sentence."""
 
 
+MEMBERS_S: Final = 5.0
+"""So long after a change of membership a failover that was not needed is blamed on it."""
+
+
 # --- writes -------------------------------------------------------------------------------------------
 
 
@@ -131,43 +135,58 @@ def check_sent(controller: Controller, command: Command, decision: Decision, rul
         raise broken("S14", f"{who} sends {kind} and says not why", at_s=at_s, who=who, cause=command)
 
 
-def check_landing(cluster: Ground, command: InstanceCommand, who: str) -> None:
-    """S2, S4, S5, S9, S10: at the instant when a command takes effect in the process that it was sent to."""
+def check_landing(cluster: Ground, command: InstanceCommand, who: str, *, late: bool) -> None:
+    """S2, S4, S5, S9, S10: at the instant when a command takes effect in the process that it was sent to.
+
+    Args:
+        cluster: Where.
+        command: Which.
+        who: The controller that sent it.
+        late: It was so long on its way that the world may have moved on: it must destroy nothing all the same (S8),
+            but may meet what its sender could not foresee.
+    """
     match command:
         case Promote():
-            _check_promotion(cluster, command, who)
+            _check_promotion(cluster, command, who, late=late)
         case RegisterReplica():
-            _check_registration(cluster, command, who)
+            _check_registration(cluster, command, who, late=late)
         case DropReplica():
             _check_drop(cluster, command, who)
         case Demote():
-            _check_demotion(cluster, command, who)
+            _check_demotion(cluster, command, who, late=late)
         case _:
             pass
 
 
-def _check_promotion(cluster: Ground, command: Promote, who: str) -> None:
+def _check_promotion(cluster: Ground, command: Promote, who: str, *, late: bool) -> None:
     name, record = command.instance, cluster.store.read()[0]
     if record is None or record.generation != command.generation or record.main != name:
         return  # a late one of a deposed leader: harmless, the reign's own steps follow
+    cluster.crowned.add((name, command.run))
     check_holds_all(cluster, name, "S4: it is promoted", who=who, cause=command)
     living = [other for other in cluster.names if other != name and _reigns(cluster, other)]
     readers = [gate for gate, read in cluster.reads.items() if name in read and not cluster.controllers[gate].paused]
-    if readers and cluster.prompt:
+    if readers and not late:
         what = f"{name} is promoted while {readers[0]} lets readers in"
         raise broken("S10", what, at_s=cluster.now, who=who, cause=command)
-    if living and cluster.prompt:
+    if living and not late:
         what = f"{name} is promoted while {living[0]} lives as MAIN"
         raise broken("S2", what, at_s=cluster.now, who=who, cause=command)
 
 
 def _reigns(cluster: Ground, name: InstanceName) -> bool:
-    """Whether a MAIN lives there that a gateway could reach; who only starts is REPLICA before Bolt opens."""
-    lost = cluster.platform.pods[name].lost
-    return not lost and cluster.world.hosts[name].state is State.OPEN and cluster.world[name].is_main
+    """Whether a MAIN lives there that a gateway could reach and a controller made.
+
+    Who only starts is REPLICA before Bolt opens; whom a human promoted, or the platform does not list, nobody can be
+    sure to have stopped, and no gateway has a permit for it.
+    """
+    host, out_of_reach = cluster.world.hosts[name], cluster.platform.pods[name].lost or name in cluster.platform.gone
+    if out_of_reach or host.state is not State.OPEN or host.instance is None or not host.instance.is_main:
+        return False
+    return (name, host.instance.run_id) in cluster.crowned
 
 
-def _check_registration(cluster: Ground, command: RegisterReplica, who: str) -> None:
+def _check_registration(cluster: Ground, command: RegisterReplica, who: str, *, late: bool) -> None:
     """S5, S9: MAIN may copy over what the replica holds, so that is nothing acknowledged which MAIN lacks."""
     replica, record = command.replica, cluster.store.read()[0]
     if not cluster.up(replica) or not cluster.up(command.instance) or command.instance in cluster.older:
@@ -179,7 +198,7 @@ def _check_registration(cluster: Ground, command: RegisterReplica, who: str) -> 
         what = f"{replica} is registered on {command.instance}, which lacks its writes {sorted(lost)[:5]}"
         raise broken("S5", what, at_s=cluster.now, who=who, cause=command)
     named = None if record is None else record.standby
-    if named is not None and named.instance == replica and cluster.prompt:
+    if named is not None and named.instance == replica and not late:
         raise broken("S9", f"the named standby {replica} is registered", at_s=cluster.now, who=who, cause=command)
 
 
@@ -190,7 +209,7 @@ def _check_drop(cluster: Ground, command: DropReplica, who: str) -> None:
         raise broken("S9", what, at_s=cluster.now, who=who, cause=command)
 
 
-def _check_demotion(cluster: Ground, command: Demote, who: str) -> None:
+def _check_demotion(cluster: Ground, command: Demote, who: str, *, late: bool) -> None:
     """S2: who is demoted is not the MAIN that a gateway serves now, but for a switchover that has made it quiet."""
     open_to = [
         gate
@@ -198,7 +217,7 @@ def _check_demotion(cluster: Ground, command: Demote, who: str) -> None:
         if permit is not None and (permit.instance, permit.run) == (command.instance, command.run)
     ]
     loud = [gate for gate in open_to if gate not in cluster.quiet and not cluster.controllers[gate].paused]
-    if loud and cluster.prompt:
+    if loud and not late:
         what = f"{command.instance} is demoted while {loud[0]} relays to it"
         raise broken("S2", what, at_s=cluster.now, who=who, cause=command)
 
@@ -267,6 +286,16 @@ def could_acknowledge(cluster: Ground, change: Change) -> bool:
     return all(row.state.value in ("ready", "replicating") for row in strict)
 
 
+def check_reason(cluster: Ground, change: Change, who: str) -> None:
+    """S12, L9: no failover from a MAIN that could still serve is for a wrong password or a change of members."""
+    if change.previous in cluster.locked:
+        what = f"reign {change.generation} begins because {change.previous} refuses our password"
+        raise broken("S12", what, at_s=cluster.now, who=who)
+    if cluster.now - cluster.scaled_s < MEMBERS_S:
+        what = f"reign {change.generation} begins because the number of instances changed"
+        raise broken("L9", what, at_s=cluster.now, who=who)
+
+
 # --- states, and the core itself ----------------------------------------------------------------------
 
 
@@ -281,7 +310,7 @@ def check_lineage(cluster: Ground) -> None:
             if row.state.value != "ready" or replica is None or replica.instance is None:
                 continue
             obeys = not replica.instance.is_main and replica.instance.main_uuid == main.main_uuid
-            if not obeys or name in cluster.older:
+            if not obeys or name in cluster.older or name in cluster.cut_short:
                 continue
             more = (cluster.ids(InstanceName(replica.name)) - cluster.ids(name)) & cluster.ledger.kept
             if more:

@@ -11,7 +11,7 @@ from memgraph_ha.sim.helping import SimCommand
 from memgraph_ha.sim.replay.documents import explanation_document
 from memgraph_ha.sim.replay.explaining import DEPTH, explain_tick
 from memgraph_ha.sim.replay.finding import Wanted, find
-from memgraph_ha.sim.replay.opening import notes, open_trace, usage_errors
+from memgraph_ha.sim.replay.opening import Watched, notes, open_trace, usage_errors
 from memgraph_ha.sim.replay.telling import tell
 
 EXAMPLES = (
@@ -41,7 +41,9 @@ def _moment(ctx: click.Context, param: click.Parameter, text: str | None) -> tup
 
 @click.command(cls=SimCommand, examples=EXAMPLES)
 @click.argument("trace", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--seq", type=click.IntRange(1), help="The decision with that number, or that of a fact or a command.")
+@click.option(
+    "--seq", "number", type=click.IntRange(1), help="The decision with that number, or that of a fact or a command."
+)
 @click.option(
     "--at",
     callback=_moment,
@@ -67,7 +69,7 @@ def explain(
     ctx: click.Context,
     *,
     trace: Path,
-    seq: int | None,
+    number: int | None,
     at: tuple[float, bool] | None,
     rule: str | None,
     last: bool,
@@ -81,10 +83,10 @@ def explain(
     A cause is something without which today's rules would have decided otherwise; that is tried out for everything that
     the controller knew. For each it is said who made it so, and which rules nearly fired instead.
     """
-    if sum((seq is not None, at is not None, rule is not None, last)) > 1:
+    if sum((number is not None, at is not None, rule is not None, last)) > 1:
         raise click.UsageError("--seq, --at, --rule and --last each choose a decision: give one of them", ctx)
     wanted = Wanted(
-        seq=seq,
+        seq=number,
         at=None if at is None else at[0],
         wall=at is not None and at[1],
         rule=None if rule is None else rule.upper(),
@@ -92,7 +94,8 @@ def explain(
     )
     with usage_errors(ctx):
         file, _header = open_trace(trace)
-        found = explain_tick(file, find(file, wanted), depth=depth, every=every)
+        seq = find(Watched(file, "looking for it"), wanted)
+        found = explain_tick(Watched(file, "explaining it"), seq, depth=depth, every=every)
     if as_json:
         click.echo(json.dumps(explanation_document(found), indent=1))
         return

@@ -21,6 +21,7 @@ from memgraph_ha.sim.mutate.sites import FILES
 from memgraph_ha.sim.scenario.errors import ScenarioError
 from memgraph_ha.sim.scenario.load import load
 from memgraph_ha.sim.scenario.model import Scenario
+from memgraph_ha.sim.scenario.shelf import find
 
 EXAMPLES: Final = (
     "memgraph-ha sim mutate --sample 50 --seed 7",
@@ -30,7 +31,7 @@ EXAMPLES: Final = (
 
 
 @click.command(cls=SimCommand, examples=EXAMPLES)
-@click.argument("scenarios", nargs=-1, type=click.Path(path_type=Path, exists=True))
+@click.argument("scenarios", nargs=-1, metavar="[SCENARIO]...")
 @click.option(
     "--file", "files", multiple=True, type=click.Choice((*FILES, table.FILE)), help="Only mutants of this one."
 )
@@ -43,6 +44,7 @@ EXAMPLES: Final = (
 )
 @click.option("--sample", type=click.IntRange(1), help="Only so many, drawn by --seed.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the draw and of the order.")
+@click.option("--faults", type=click.IntRange(0, 3), help="Search the small world too, with so many faults.")
 @click.option("--lives", type=click.IntRange(0), default=0, show_default=True, help="Random lives that look as well.")
 @click.option("--tests", multiple=True, help="Tests that look as well (a path, as pytest takes it; needs pytest).")
 @click.option("--thorough", is_flag=True, help="Ask every detector, also after one has noticed: scores compare.")
@@ -58,11 +60,12 @@ EXAMPLES: Final = (
 def mutate(
     ctx: click.Context,
     *,
-    scenarios: tuple[Path, ...],
+    scenarios: tuple[str, ...],
     files: tuple[str, ...],
     operators: tuple[str, ...],
     sample: int | None,
     seed: int,
+    faults: int | None,
     lives: int,
     tests: tuple[str, ...],
     thorough: bool,
@@ -76,13 +79,15 @@ def mutate(
     """Break the rules one by one, and see who notices.
 
     Each mutant is one mistake: a guard left out, a rule moved, a name kept, a run not compared. It is planted in
-    memory and shown to promises on views, to SCENARIOS (default: all that are shipped), to tests and to random lives
-    until one notices. None of them knows what the right rules did: each knows what must be. What the type checker
-    refuses is no mistake that could last, and is not counted; nor is what provably does the same.
+    memory and shown, until something notices, to promises on views, to tests, to SCENARIOS (as `sim run` names them;
+    default: all), to the small world and to random lives. None of them knows what the right rules did: each knows
+    what must be. What the type checker refuses is no mistake that could last, and is not counted; nor is what does
+    the same.
     """
     try:
         order = Order(
             scenarios=_runs(scenarios),
+            faults=faults,
             lives=lives,
             tests=tests,
             files=files,
@@ -111,9 +116,9 @@ def mutate(
     ctx.exit(Exit.OK if together(outcomes).percent >= least else Exit.UNMET)
 
 
-def _runs(paths: tuple[Path, ...]) -> tuple[Scenario, ...]:
-    files = [file for path in paths for file in (sorted(path.glob("**/*.toml")) if path.is_dir() else [path])]
-    return tuple(run for file in files for run in load(file))
+def _runs(wanted: tuple[str, ...]) -> tuple[Scenario, ...]:
+    """The runs of the scenarios that are named; a file for the small world is the search's."""
+    return tuple(run for path, name in find(wanted) for run in load(path) if name in ("", run.run))
 
 
 class _Screen(campaign.Progress):

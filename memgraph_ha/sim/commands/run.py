@@ -15,8 +15,9 @@ from memgraph_ha.sim.fuzz.screen import Screen
 from memgraph_ha.sim.helping import SimCommand
 from memgraph_ha.sim.replay.opening import rules_without
 from memgraph_ha.sim.scenario.errors import ScenarioError
+from memgraph_ha.sim.scenario.recording import trace_name
 from memgraph_ha.sim.scenario.report import line, story, to_json, to_junit
-from memgraph_ha.sim.scenario.shelf import find
+from memgraph_ha.sim.scenario.shelf import SHIPPED, find
 from memgraph_ha.sim.scenario.suite import Job, Outcome, gravest, jobs, play_all
 
 EXAMPLES = (
@@ -32,6 +33,9 @@ EXAMPLES = (
 @click.option("-j", "--jobs", "processes", type=click.IntRange(1), help="How many at a time; default: one per core.")
 @click.option("--seed", type=click.IntRange(0), help="Of the dice, instead of each scenario's own.")
 @click.option("--without", multiple=True, metavar="RULE", help="Take a rule out, by its id; may be repeated.")
+@click.option(
+    "--trace", "traces", type=click.Path(path_type=Path, file_okay=False), help="Keep the trace of each run there."
+)
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Write a report for CI there.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead (schema memgraph-ha/sim-run/1).")
 @click.pass_context
@@ -42,6 +46,7 @@ def run(
     processes: int | None,
     seed: int | None,
     without: tuple[str, ...],
+    traces: Path | None,
     junit: Path | None,
     as_json: bool,
 ) -> None:
@@ -52,9 +57,11 @@ def run(
     """
     rules_without(without)
     try:
-        todo = jobs(find(scenarios), seed, without)
+        todo = jobs(find(scenarios), seed, without, traces)
     except ScenarioError as error:
         raise click.UsageError(str(error), ctx) from error
+    if traces is not None:
+        traces.mkdir(parents=True, exist_ok=True)
     began_s = time.perf_counter()
     outcomes = _played(todo, processes or len(os.sched_getaffinity(0)), as_json=as_json)
     took_s, code = time.perf_counter() - began_s, gravest(outcomes)
@@ -83,7 +90,10 @@ def _played(todo: list[Job], processes: int, *, as_json: bool) -> list[Outcome]:
 
 def _again(job: Job) -> str:
     """The command that shows one run from its beginning to its end."""
+    if job.trace is not None:
+        return f"memgraph-ha sim render {job.trace}"
     seed = "" if job.seed is None else f" --seed {job.seed}"
     without = "".join(f" --without {rule}" for rule in job.without)
-    run = f"{job.scenario.id}/{job.scenario.run}" if job.scenario.run else str(job.path)
-    return f"memgraph-ha sim run {run}{seed}{without} --trace DIR, then memgraph-ha sim render DIR/..."
+    shipped = job.path.parent == SHIPPED
+    run = job.scenario.name if shipped else str(job.path)
+    return f"memgraph-ha sim run {run}{seed}{without} --trace . && memgraph-ha sim render {trace_name(job.scenario)}"

@@ -39,8 +39,8 @@ def plainer(scenario: Scenario) -> Iterator[Scenario]:
         yield evolve(scenario, setting=setting)
     for policy in _defaulted(scenario.policy):
         yield evolve(scenario, policy=policy)
-    for timing in _defaulted(scenario.timing):
-        yield evolve(scenario, timing=timing)
+    for then_s in rounder(scenario.timing.then_s):
+        yield evolve(scenario, timing=evolve(scenario.timing, then_s=then_s))
     if scenario.operator:
         yield evolve(scenario, operator=False)
     for clients in _each(scenario.clients, _plainer_client, least=0):

@@ -7,7 +7,7 @@ from pathlib import Path
 from attrs import frozen
 
 from memgraph_ha.sim.mutate.detector import Detector
-from memgraph_ha.sim.mutate.detectors import lives, scenarios, views
+from memgraph_ha.sim.mutate.detectors import lives, scenarios, search, views
 from memgraph_ha.sim.mutate.equivalent import equivalents, reasons
 from memgraph_ha.sim.mutate.held import with_tests
 from memgraph_ha.sim.mutate.hunt import Hunt, show, watch
@@ -29,6 +29,7 @@ class Order:
 
     Attributes:
         scenarios: Runs that the detectors `views` and `scenarios` play.
+        faults: The detector `search` looks at every history with up to so many faults; None: it does not look.
         lives: How many random lives the detector `fuzz` plays, seeds from 0 on.
         tests: Paths of tests, as pytest takes them; none: the tests of the checkout are not asked.
         files: Only mutants of these, below ``memgraph_ha/core``; none: of all.
@@ -42,6 +43,7 @@ class Order:
     """
 
     scenarios: tuple[Scenario, ...]
+    faults: int | None = None
     lives: int = 0
     tests: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
@@ -135,12 +137,22 @@ def _refused(mutants: tuple[Mutant, ...], progress: Progress) -> frozenset[str]:
 
 def _shown(left: tuple[Mutant, ...], held: tuple[Detector, ...], order: Order, progress: Progress) -> list[Outcome]:
     """Let the detectors look at what is left."""
-    asked = [order.lives, order.tests, order.files, order.operators, order.thorough, order.patience_s, order.scenarios]
+    asked = [
+        order.faults,
+        order.lives,
+        order.tests,
+        order.files,
+        order.operators,
+        order.thorough,
+        order.patience_s,
+        order.scenarios,
+    ]
     session = Session(order.resume, fingerprint(repr(asked)))
     try:
         progress.stage("playing the scenarios", len(order.scenarios))
         seen = views(order.scenarios, order.jobs, progress.step)
-        detectors = (seen, *held, scenarios(order.scenarios), lives(range(order.lives)))
+        small = () if order.faults is None else (search(order.faults),)
+        detectors = (seen, *held, scenarios(order.scenarios), *small, lives(range(order.lives)))
         if not session.reach:
             progress.stage("watching what comes past where", sum(len(detector.cases) for detector in detectors))
             session.watched(watch(detectors, order.jobs, progress.step))

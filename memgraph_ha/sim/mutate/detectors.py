@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from memgraph_ha.core import RULES, Rule, View
+from memgraph_ha.core import RULES, Policy, Rule, View
 from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.sim.fuzz.swarm import draw
 from memgraph_ha.sim.mutate.detector import Case, Detector
@@ -18,9 +18,15 @@ from memgraph_ha.sim.mutate.promises import anew, broken_promise
 from memgraph_ha.sim.scenario.errors import FailedError
 from memgraph_ha.sim.scenario.model import Scenario
 from memgraph_ha.sim.scenario.play import play
+from memgraph_ha.sim.search.explore import Search
+from memgraph_ha.sim.search.liveness import judge
+from memgraph_ha.sim.search.policies import POLICIES
 
 VIEWS: Final = 120
 """How many views of one scenario are looked at."""
+
+MOST_STATES: Final = 400_000
+"""A small world with more states than this has no end: the right rules need far fewer for one fault."""
 
 PLAYED_S: Final = 300.0
 """Longest that one scenario may take, seconds."""
@@ -52,6 +58,31 @@ def lives(seeds: Iterable[int]) -> Detector:
     """
     cases = [Case(name=f"seed {seed}", examine=partial(_play, draw(seed))) for seed in seeds]
     return Detector(name="fuzz", cases=tuple(cases))
+
+
+def search(faults: int) -> Detector:
+    """Every history of the small world within a budget of faults, under each policy.
+
+    Args:
+        faults: How many; a case is another policy, without faults first, for they end at once.
+    """
+    cases = [
+        Case(name=f"{name}, {budget} faults", examine=partial(_search, policy, budget))
+        for budget in range(faults + 1)
+        for name, policy in POLICIES.items()
+    ]
+    return Detector(name="search", cases=tuple(cases))
+
+
+def _search(policy: Policy, faults: int, rules: tuple[Rule, ...]) -> str | None:
+    looking = Search(policy, faults, rules=rules)
+    graph = looking.run(limit=MOST_STATES)
+    if graph.broken is not None:
+        return f"{graph.broken.check}: {graph.broken.text} ({len(graph.broken.moves)} steps)"
+    if len(graph.states) >= MOST_STATES:
+        return f"{MOST_STATES} states, and no end"
+    lost = judge(looking, graph).lost
+    return None if lost is None else f"the cluster does not come back after {len(lost)} steps, and waits for nothing"
 
 
 def views(of: Iterable[Scenario], jobs: int, told: Callable[[str], None]) -> Detector:

@@ -8,14 +8,14 @@ import ast
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache, cached_property
+from functools import cached_property
 from types import CodeType, FunctionType
 from typing import Any
 
 from memgraph_ha.core.decide import decide, explain
 from memgraph_ha.core.rules import RULES, Rule
 from memgraph_ha.sim.mutate.mutant import Edit, Mutant
-from memgraph_ha.sim.mutate.sites import CORE, substitute
+from memgraph_ha.sim.mutate.sites import CORE, TEXTS, substitute
 
 
 @contextmanager
@@ -85,14 +85,9 @@ def code_of(module: CodeType, name: str) -> CodeType:
     return module
 
 
-@cache
-def _source(file: str) -> str:
-    return (CORE / file).read_text(encoding="utf-8")
-
-
 def _mistaken(mutant: Mutant, edit: Edit) -> CodeType:
     """The changed function's code."""
-    tree = ast.parse(_source(mutant.file))
+    tree = ast.parse(TEXTS[mutant.file])
     substitute(tree, edit)
     compiled = compile(ast.fix_missing_locations(tree), str(CORE / mutant.file), "exec")
     return code_of(compiled, mutant.function)

@@ -16,12 +16,10 @@ from attrs import frozen
 from memgraph_ha.core.decide import decide
 from memgraph_ha.sim.mutate.mutant import Edit, Mutant
 from memgraph_ha.sim.mutate.plant import code_of, live, module_name
-from memgraph_ha.sim.mutate.sites import CORE, FILES, functions_of
+from memgraph_ha.sim.mutate.sites import CORE, DECIDING, FILES, TEXTS, functions_of
 
 NOTES: Final = "_notes_of_the_watch"
 """The name under which a watched module knows where notes go."""
-
-DECIDING: Final = "decide.py"
 
 
 @frozen
@@ -81,7 +79,7 @@ def watched() -> Iterator[Notes]:
 def _watch(file: str, notes: set[int] | set[str]) -> Iterator[tuple[FunctionType, CodeType]]:
     """Let every function of a module take notes; yields what must be put back."""
     vars(importlib.import_module(module_name(file)))[NOTES] = notes
-    tree = _Noting(file).visit(ast.parse((CORE / file).read_text(encoding="utf-8")))
+    tree = _Noting(file).visit(ast.parse(TEXTS[file]))
     compiled = compile(ast.fix_missing_locations(tree), str(CORE / file), "exec")
     for name in functions_of(tree):
         function = live(file, name)

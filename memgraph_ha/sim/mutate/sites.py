@@ -19,6 +19,12 @@ RULE_FILES: Final = tuple(f"rules/{path.name}" for path in sorted((CORE / "rules
 FILES: Final = (*RULE_FILES, "candidate.py", "quiet.py", "rowcare.py", "route.py", "reads.py", "known.py", "view.py")
 """The modules that are mutated, below ``memgraph_ha/core``: rules, and the questions that they ask."""
 
+DECIDING: Final = "decide.py"
+"""Where the first rule that matches is taken; not mutated."""
+
+TEXTS: Final = {file: (CORE / file).read_text(encoding="utf-8") for file in (*FILES, DECIDING)}
+"""What the modules say that this process runs, also if somebody edits them meanwhile."""
+
 SPOKEN: Final = frozenset({"reason", "wake_at_s", "look", "detail", "why_reads", "key"})
 """Keywords whose values decide nothing: words for people, and when the next look comes."""
 
@@ -46,6 +52,7 @@ class Function:
     path: tuple[Step, ...]
 
 
+@cache
 def mutants_of(file: str) -> tuple[Mutant, ...]:
     """Every mistake that the operators make of one module.
 
@@ -55,14 +62,9 @@ def mutants_of(file: str) -> tuple[Mutant, ...]:
     Returns:
         In the order of the text. Two that read the same are one.
     """
-    return _mutants_of(file, (CORE / file).read_text(encoding="utf-8"))
-
-
-@cache
-def _mutants_of(file: str, source: str) -> tuple[Mutant, ...]:
     found: list[Mutant] = []
     ids: Counter[str] = Counter()
-    for function in functions_of(ast.parse(source)).values():
+    for function in functions_of(ast.parse(TEXTS[file])).values():
         seen: set[str] = {ast.unparse(function.node)}
         for mutant in _edits(file, function):
             changed = _result(function, mutant.plant) if isinstance(mutant.plant, Edit) else ""

@@ -16,7 +16,7 @@ from attrs import frozen
 
 from memgraph_ha.sim.mutate.detector import UnfitError
 from memgraph_ha.sim.mutate.mutant import Edit, Mutant
-from memgraph_ha.sim.mutate.sites import CORE, functions_of, mutants_of, substitute
+from memgraph_ha.sim.mutate.sites import CORE, TEXTS, functions_of, mutants_of, substitute
 
 FOUND: Final = re.compile(r"^.*?:(\d+): error: (.*)$", re.MULTILINE)
 
@@ -82,7 +82,7 @@ def refused(file: str, cache: Path, config: Path) -> frozenset[str]:
 
 def _copies(file: str) -> tuple[str, tuple[_Copy, ...]]:
     """The module with a copy of every function as it is, and one for each of its mutants."""
-    tree = ast.parse((CORE / file).read_text(encoding="utf-8"))
+    tree = ast.parse(TEXTS[file])
     functions = functions_of(tree)
     lines: list[str] = []
     copies: list[_Copy] = []

@@ -12,7 +12,8 @@ from memgraph_ha.sim.render.model import Arrow, Lane, Mark, Span, Timeline, Turn
 from memgraph_ha.sim.render.spans import thinned, within
 from memgraph_ha.sim.render.story import Story, read_story
 from memgraph_ha.sim.render.telling import events_of
-from memgraph_ha.sim.render.turns import turns_of, verdict_of
+from memgraph_ha.sim.render.turns import turns_of
+from memgraph_ha.sim.render.verdict import verdict_of
 from memgraph_ha.trace.schema import Line, LostLine
 
 MARKS: Final = 1500

@@ -8,7 +8,16 @@ from typing import Final
 
 from attrs import define, field
 
-from memgraph_ha.core.facts import LeaseSeen, MembersSeen, Miss, ProbeMissed, RecordSeen, RoleSeen, RowsSeen
+from memgraph_ha.core.facts import (
+    LeaseSeen,
+    MembersSeen,
+    Miss,
+    ProbeMissed,
+    RecordSeen,
+    RecordTrouble,
+    RoleSeen,
+    RowsSeen,
+)
 from memgraph_ha.core.record import Record
 from memgraph_ha.core.topology import Mode, Role, RowStatus
 from memgraph_ha.core.topology import Row as Replica
@@ -35,22 +44,28 @@ class Written:
 
 
 def records_of(story: Story) -> Iterator[Written]:
-    """List what the record held, each time it was new; what a stale read served again is left out."""
+    """List what the record held, each time it was another; what a stale read served again is left out.
+
+    That one controller could not read it says nothing of the record: its own lane tells that it waits.
+    """
     seen: set[str] = set()
+    newest: str | None = None
     last: tuple[str | None, str] | None = None
     for entry in story.entries:
         line = entry.line
         if not isinstance(line, FactLine) or not isinstance(line.fact, RecordSeen):
             continue
         fact = line.fact
-        trouble = "" if fact.trouble is None else fact.trouble.value
-        if fact.token is not None and fact.token in seen and not trouble:
+        if fact.trouble is RecordTrouble.UNREADABLE:
             continue
-        if (fact.token, trouble) == last:
+        trouble = "" if fact.trouble is None else fact.trouble.value
+        stale = not trouble and fact.token in seen and fact.token != newest
+        if stale or (fact.token, trouble) == last:
             continue
         last = (fact.token, trouble)
         if fact.token is not None and not trouble:
             seen.add(fact.token)
+            newest = fact.token
         yield Written(entry, fact.record, trouble)
 
 
@@ -192,12 +207,14 @@ class _Eyes:
         controllers: Who is none.
         leader: Who leads, as far as is known.
         addresses: Who has which replication address.
+        main: Whose rows are drawn.
     """
 
     controllers: frozenset[str]
     places: dict[str, _Place] = field(factory=dict)
     leader: str = ""
     addresses: dict[str, str] = field(factory=dict)
+    main: str = ""
 
     def take(self, entry: Entry) -> None:
         line = entry.line
@@ -225,12 +242,14 @@ class _Eyes:
         role, run = place.known
         place.known = (word_of(line, "role") or role, word_of(line, "run") or run)
         place.draw(entry, entry.number)
+        self._unless_main(entry, place)
 
     def _landed(self, entry: Entry, name: str, role: str) -> None:
         place = self._place(name)
         if place.certain and place.state == "up":
             place.known = (role, place.known[1])
             place.draw(entry, entry.number)
+            self._unless_main(entry, place)
 
     def _seen(self, entry: Entry, line: FactLine) -> None:
         fact = line.fact
@@ -246,7 +265,7 @@ class _Eyes:
             case RoleSeen():
                 self._answered(entry, fact)
             case ProbeMissed() if not fact.excused and not self._place(fact.instance).certain:
-                self._place(fact.instance).role.become(entry.at_s, fact.miss, _MISSES[fact.miss])
+                self._missed(entry, fact)
             case RowsSeen():
                 self._rows(entry, fact)
             case _:
@@ -261,9 +280,25 @@ class _Eyes:
         place.state = "up"
         place.known = (role or fact.role.name, run or fact.run)
         place.draw(entry)
+        self._unless_main(entry, place)
+
+    def _missed(self, entry: Entry, fact: ProbeMissed) -> None:
+        place = self._place(fact.instance)
+        place.role.become(entry.at_s, fact.miss, _MISSES[fact.miss])
+        if fact.miss is Miss.REFUSED:
+            place.known = ("", "")
+            self._unless_main(entry, place)
+
+    def _unless_main(self, entry: Entry, place: _Place) -> None:
+        """Forget the rows of a MAIN that is none any more: they were a part of its process."""
+        if place.name == self.main and place.known[0] != Role.MAIN.name:
+            self.main = ""
+            for other in self.places.values():
+                other.row.become(entry.at_s, None, None)
 
     def _rows(self, entry: Entry, fact: RowsSeen) -> None:
         """Draw what MAIN says of its replicas; whoever has no row of its own is none of them."""
+        self.main = fact.instance
         there = {self.addresses.get(row.address, ""): row for row in fact.rows}
         for name, place in self.places.items():
             row = there.get(name)

@@ -1,11 +1,11 @@
-"""The stretches worth a closer look, and the verdict on the whole."""
+"""The stretches worth a closer look: changes of MAIN, and broken promises."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from attrs import frozen
 
-from memgraph_ha.core.record import Change, Record
+from memgraph_ha.core.record import Change, ChangeKind, Record
 from memgraph_ha.sim.render.lanes_cluster import records_of
 from memgraph_ha.sim.render.lanes_outside import pauses_of, writes_of
 from memgraph_ha.sim.render.model import Told, Tone, Turn, Write
@@ -22,7 +22,18 @@ LEAST_S: Final = 0.4
 """A close-up is not shorter."""
 
 _MARGIN: Final = 0.12
-_CALM: Final = frozenset({"switchover", "bootstrap", "adopt"})
+_CALM: Final = (ChangeKind.SWITCHOVER, ChangeKind.BOOTSTRAP, ChangeKind.ADOPT)
+
+_KINDS: Final = {
+    ChangeKind.BOOTSTRAP: "First reign",
+    ChangeKind.ADOPT: "Adoption",
+    ChangeKind.FAILOVER: "Failover",
+    ChangeKind.SWITCHOVER: "Switchover",
+    ChangeKind.REPROMOTE: "Promoted again",
+    ChangeKind.FALLBACK: "Back to the fallback",
+    ChangeKind.FORCED: "Forced failover",
+}
+"""How a reign began, in words."""
 
 
 @frozen
@@ -39,6 +50,16 @@ class Reign:
     record: Record
     change: Change | None
     previous: str
+
+    @property
+    def kind(self) -> str:
+        """How it began, in words."""
+        return "A reign" if self.change is None else _KINDS[self.change.kind]
+
+    @property
+    def calm(self) -> bool:
+        """Whether somebody wanted it."""
+        return self.change is not None and self.change.kind in _CALM
 
 
 def reigns_of(story: Story) -> tuple[Reign, ...]:
@@ -133,13 +154,12 @@ def _turn(story: Story, reign: Reign, felt: Felt) -> Turn:
     known = [began_s, *(moment for moment in moments if moment is not None)]
     start_s, end_s = min(known), min(max(known), began_s + AFTER_S)
     margin_s = max(LEAST_S / 2, (end_s - start_s) * _MARGIN)
-    kind = "reign" if reign.change is None else reign.change.kind.value
     again = reign.previous == reign.record.main
-    whose = f"{reign.record.main} again" if again else f"{reign.previous} to {reign.record.main}"
+    whose = reign.record.main if again else f"{reign.previous} to {reign.record.main}"
     return Turn(
-        title=f"{kind.capitalize()}: {whose}",
+        title=f"{reign.kind}: {whose}",
         text=" ".join(_said(story, reign, passage)),
-        tone=Tone.INFO if kind in _CALM else Tone.WARN,
+        tone=Tone.INFO if reign.calm else Tone.WARN,
         start_s=max(story.start_s, start_s - margin_s),
         end_s=min(story.end_s, end_s + 2 * margin_s),
     )
@@ -202,67 +222,3 @@ def _broken(story: Story, at_s: float, line: GhostLine) -> Turn:
         start_s=max(story.start_s, at_s - 2.0),
         end_s=max(story.start_s + LEAST_S, min(story.end_s, at_s + 1.0)),
     )
-
-
-# --- the verdict ----------------------------------------------------------------------------------------------------
-
-
-@frozen
-class Verdict:
-    """The first thing that is read: one short sentence, and what else matters at once."""
-
-    tone: Tone
-    head: str
-    lines: tuple[str, ...]
-
-
-def verdict_of(story: Story) -> Verdict:
-    """Say what a trace shows, worst first."""
-    writes, reigns, broken = writes_of(story), reigns_of(story), violations_of(story)
-    felt = felt_of(writes)
-    tail = (*_counted(writes), *_end(story))
-    if broken:
-        checks = ", ".join(dict.fromkeys(word_of(line, "check") for _at_s, line in broken))
-        lines = tuple(word_of(line, "text") for _at_s, line in broken[:3])
-        return Verdict(Tone.BAD, f"Promises were broken: {checks}", (*lines, *tail))
-    longest_s = max((end_s - start_s for start_s, end_s in felt.pauses), default=0.0)
-    waited = f": no write was acknowledged for {longest_s:.2f} s" if felt.pauses else ""
-    if not reigns:
-        record = next((written.record for written in records_of(story) if written.record is not None), None)
-        head = "No reign began" if record is None else f"{record.main} reigned throughout"
-        return Verdict(Tone.WARN if felt.pauses else Tone.OK, f"{head}{waited}", tail)
-    if len(reigns) == 1:
-        passage = passage_of(story, reigns[0], felt)
-        said = f": {passage.said}" if passage.said else ""
-        tone = Tone.WARN if passage.served_s is None else Tone.OK
-        return Verdict(tone, f"{_named(reigns[0])}{said or waited}", tail)
-    longest = f", the longest pause of writes {longest_s:.2f} s" if felt.pauses else ""
-    return Verdict(Tone.OK, f"{len(reigns)} reigns began{longest}", tail)
-
-
-def _named(reign: Reign) -> str:
-    kind = "A reign" if reign.change is None else reign.change.kind.value.capitalize()
-    if reign.previous == reign.record.main:
-        return f"{kind} of {reign.record.main}"
-    return f"{kind} from {reign.previous} to {reign.record.main}"
-
-
-def _counted(writes: Sequence[Write]) -> Iterator[str]:
-    if not writes:
-        return
-    counts = {told: sum(each.count for each in writes if each.told is told) for told in Told}
-    yield f"Writes: {', '.join(f'{count} {told.value}' for told, count in counts.items() if count)}."
-
-
-def _end(story: Story) -> Iterator[str]:
-    record = next((written.record for written in reversed(tuple(records_of(story)))), None)
-    if record is None:
-        return
-    if record.standby is not None:
-        second = f"{record.standby.instance} is its proven standby"
-    elif record.unprotected:
-        second = "it is unprotected"
-    else:
-        second = "no standby is named"
-    opened = "" if record.opened else ", which has not opened"
-    yield f"At the end: reign {record.generation} of {record.main}{opened}; {second}."

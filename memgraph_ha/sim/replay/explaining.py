@@ -139,7 +139,7 @@ class _Past:
             case StartLine():
                 self.ledgers[line.who] = Ledger(line.policy, Observed())
             case MemoryLine():
-                self.ledgers[line.who] = Ledger(line.policy, line.observed)
+                self.ledgers[line.who] = Ledger.remembering(line)
             case PolicyLine():
                 self.ledgers[line.who].policy = line.policy
             case FactLine():

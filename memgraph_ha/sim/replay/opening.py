@@ -4,15 +4,22 @@ import collections
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import click
+from attrs import frozen
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from memgraph_ha.core import RULES, Rule
 from memgraph_ha.sim.replay.comparing import Comparison, compare_all
 from memgraph_ha.sim.replay.finding import NotFoundError
 from memgraph_ha.trace.errors import TraceError
 from memgraph_ha.trace.reading import TraceFile
-from memgraph_ha.trace.schema import HeaderLine
+from memgraph_ha.trace.schema import HeaderLine, Line
+
+_EVERY: Final = 1000
+"""Lines between two moves of the bar."""
 
 
 @contextlib.contextmanager
@@ -76,10 +83,34 @@ def compared(file: TraceFile, rules: tuple[Rule, ...] = RULES, *, strict: bool =
     Raises:
         TraceError: A line is wrong, also one after the first difference.
     """
-    lines = iter(file)
+    lines = iter(Watched(file, "deciding again"))
     found = compare_all(lines, rules, strict=strict)
     collections.deque(lines, maxlen=0)
     return found
+
+
+@frozen
+class Watched:
+    """A trace that shows on standard error how far it was read, if that is a terminal.
+
+    Attributes:
+        file: The trace.
+        what: What is done with it.
+    """
+
+    file: TraceFile
+    what: str
+
+    def __iter__(self) -> Iterator[Line]:
+        """Read from the beginning; see `TraceFile`."""
+        columns = (TextColumn(self.what), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        console = Console(stderr=True)
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task("", total=self.file.path.stat().st_size)
+            for number, line in enumerate(self.file):
+                if number % _EVERY == 0:
+                    bar.update(task, completed=self.file.done)
+                yield line
 
 
 def notes(file: TraceFile) -> list[str]:

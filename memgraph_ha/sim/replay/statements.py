@@ -27,10 +27,13 @@ from memgraph_ha.core.facts import (
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.trace.recorder import what_it_says
-from memgraph_ha.trace.schema import FactLine
+from memgraph_ha.trace.schema import FactLine, MemoryLine
 
 _OBSERVED: Final = tuple(each.name for each in fields(Observed) if each.name != "seen")
 _SEEN: Final = tuple(each.name for each in fields(Seen))
+
+_COUNTERS: Final = ("refused", "timeouts")
+"""What is known of an instance by counting misses."""
 
 Slot = tuple[InstanceName | None, str]
 """One thing that is known: a field of `Observed`, or of what is known of one instance."""
@@ -113,6 +116,36 @@ class Ledger:
     observed: Observed
     _topics: dict[object, Statement] = field(factory=dict)
     _held: dict[Slot, _Held] = field(factory=dict)
+
+    @classmethod
+    def remembering(cls, line: MemoryLine) -> "Ledger":
+        """Begin with what a controller knew where a part begins: each thing that is a fact is its own statement.
+
+        When it was first said, and what was known before, is in an earlier part.
+        """
+        ledger = cls(line.policy, line.observed)
+        for name in _OBSERVED:
+            ledger._remember(line, None, name, getattr(line.observed, name))
+        for seen in line.observed.seen:
+            for name in _SEEN:
+                ledger._remember(line, seen.member.name, name, getattr(seen, name))
+            ledger._remember_misses(seen)
+        return ledger
+
+    def _remember(self, line: MemoryLine, owner: InstanceName | None, name: str, known: object) -> None:
+        if isinstance(known, Fact):
+            told = FactLine(seq=line.seq, t=line.t, who=line.who, fact=known)
+            statement = self._topics[_topic(known)] = Statement(_gist(known), told, told)
+            self._held[(owner, name)] = _Held(statement, None, None)
+
+    def _remember_misses(self, seen: Seen) -> None:
+        """Misses are counted: all of them are one statement, with the last that is remembered."""
+        name = seen.member.name
+        miss = self._held.get((name, "miss"))
+        if miss is not None:
+            miss.statement.count = max(1, seen.refused, seen.timeouts)
+            for counter in _COUNTERS:
+                self._held[(name, counter)] = _Held(miss.statement, 0, 0)
 
     def file(self, line: FactLine) -> None:
         """File a fact, and remember what it changed."""

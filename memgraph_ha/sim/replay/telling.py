@@ -6,7 +6,7 @@ from typing import Final
 
 from rich.text import Text
 
-from memgraph_ha.core import RULES, Decision
+from memgraph_ha.core import RULES, Decision, Hold
 from memgraph_ha.core.facts import CommandEnded
 from memgraph_ha.sim.render.words import said_of_command, said_of_fact
 from memgraph_ha.sim.replay.comparing import Comparison, Difference
@@ -64,6 +64,7 @@ def tell(found: Explained) -> Iterator[Text]:
         yield _line(0, _decided(decision))
         yield _line(2, _SUMMARIES.get(decision.rule, "a rule that this version does not know"), QUIET)
         yield _line(2, f"gateways: {decision.route.why}")
+        yield from _tell_hold(decision.hold)
     if found.now != decision:
         yield _line(2, f"today's rules decide otherwise: {_decided(found.now)}", BAD)
     yield from _tell_commands(found)
@@ -80,6 +81,16 @@ def tell(found: Explained) -> Iterator[Text]:
         yield _line(0, "")
         then = f", then {', '.join(each.rule for each in found.following[1:])}" if found.following[1:] else ""
         yield _line(0, f"Next in line: {first.rule} {first.name}{then}", QUIET)
+
+
+def _tell_hold(hold: Hold | None) -> Iterator[Text]:
+    """Say what waits, what ends it, and what an operator can do about it."""
+    if hold is None:
+        return
+    wait = hold.value
+    yield _line(2, f"what waits: {wait.blocked}")
+    yield _line(2, f"what ends it: {wait.ends}{f'; or run `{wait.command}`' if wait.command else ''}")
+    yield _line(2, f"what could be lost: {wait.risk}")
 
 
 def _tell_commands(found: Explained) -> Iterator[Text]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from memgraph_ha.core import RULES, Rule
 from memgraph_ha.core.errors import InvariantViolation
 from memgraph_ha.sim.scenario.errors import INVARIANT, UNMET, FailedError, UnmetError
@@ -19,6 +21,7 @@ def play(
     seed: int | None = None,
     rules: tuple[Rule, ...] = RULES,
     recorder: Recorder = NO_RECORDER,
+    staged: Callable[[Stage], None] = lambda _stage: None,
 ) -> Result:
     """Play one scenario from its beginning to its end.
 
@@ -27,6 +30,7 @@ def play(
         seed: Of the dice; None: the scenario's own.
         rules: The rules that the controllers decide by.
         recorder: Told of everything that happens.
+        staged: Takes the stage before anything happens on it, for whoever wants to watch.
 
     Returns:
         What it came to.
@@ -38,6 +42,7 @@ def play(
     stage: Stage | None = None
     try:
         stage = build(scenario, dice, rules, recorder)
+        staged(stage)
         return _played(stage)
     except AssertionError as error:
         trace = () if stage is None else tuple(stage.cluster.trace)

@@ -85,6 +85,11 @@ def _reigns(stage: Stage) -> Answer:
     return float(stage.reigns - stage.marked.reigns)
 
 
+@_question("switching", "whether the record says that a switchover is under way")
+def _switching(stage: Stage) -> Answer:
+    return stage.record is not None and stage.record.switchover is not None
+
+
 @_question("to_rebuild", "how many instances the record says must be rebuilt")
 def _to_rebuild(stage: Stage) -> Answer:
     return 0.0 if stage.record is None else float(len(stage.record.rebuild))

@@ -123,23 +123,26 @@ class Verb:
     undo: str = ""
     group: str = ""
 
+    def pinned(self, stage: Stage, given: Mapping[str, Value]) -> dict[str, Value]:
+        """The arguments, with names of parts (``main``, ``leader``) replaced by who plays them now."""
+        return {name: _pin(stage, self.args[name], value) for name, value in given.items()}
+
     def do(self, stage: Stage, given: Mapping[str, Value]) -> Waits | None:
-        """Do it, with names of parts (``main``, ``leader``) replaced by who plays them now."""
-        return self.act(stage, **self.resolved(stage, given))
+        """Do it."""
+        pinned = self.pinned(stage, given)
+        taken: dict[str, Any] = {name: pinned.get(name, arg.default) for name, arg in self.args.items()}
+        for name, arg in self.args.items():
+            if arg.kind is ArgKind.CONTROLLER and taken[name] is not None:
+                taken[name] = stage.controller(taken[name])
+        return self.act(stage, **taken)
 
-    def resolved(self, stage: Stage, given: Mapping[str, Value]) -> dict[str, Any]:
-        """The arguments as the function takes them."""
-        return {name: _resolve(stage, arg, given.get(name, arg.default)) for name, arg in self.args.items()}
 
-
-def _resolve(stage: Stage, arg: Arg, value: Value | None) -> object:
-    if value is None:
-        return None
-    if arg.kind is ArgKind.INSTANCE or (arg.kind is ArgKind.END and value in PARTS):
+def _pin(stage: Stage, arg: Arg, value: Value) -> Value:
+    if value in PARTS and arg.kind in (ArgKind.INSTANCE, ArgKind.END):
         return stage.instance(str(value))
-    if arg.kind is ArgKind.CONTROLLER:
-        return stage.controller(str(value))
-    return stage.controller(str(value)).name if arg.kind is ArgKind.END and value in LEADERS else value
+    if value in LEADERS and arg.kind in (ArgKind.CONTROLLER, ArgKind.END):
+        return stage.controller(str(value)).name
+    return value
 
 
 VERBS: Final[dict[str, Verb]] = {}

@@ -9,7 +9,7 @@ from attrs import define, field
 
 from memgraph_ha.sim.scenario.errors import UnmetError
 from memgraph_ha.sim.scenario.judge import LOOK_S, Judge
-from memgraph_ha.sim.scenario.model import Fault, When
+from memgraph_ha.sim.scenario.model import Fault, Value, When
 from memgraph_ha.sim.scenario.registry import Waits
 from memgraph_ha.sim.scenario.stage import Stage
 from memgraph_ha.sim.scenario.triggers import Come, armed
@@ -117,19 +117,20 @@ class Script:
 
     def _do(self, task: Task) -> None:
         fault, verb = task.fault, VERBS[task.fault.do]
-        given = dict(fault.args)
+        given = verb.pinned(self.stage, dict(fault.args))
         self.stage.cluster.say("", f"-- {fault.do} {' '.join(str(value) for value in given.values())}".rstrip())
         if fault.for_s is not None:
-            self._end_later(fault)
+            self._end_later(fault, given)
         task.waits = verb.do(self.stage, given)
         if task.waits is None:
             self._finish(task)
         else:
             self._wait(task)
 
-    def _end_later(self, fault: Fault) -> None:
+    def _end_later(self, fault: Fault, given: dict[str, Value]) -> None:
+        """Undo it in time, for the very same ones: who leads then may be another."""
         undo = VERBS[VERBS[fault.do].undo]
-        args = tuple((name, value) for name, value in fault.args if name in undo.args)
+        args = tuple((name, value) for name, value in given.items() if name in undo.args)
         due_s = self.stage.cluster.now + (fault.for_s or 0.0)
         self.tasks.append(Task(Fault(do=undo.name, args=args), due_s=due_s))
 

@@ -205,7 +205,6 @@ def build(scenario: Scenario, seed: int, rules: tuple[Rule, ...], recorder: Reco
     """Make the cluster of a scenario, and its controllers, which are not started yet."""
     cluster = Cluster(seed, scenario.setting.instances, recorder)
     cluster.weight = scenario.setting.weight
-    cluster.prompt = not scenario.setting.lossy
     names = [f"C{number}" for number in range(1, scenario.setting.controllers + 1)]
     controllers = [Controller(name, cluster, scenario.policy, rules, recorder=recorder) for name in names]
     if scenario.setting.lossy:

@@ -18,6 +18,7 @@ from memgraph_ha.sim.scenario.errors import FailedError, ScenarioError
 from memgraph_ha.sim.scenario.load import load
 from memgraph_ha.sim.scenario.model import Result, Scenario
 from memgraph_ha.sim.scenario.play import play
+from memgraph_ha.sim.scenario.recording import record, trace_name
 
 GRAVEST: Final = (
     Exit.INTERNAL,
@@ -40,12 +41,19 @@ class Job:
         scenario: What.
         seed: Of the dice; None: the scenario's own.
         without: Ids of the rules that are taken out.
+        traces: In which folder its trace is kept; None: nowhere.
     """
 
     path: Path
     scenario: Scenario
     seed: int | None = None
     without: tuple[str, ...] = ()
+    traces: Path | None = None
+
+    @property
+    def trace(self) -> Path | None:
+        """The file of its trace."""
+        return None if self.traces is None else self.traces / trace_name(self.scenario)
 
 
 @frozen(kw_only=True)
@@ -71,13 +79,16 @@ class Outcome:
     trace: tuple[str, ...] = ()
 
 
-def jobs(found: tuple[tuple[Path, str], ...], seed: int | None, without: tuple[str, ...]) -> list[Job]:
+def jobs(
+    found: tuple[tuple[Path, str], ...], seed: int | None, without: tuple[str, ...], traces: Path | None = None
+) -> list[Job]:
     """Read files and name their runs.
 
     Args:
         found: Files, each with the run that is wanted of it, or all.
         seed: See `Job`.
         without: See `Job`.
+        traces: See `Job`.
 
     Raises:
         ScenarioError: A file is wrong, or has no such run.
@@ -88,7 +99,7 @@ def jobs(found: tuple[tuple[Path, str], ...], seed: int | None, without: tuple[s
         chosen = [scenario for scenario in runs if run in ("", scenario.run)]
         if not chosen:
             raise ScenarioError(f"{path}: has no run {run!r}; it has {', '.join(one.run for one in runs)}")
-        made += [Job(path=path, scenario=scenario, seed=seed, without=without) for scenario in chosen]
+        made += [Job(path=path, scenario=scenario, seed=seed, without=without, traces=traces) for scenario in chosen]
     return made
 
 
@@ -98,7 +109,10 @@ def play_job(job: Job) -> Outcome:
     began_s = time.perf_counter()
     name = job.scenario.name
     try:
-        result = play(job.scenario, job.seed, rules)
+        if job.trace is None:
+            result = play(job.scenario, job.seed, rules)
+        else:
+            result = record(job.scenario, job.trace, job.seed, rules)
     except FailedError as error:
         took_s = time.perf_counter() - began_s
         return Outcome(

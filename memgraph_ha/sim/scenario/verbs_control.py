@@ -72,7 +72,7 @@ def resume_controller(stage: Stage, who: Controller) -> None:
 @verb("delay-commands", CONTROL, {"who": CONTROLLER, "least": TIME, "most": TIME}, undo="prompt-commands")
 def delay_commands(stage: Stage, who: Controller, least: float, most: float) -> None:
     """What it sends lands so much later, each command by another time."""
-    stage.cluster.prompt, dice = False, stage.cluster.dice("delay-commands")
+    dice = stage.cluster.dice("delay-commands")
     who.late = lambda: least + dice.random() * (most - least)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from memgraph_ha.core.names import InstanceName
+from memgraph_ha.fakes.memgraph.rpc import FinalizeCommit, Request
 from memgraph_ha.sim.scenario.registry import INSTANCE, NAME, TIME, Arg, ArgKind, Waits, verb
 from memgraph_ha.sim.scenario.stage import Stage
 
@@ -12,6 +13,9 @@ PROCESS: Final = "Processes"
 POD: Final = "Pods and nodes"
 VOLUME: Final = "Volumes"
 SAID: Final = "What instances say"
+
+COMMITS_S: Final = 10.0
+"""Who commits nothing within so long is no MAIN, or nobody writes."""
 
 CLAIMS: Final[dict[str, dict[str, str | bool]]] = {
     "old-version": {"version": "3.5.0"},
@@ -60,11 +64,31 @@ def thaw(stage: Stage, on: InstanceName) -> None:
 
 @verb("crash-in-commit", PROCESS, {"on": INSTANCE})
 def crash_in_commit(stage: Stage, on: InstanceName) -> Waits:
-    """SIGKILL it after it committed its next write and before it told anybody; it stays down (transcripts Q9)."""
+    """SIGKILL it after it committed its next write and before it told anybody; it stays down (transcripts Q9).
+
+    If it commits nothing within `COMMITS_S`, it just goes on, and dies at whatever it commits later.
+    """
     if stage.cluster.up(on):
+        until_s = stage.cluster.now + COMMITS_S
         stage.cluster.crash_in_commit(on)
-        yield lambda: not stage.cluster.up(on)
-        stage.cluster.keep_down(on)
+        yield lambda: not stage.cluster.up(on) or stage.cluster.now > until_s
+        if not stage.cluster.up(on):
+            stage.cluster.keep_down(on)
+
+
+@verb("lose-finalize", PROCESS, {"on": INSTANCE})
+def lose_finalize(stage: Stage, on: InstanceName) -> Waits:
+    """MAIN's next Finalize never arrives: it acknowledges all the same (transcripts Q17); waits until that came."""
+    world, before, lost = stage.cluster.world, stage.cluster.world.lose, [False]
+
+    def lose(source: str, target: str, request: Request) -> bool:
+        if source == on and isinstance(request, FinalizeCommit) and not lost[0]:
+            lost[0], world.lose = True, before
+            return True
+        return before(source, target, request)
+
+    world.lose = lose
+    yield lambda: lost[0]
 
 
 @verb("power-cut", PROCESS, {"on": INSTANCE})

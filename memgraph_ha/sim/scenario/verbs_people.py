@@ -24,6 +24,9 @@ ROLES: Final = {
     "main": "SET REPLICATION ROLE TO MAIN",
     "replica": f"SET REPLICATION ROLE TO REPLICA WITH PORT {PORT}",
 }
+PATIENCE_S: Final = 60.0
+"""How long a human waits for an answer: a frozen process gives none."""
+
 ANSWERS: Final = ("ok", "refused", "any")
 STRANGER: Final = "backup"
 SILENCE_S: Final = 1.0
@@ -38,7 +41,8 @@ def _sent(stage: Stage, name: InstanceName, query: str) -> Waits:
     outcome: list[Ticket] = []
     if stage.cluster.answers(name):
         stage.cluster.send(name, query, outcome.append)
-        yield lambda: bool(outcome)
+        until_s = stage.cluster.now + PATIENCE_S
+        yield lambda: bool(outcome) or stage.cluster.now > until_s
     if outcome and isinstance(outcome[0].error, MemgraphError):
         stage.cluster.say("", f"{name} answers a human: {outcome[0].error.message}")
 

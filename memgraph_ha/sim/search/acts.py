@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from memgraph_ha.core.commands import Command, CommitNoop, RebuildInstance, StopInstance, WriteRecord
 from memgraph_ha.core.facts import CommandEnded, Fact, Outcome, RecordSeen
 from memgraph_ha.core.holds import Hold
@@ -11,7 +13,7 @@ from memgraph_ha.sim.search.ground import disconnected, resting, shifted, with_c
 from memgraph_ha.sim.search.lives import end
 from memgraph_ha.sim.search.mind import ANSWERS, REFUSED, SILENT, Mind, Scene, Sight, Thought
 from memgraph_ha.sim.search.renaming import Shift
-from memgraph_ha.sim.search.state import BLIND, CATCHING_UP, LEADS, Controller, Flight, State
+from memgraph_ha.sim.search.state import BLIND, CATCHING_UP, ROBBED, Flight, State
 from memgraph_ha.sim.search.words import CURRENT, EVERYBODY, GENERATION, INDEX, ROW
 
 LATE_LIMIT = 2
@@ -59,20 +61,18 @@ class Acts:
         thought = self.mind.look(state.controllers[index].mind, self.scene(state, index))
         return self.apply(state, index, thought), thought
 
-    def wait(self, state: State, index: int) -> tuple[float, State, Thought] | None:
-        """Time passes until it would decide otherwise; None if it never would, or something is in flight."""
+    def wait(self, state: State, index: int) -> Iterator[tuple[float, State, Thought]]:
+        """Time passes until it would decide otherwise; nothing if it never would, or something is in flight."""
         controller = state.controllers[index]
         if controller.flight is not None:
-            return None
-        later = self.mind.wait(controller.mind, self.scene(state, index))
-        if later is None:
-            return None
-        pause_s, thought = later
-        if pause_s > self.mind.policy.lease_duration_s:  # whoever lost the lease unseen has noticed by then
-            for other, rival in enumerate(state.controllers):
-                if rival.mode not in (LEADS, BLIND) and other != index:
-                    state = self.rest(state, other)
-        return pause_s, self.apply(state, index, thought), thought
+            return
+        for pause_s, thought in self.mind.wait(controller.mind, self.scene(state, index)):
+            begun = state
+            if pause_s > self.mind.policy.lease_duration_s:  # who lost the lease unseen has noticed by then
+                for other, rival in enumerate(state.controllers):
+                    if rival.mode == ROBBED and other != index:
+                        begun = self.rest(begun, other)
+            yield pause_s, self.apply(begun, index, thought), thought
 
     def apply(self, state: State, index: int, thought: Thought) -> State:
         """The narrower route first, then what was in flight, then the commands (design 2)."""

@@ -267,7 +267,9 @@ def _counts(observed: Observed, tried: Attempt, now_s: float) -> bool:
     """Whether a rule may still ask for this try (core/known.py, retry_at_s; and who calls `attempt`)."""
     kind, old = tried.kind, now_s - tried.at_s > _BACKOFF_S
     done, present = tried.outcome is Outcome.DONE, tried.generation == GENERATION
-    if kind in (CommitNoop, WriteRecord, DropReplica):
+    if kind in (CommitNoop, DropReplica):
+        return not done and not old and present
+    if kind is WriteRecord:
         return not done and not old
     if kind is Promote:
         return not done and (not old or tried.outcome is Outcome.UNKNOWN)

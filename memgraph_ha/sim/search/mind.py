@@ -141,7 +141,7 @@ class Mind:
         self.place: Final = {rule.id: number for number, rule in enumerate(rules)}
         self._watch = watch
         self._looks: dict[tuple[int, Scene], Thought] = {}
-        self._waits: dict[tuple[int, Scene], tuple[float, Thought] | None] = {}
+        self._waits: dict[tuple[int, Scene], tuple[tuple[float, Thought], ...]] = {}
         self._told: dict[tuple[int, tuple[Fact, ...]], int] = {}
         self._shifted: dict[tuple[str, int, Shift], int] = {}
         self.empty = self.minds.of(Observed())
@@ -160,23 +160,25 @@ class Mind:
             found = self._looks[key] = self._think(mind, scene, NOW + STEP_S)
         return found
 
-    def wait(self, mind: int, scene: Scene) -> tuple[float, Thought] | None:
+    def wait(self, mind: int, scene: Scene) -> tuple[tuple[float, Thought], ...]:
         """Let time pass, with nothing else happening, up to where it would decide otherwise.
 
+        What is tried again and again would keep every longer pause from ever being over; so time may also pass up to
+        the end of the longest at once, the tries having come to nothing meanwhile.
+
         Returns:
-            After how many seconds, and the decision; None if it never would.
+            After how many seconds, and the decision; empty if it never would decide otherwise.
         """
         key = (mind, scene)
         if key not in self._waits:
             base = self.look(mind, scene)
-            self._waits[key] = next(
-                (
-                    (pause_s, later)
-                    for pause_s in PAUSES
-                    if _differs(later := self._think(mind, scene, NOW + pause_s), base)
-                ),
-                None,
-            )
+            found = ((pause_s, self._think(mind, scene, NOW + pause_s)) for pause_s in PAUSES)
+            first = next(((pause_s, later) for pause_s, later in found if _differs(later, base)), None)
+            if first is None:
+                self._waits[key] = ()
+            else:
+                last = (PAUSES[-1], self._think(mind, scene, NOW + PAUSES[-1]))
+                self._waits[key] = (first,) if last[1] == first[1] else (first, last)
         return self._waits[key]
 
     def _think(self, mind: int, scene: Scene, now_s: float) -> Thought:

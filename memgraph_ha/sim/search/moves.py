@@ -89,10 +89,8 @@ class Moves:
             looked, thought = self.acts.look(state, index)
             yield move, looked
             if looked.controllers[index].mind == controller.mind and not thought.commands:
-                move = self._try("wait", index)
-                later = self.acts.wait(state, index)
-                if later is not None:
-                    yield move, later[1]
+                for number, later in enumerate(self.acts.wait(looked, index)):
+                    yield self._try("wait-long" if number else "wait", index), later[1]
 
     def _commands(self, state: State) -> Iterator[tuple[Move, State]]:
         for index, controller in enumerate(state.controllers):

@@ -43,7 +43,8 @@ class Manners:
     Attributes:
         slow: Between which two durations an answer takes longer, seconds; None: it does not.
         refuse: How often a request is turned away (429 Too Many Requests), 0 to 1.
-        back: By how many changes reads are stale; 0: not at all.
+        back: By how many changes a new list of the members is stale; 0: not at all.
+        record_back: By how many changes reads of the record are stale.
         lag_s: How much later events of the watch are.
         gap: Events are lost.
         lose_writes: To so many of the next writes no answer comes, though they are done.
@@ -52,6 +53,7 @@ class Manners:
     slow: tuple[float, float] | None = None
     refuse: float = 0.0
     back: int = 0
+    record_back: int = 0
     lag_s: float = 0.0
     gap: bool = False
     lose_writes: int = 0
@@ -153,9 +155,9 @@ class Api:
             self.conflicts -= 1
             self.store.touch()
 
-    def back(self, who: str) -> int:
-        """By how many changes that controller's reads are stale."""
-        return max((manners.back for manners in self._of(who)), default=0)
+    def record_back(self, who: str) -> int:
+        """By how many changes that controller's reads of the record are stale."""
+        return max((manners.record_back for manners in self._of(who)), default=0)
 
     def _of(self, who: str) -> list[Manners]:
         return [self._manners[key] for key in (who, None) if key in self._manners] if self._manners else []
@@ -215,7 +217,8 @@ class Api:
     def _list(self, watch: Watch) -> None:
         """List anew, on a new connection: it may reach a server that is behind, and the watch goes on from there."""
         watch.seen = -1
-        self._send(watch, max(0, len(self._lists) - 1 - self.back(watch.who)))
+        back = max((manners.back for manners in self._of(watch.who)), default=0)
+        self._send(watch, max(0, len(self._lists) - 1 - back))
 
     # -- faults ----------------------------------------------------------------------------------
 
@@ -246,13 +249,24 @@ class Api:
         manners = self.manners(who)
         manners.slow, manners.refuse = None, 0.0
 
-    def stale(self, versions: int = 1, who: str | None = None) -> None:
-        """Serve reads of the record, and new lists, as of so many changes ago; writes still meet the truth."""
-        self.manners(who).back = versions
+    def stale(self, versions: int = 1, who: str | None = None, *, record: bool = False) -> None:
+        """End the watch, and serve new lists of the members as of so many changes ago: an API server that is behind.
+
+        Args:
+            versions: How many changes.
+            who: Which controller's; None: all of them.
+            record: Reads of the record too, which the contract of `memgraph_ha.core.facts.RecordSeen` excludes (a
+                quorum read): for the search of what depends on it. Writes always meet the truth.
+        """
+        manners = self.manners(who)
+        manners.back = versions
+        manners.record_back = versions if record else 0
+        self.expire(who)
 
     def fresh(self, who: str | None = None) -> None:
         """Serve the newest again, and let the watch begin anew."""
-        self.manners(who).back = 0
+        manners = self.manners(who)
+        manners.back = manners.record_back = 0
         self.expire(who)
 
     def lag(self, seconds: float, who: str | None = None) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
+from attrs import evolve
+
 from memgraph_ha.core import Ask
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.fakes.memgraph.disk import Disk
 from memgraph_ha.sim.checks import safety
 from memgraph_ha.sim.world.ground import Ground
-from memgraph_ha.trace.schema import Ghost
 
 KUBELET_S: Final = 0.2
 """How long after its volume was changed an instance is started again."""
@@ -31,7 +32,18 @@ class Cluster(Ground):
         if self.up(name):
             self.say("", f"power cut {name}")
             self.platform.end(name, power_cut=True)
+            self.cut_short.add(name)
             self.platform.soon(name)
+
+    def flush_every(self, count: int) -> None:
+        """Let instances force only every so manyth write to the platter (`--storage-wal-file-flush-every-n-tx`)."""
+        self.platform.settings = evolve(self.platform.settings, flush_every=count)
+        for name in self.names:
+            host = self.world.hosts[name]
+            host.settings = evolve(host.settings, flush_every=count)
+            if host.instance is not None:
+                host.instance.settings = host.settings
+            self.claims[name] = {**self.claims.get(name, {}), "flush_every": count}
 
     def restart(self, name: InstanceName) -> None:
         """What the platform does with a place where nothing runs."""
@@ -51,21 +63,20 @@ class Cluster(Ground):
 
     def start_after(self, name: InstanceName, seconds: float) -> None:
         """Its next start takes the platform so long (an image to be pulled, a volume to be attached)."""
-        self.platform.pods[name].start_s = seconds
+        if name in self.platform.pods:
+            self.platform.pods[name].start_s = seconds
 
     def freeze(self, name: InstanceName) -> None:
         """SIGSTOP."""
         if self.up(name) and not self.world.hosts[name].frozen:
             self.say("", f"freeze {name}")
             self.world.freeze(name)
-            self.ghost(Ghost.INSTANCE, name, state="frozen")
 
     def thaw(self, name: InstanceName) -> None:
         """SIGCONT."""
         if self.up(name) and self.world.hosts[name].frozen:
             self.say("", f"thaw {name}")
             self.world.thaw(name)
-            self.ghost(Ghost.INSTANCE, name, state="up")
 
     def crash_in_commit(self, name: InstanceName) -> None:
         """SIGKILL it right after it decided its next commit, before it tells anybody (transcripts Q9)."""
@@ -80,6 +91,8 @@ class Cluster(Ground):
             force: ``--grace-period=0 --force``: it is ended at once, and nobody is asked.
             hook: The preStop hook asks the leader first, and waits for its answer.
         """
+        if name not in self.platform.pods:
+            return
         if force or not hook or not self.up(name):
             self.say("", f"delete pod {name}")
             self.platform.delete(name)
@@ -91,7 +104,8 @@ class Cluster(Ground):
         def go() -> None:
             if not over[0]:
                 over[0] = True
-                self.platform.delete(name)
+                if name in self.platform.pods:
+                    self.platform.delete(name)
 
         self.world.at(grace_s, go)
         if leader is not None and leader.alive:
@@ -99,12 +113,14 @@ class Cluster(Ground):
 
     def lose_node(self, name: InstanceName) -> None:
         """Its node is lost: nobody reaches it, its pod is listed as it was, and its process may live (A5)."""
-        self.say("", f"lose the node of {name}")
-        self.platform.lose_node(name)
+        if name in self.platform.pods:
+            self.say("", f"lose the node of {name}")
+            self.platform.lose_node(name)
 
     def return_node(self, name: InstanceName) -> None:
         """Its node is back."""
-        self.platform.return_node(name)
+        if name in self.platform.pods:
+            self.platform.return_node(name)
 
     def reuse_ip(self, name: InstanceName, other: InstanceName) -> None:
         """The pod of `name` is replaced, and then that of `other`, which gets the address that `name` had (H5)."""
@@ -124,6 +140,7 @@ class Cluster(Ground):
     def scale(self, count: int) -> None:
         """Have that many instances, 1 to 5."""
         self.say("", f"scale to {count}")
+        self.scaled_s = self.now
         self.platform.scale(count)
 
     def leave(self, name: InstanceName) -> None:
@@ -145,14 +162,17 @@ class Cluster(Ground):
 
     def deafen(self, name: InstanceName) -> None:
         """It does not listen for replication any more, until its process is started again (transcripts Q10)."""
-        host = self.world.hosts[name]
-        host.server = None
-        host.break_servers()
+        if self.up(name):
+            host = self.world.hosts[name]
+            host.server = None
+            host.break_servers()
 
     # -- volumes ---------------------------------------------------------------------------------
 
     def wipe(self, name: InstanceName) -> None:
         """Kill it and empty its data directory."""
+        if name not in self.platform.pods:
+            return
         self.say("", f"wipe {name}")
         self.platform.end(name)
         self.world.hosts[name].disk.wipe()
@@ -160,6 +180,8 @@ class Cluster(Ground):
 
     def roll_back(self, name: InstanceName, image: Disk) -> None:
         """Kill it, and put an older volume in the place of its own."""
+        if name not in self.platform.pods:
+            return
         self.say("", f"roll {name} back")
         self.platform.put_back(name, image)
         self.older.add(name)
@@ -181,6 +203,7 @@ class Cluster(Ground):
         if self.platform.empties:
             self.world.hosts[name].disk.wipe()
             self.older.discard(name)
+            self.cut_short.discard(name)
         self.world.at(KUBELET_S + 0.1, lambda: self.restart(name))
 
     # -- mending ---------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ outlives its deadline, and has an outcome by that deadline; without an answer it
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -54,11 +55,13 @@ class Runner:
     Attributes:
         batch: Those that are on their way.
         busy: How many role and registration commands are in flight, per instance.
+        sent: How many commands of each kind it has sent, by the name of the class.
     """
 
     controller: Controller
     batch: Batch | None = None
     busy: dict[InstanceName, int] = field(factory=dict)
+    sent: Counter[str] = field(factory=Counter)
     _excused_s: dict[InstanceName, float] = field(factory=dict)
 
     def begin(self) -> None:
@@ -114,6 +117,7 @@ class Runner:
         if life == controller.life:
             controller.spring(command, "before")
         if life == controller.life:
+            self.sent[type(command).__name__] += 1
             controller.recorder.command(controller.name, command, by=batch.tick)
             self._send(batch, command, ended)
 

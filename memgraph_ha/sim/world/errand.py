@@ -8,7 +8,7 @@ those of `memgraph_ha.adapters.memgraph`, except that what was busy is not tried
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
 
@@ -25,7 +25,7 @@ from memgraph_ha.core.commands import (
 )
 from memgraph_ha.core.facts import NoopSeen, Outcome, RoleSeen, RowsSeen
 from memgraph_ha.core.messages import ErrorClass, classify_error
-from memgraph_ha.core.names import RowName, RunId
+from memgraph_ha.core.names import InstanceName, RowName, RunId
 from memgraph_ha.core.record import Standby
 from memgraph_ha.core.rows import ONE_COMMIT, parse_role
 from memgraph_ha.core.topology import Mode, Role, Row
@@ -43,12 +43,18 @@ if TYPE_CHECKING:
     from memgraph_ha.sim.world.controller import Controller
 
 
+LATE_S: Final = 0.1
+"""A command that was longer on its way may be one of a leader that has lost its lease: whatever it does is harmless,
+and the world may have moved on (S8)."""
+
+
 @define(eq=False)
 class Errand:
     """One instance command; ``answer`` takes an outcome, what was said, and what that means.
 
     Attributes:
         asked_s: When it began, by its controller's clock.
+        sent_s: When it was put on the wire, virtual seconds.
         rows_before: What MAIN said of its replicas before.
         standby_run: The standby's run before.
     """
@@ -57,6 +63,7 @@ class Errand:
     command: InstanceCommand
     answer: Callable[..., None]
     asked_s: float = 0.0
+    sent_s: float = 0.0
     rows_before: tuple[Row, ...] = ()
     standby_run: str | None = None
     line: Line = field(init=False)
@@ -83,10 +90,8 @@ class Errand:
             return
         match command:
             case Promote() | Demote():
-                if is_main is isinstance(command, Promote):
-                    self._read_back(self._judged_role)  # it is so already
-                else:
-                    self._wire()
+                so_already = is_main is isinstance(command, Promote)
+                (self._look_again if so_already else self._wire)()
             case _ if not is_main:
                 self.answer(Outcome.REFUSED, "it is no MAIN")
             case RegisterReplica():
@@ -95,14 +100,25 @@ class Errand:
                 self.line.ask("SHOW REPLICAS", self._saw_rows)
             case Quiesce():
                 QuietMoment(self, command).begin()
-            case RestoreUsers() | RestoreTriggers():
+            case _:
                 restore(self.line, command, self.answer)
 
+    def _look_again(self) -> None:
+        self._read_back(self._judged_role)
+
     def _fit(self, fits: bool | None) -> None:
-        if fits:
-            self._wire()
-        else:
+        command = self.command
+        if not fits:
             self.answer(Outcome.REFUSED, "the replica is not as expected")
+        elif isinstance(command, RegisterReplica) and self._leads_elsewhere(command.replica):
+            self.answer(Outcome.NOT_SENT, "the name service is stale")
+        else:
+            self._wire()
+
+    def _leads_elsewhere(self, replica: InstanceName) -> bool:
+        """Whether its name leads to somebody else (memgraph_ha.adapters.memgraph.addresses)."""
+        found = self.controller.cluster.world.resolve(replica)
+        return found is not None and found is not self.controller.cluster.world.hosts[replica]
 
     def _saw_rows(self, ticket: Ticket) -> None:
         command = self.command
@@ -135,12 +151,14 @@ class Errand:
 
     def _wire(self) -> None:
         """Send it: it may land at any later moment, but only in the process that it was meant for."""
+        self.sent_s = self.controller.cluster.now
         self.line.ask(self._query(), self._ended, late_s=self.controller.late(), landing=self._land)
 
     def _land(self, instance: Instance) -> None:
         controller, command = self.controller, self.command
         cluster = controller.cluster
-        safety.check_landing(cluster, command, controller.name)
+        late = cluster.now - self.sent_s > LATE_S
+        safety.check_landing(cluster, command, controller.name, late=late)
         if cluster.recorded:
             more: dict[str, Plain] = {}
             if isinstance(command, Promote):
@@ -154,6 +172,7 @@ class Errand:
                 instance=command.instance,
                 outcome="MAIN" if instance.is_main else "REPLICA",
                 led=controller.leads,
+                late=late,
                 **more,
             )
 
@@ -239,7 +258,7 @@ class Errand:
             return
         before, after = _row(self.rows_before, command.row), _row(rows_after, command.row)
         counted = all(row and row.takes_commits and row.mode is Mode.STRICT_SYNC for row in (before, after))
-        if before is None or after is None or not counted:
+        if before is None or after is None or not counted or self._leads_elsewhere(command.standby):
             self._proven(None, None)
             return
         own = before.ts is not None and after.ts is not None and after.ts - before.ts == ONE_COMMIT

@@ -7,6 +7,7 @@ another.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +29,7 @@ from memgraph_ha.sim.world.ledger import Ack, Ledger
 from memgraph_ha.sim.world.passage import CLIENTS
 from memgraph_ha.sim.world.platform import Platform
 from memgraph_ha.sim.world.store import LeaseObject, Store
+from memgraph_ha.sim.world.witness import Witness
 from memgraph_ha.trace.recorder import NO_RECORDER, Recorder
 from memgraph_ha.trace.schema import Ghost, Plain
 
@@ -52,13 +54,15 @@ class Ground:
         late: Extra seconds until an instance answers any probe, while its commits go on (an overload).
         rebuilds: When whose data was moved aside by order of a controller.
         older: Whose volume is older than what was acknowledged, until it is emptied.
+        cut_short: Whose machine lost power, until it is emptied: what it had not forced to the platter is gone.
+        crowned: Every process that a controller promoted, or recorded as MAIN, by name and run.
         calm: Clients write nothing.
-        prompt: No command lands later than its sender believes.
         locked: Who refuses the controllers' password.
         claims: What an instance says of its configuration, where that is not as usual.
         controllers: By name, in the order in which they came.
         gates: What each read/write gateway relays to; ``reads``, each read-only one; ``quiet``, which hold back new
             transactions.
+        scaled_s: When the number of instances was last changed.
         unneeded: How many failovers began while MAIN could still acknowledge a write (a figure, not a promise: S12).
     """
 
@@ -67,7 +71,6 @@ class Ground:
         self.world = World(seed)
         self.random = self.dice("faults")
         self.ledger = Ledger()
-        self.prompt = True
         self.trace: list[str] = []
         self.controllers: dict[str, Controller] = {}
         self.gates: dict[str, Permit | None] = {}
@@ -78,10 +81,13 @@ class Ground:
         self.late: dict[InstanceName, float] = {}
         self.rebuilds: list[tuple[float, InstanceName]] = []
         self.older: set[InstanceName] = set()
+        self.cut_short: set[InstanceName] = set()
+        self.crowned: set[tuple[str, str]] = set()
         self.calm = False
         self.locked: set[InstanceName] = set()
         self.claims: dict[InstanceName, dict[str, Any]] = {}
         self.unneeded = 0
+        self.scaled_s = -math.inf
         self.on_ack: Callable[[], None] = lambda: None
         self.api = Api(self, self.dice("api"))
         self.clients = Clients(self, self.dice("clients"))
@@ -89,6 +95,7 @@ class Ground:
         self.platform = Platform(self, instances, self.dice("platform"))
         self.world.run_until(lambda: all(self.world.hosts[name].state is State.OPEN for name in self.names))
         self.platform.care()
+        Witness(self).begin()
 
     # -- what it consists of ---------------------------------------------------------------------
 
@@ -186,12 +193,15 @@ class Ground:
     def written(self, before: Record | None, record: Record, author: Controller) -> None:
         """A controller wrote the record: judge it, and note what a human gave up by ordering a reign."""
         policy, who = author.policy, author.name
+        if record.main_run is not None:
+            self.crowned.add((record.main, record.main_run))
         safety.check_naming(self, before, record, who)
         if before is not None and before.generation == record.generation:
             return
         safety.check_flapping(record, policy.failover_limit, policy.failover_window_s, self.now, who)
         change = record.history[-1]
         if safety.could_acknowledge(self, change):
+            safety.check_reason(self, change, who)
             self.unneeded += 1
             self.ghost(Ghost.NOTE, who, text=f"reign {change.generation} was not needed: {change.previous} could serve")
         ordered = change.kind in (ChangeKind.FORCED, ChangeKind.ADOPT) and bool(change.by)

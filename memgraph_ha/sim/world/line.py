@@ -56,10 +56,16 @@ class Line:
             landing: Told when it reaches the process, before anything comes of it.
         """
 
-        def arrive(host: Host) -> None:
+        def land(host: Host) -> None:
             landing(host.live())
             world = self.controller.cluster.world
             world.send(host.name, query, then=lambda ticket: self._back(host.name, lambda: done(ticket)))
+
+        def arrive(host: Host) -> None:
+            if host.frozen:
+                host.later(0.0, lambda: land(host))  # its kernel has it, and keeps it
+            else:
+                land(host)
 
         self._go(arrive, lambda: done(Ticket(0.0, done=True, error=Refused(self.name))), late_s)
 
@@ -69,7 +75,7 @@ class Line:
             self._back(host.name, lambda: done(seen))
 
         if host.frozen:
-            host.later(0.0, answer)  # its kernel has the question, and keeps it
+            host.later(0.0, answer)
         else:
             answer()
 

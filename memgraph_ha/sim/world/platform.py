@@ -19,7 +19,6 @@ from memgraph_ha.fakes.memgraph.disk import Disk
 from memgraph_ha.fakes.memgraph.rpc import FinalizeCommit, LogChunk, Request, SnapshotChunk, SnapshotFinish
 from memgraph_ha.fakes.memgraph.settings import Settings
 from memgraph_ha.fakes.memgraph.virtual_host import Host, State
-from memgraph_ha.trace.schema import Ghost
 
 if TYPE_CHECKING:
     from memgraph_ha.sim.world.ground import Ground
@@ -161,7 +160,6 @@ class Platform:
         pod.starts += 1
         settings = None if name in cluster.world.hosts else self.settings
         cluster.world.start(name, settings, (f"SET REPLICATION ROLE TO REPLICA WITH PORT {PORT};",), wait=False)
-        cluster.ghost(Ghost.INSTANCE, name, state="starting")
         self.publish()
 
     def _ended(self, host: Host, run: str) -> None:
@@ -175,7 +173,6 @@ class Platform:
             if other is not host:
                 reset = other.alive(lambda other=other: other.drop_stale_links_to(host))  # type: ignore[misc]
                 self._cluster.net.carry(name, other.name, reset)
-        self._cluster.ghost(Ghost.INSTANCE, name, state="down")
         self.publish()
 
     def end(self, name: InstanceName, *, power_cut: bool = False) -> None:

@@ -55,7 +55,7 @@ class RecordReader:
             else:
                 controller.after(POLL_S, lambda: self._read() if serial == self._serial else None)
 
-        controller.request(lambda: cluster.store.seen_at(asked_s, cluster.api.back(name)), answered)
+        controller.request(lambda: cluster.store.seen_at(asked_s, cluster.api.record_back(name)), answered)
 
     def take(self, seen: RecordSeen) -> None:
         """File what was read; whoever leads carries its generation into the lease."""

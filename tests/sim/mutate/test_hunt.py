@@ -21,6 +21,7 @@ from memgraph_ha.sim.mutate.detector import Case, Detector, UnfitError, in_order
 from memgraph_ha.sim.mutate.forked import Say, forked
 from memgraph_ha.sim.mutate.hunt import Hunt, Notice, show, watch
 from memgraph_ha.sim.mutate.mutant import Mutant
+from memgraph_ha.sim.mutate.plant import planted
 from memgraph_ha.sim.mutate.promises import PROMISES, Promise, broken_promise
 from memgraph_ha.sim.mutate.reach import Reach, watched
 from memgraph_ha.sim.mutate.report import Fate, document, judged, lines, scores, together
@@ -140,9 +141,18 @@ def test_a_reign_that_begins_under_an_open_gate_breaks_a_promise() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["a permit is what the record gives", "readers never reach MAIN"])
+def test_a_permit_that_is_bound_to_no_run_breaks_a_promise(name: str) -> None:
+    """It would let clients through to whatever process comes next."""
+    (unbound,) = [m for m in every_mutant() if (m.function, m.after) == ("View.permit_to", "run=None")]
+    assert not found_by(name, RULES)
+    with planted(unbound):
+        assert found_by(name, RULES)
+
+
 @pytest.mark.parametrize(
     ("operator", "says"),
-    [("act-first", "SINGLE_WRITER"), ("rule-dropped", "StopIteration|None")],
+    [("act-first", "SINGLE_WRITER"), ("rule-dropped", "LookupError|None")],
 )
 def test_a_mutant_is_noticed_in_a_process_of_its_own(operator: str, says: str) -> None:
     """And this process still has the right rules afterwards."""

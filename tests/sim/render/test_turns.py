@@ -1,9 +1,11 @@
 """The verdict and the stretches worth a closer look."""
 
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.record import ChangeKind
 from memgraph_ha.sim.render.model import Tone
 from memgraph_ha.sim.render.story import read_story
-from memgraph_ha.sim.render.turns import turns_of, verdict_of
+from memgraph_ha.sim.render.turns import turns_of
+from memgraph_ha.sim.render.verdict import verdict_of
 from memgraph_ha.trace.schema import FooterLine, Ghost, GhostLine, Line
 from tests.sim.render.told import KILLED_S, M0, M1, Script, broken, decision, failover, permit, record, record_seen
 
@@ -93,7 +95,7 @@ def test_several_reigns_are_counted() -> None:
         )
     )
     assert verdict_of(story).head == "2 reigns began"
-    assert [turn.title for turn in turns_of(story)] == ["Switchover: m0 to m1", "Repromote: m1 again"]
+    assert [turn.title for turn in turns_of(story)] == ["Switchover: m0 to m1", "Promoted again: m1"]
     assert [turn.tone for turn in turns_of(story)] == [Tone.INFO, Tone.WARN]
 
 
@@ -102,7 +104,11 @@ def test_a_reign_that_did_not_open_is_a_warning() -> None:
     story = read_story(_reigns((0.0, 1, "m0", ChangeKind.BOOTSTRAP), (9.0, 2, "m1", ChangeKind.FAILOVER), opened=False))
     verdict = verdict_of(story)
     assert verdict.tone is Tone.WARN
-    assert verdict.lines == ("At the end: reign 2 of m1, which has not opened; no standby is named.",)
+    assert verdict.head == "Failover from m0 to m1; writes wait at the end"
+    assert verdict.lines == (
+        "At the end Z99: why Z99.",
+        "At the end: reign 2 of m1, which has not opened; no standby is named.",
+    )
     (turn,) = turns_of(story)
     assert "Reign 2 did not open until 60.0 s, when the trace ends." in turn.text
     assert turn.end_s <= 60.0
@@ -127,4 +133,35 @@ def test_an_older_version_that_is_served_again_is_no_new_reign() -> None:
     told.start(0.0, "C1")
     for at_s, generation, version in ((0.0, 1, 1), (5.0, 2, 2), (6.0, 1, 1), (7.0, 2, 2)):
         told.fact("C1", record_seen(at_s, record(generation, M0), version))
-    assert [turn.title for turn in turns_of(read_story(told.whole(9.0)))] == ["Failover: m0 again"]
+    assert [turn.title for turn in turns_of(read_story(told.whole(9.0)))] == ["Failover: m0"]
+
+
+def test_who_waits_at_the_end_says_for_what() -> None:
+    """The leader's hold, whoever else stands by; a controller that is gone says nothing."""
+    told = Script()
+    for who in ("C1", "C2", "C3"):
+        told.start(0.0, who)
+    told.tick(1.0, "C3", decision("Z99", open_to=permit(M0, 1)))
+    told.end(2.0, "C3")
+    told.tick(3.0, "C1", decision("N10", hold=Hold.NOT_LEADING))
+    told.tick(4.0, "C2", decision("L90", hold=Hold.NO_SAFE_CANDIDATE))
+    verdict = verdict_of(read_story(told.whole(30.0)))
+    assert verdict.head == "No reign began; writes wait at the end"
+    assert verdict.lines == ("At the end L90: why L90 [NoSafeCandidate].",)
+
+
+def test_a_recording_that_was_stopped_in_order_ends_as_it_was() -> None:
+    """The controller ends with its trace: it served until then."""
+    told = Script()
+    told.start(0.0, "C1")
+    told.tick(1.0, "C1", decision("Z99", open_to=permit(M0, 1)))
+    told.end(9.5, "C1")
+    assert verdict_of(read_story(told.whole(10.0))).head == "No reign began"
+
+
+def test_without_a_leader_nobody_opens() -> None:
+    """All stand by."""
+    told = Script()
+    told.start(0.0, "C1")
+    told.tick(1.0, "C1", decision("N10", hold=Hold.NOT_LEADING))
+    assert verdict_of(read_story(told.whole(10.0))).lines == ("At the end nobody leads.",)

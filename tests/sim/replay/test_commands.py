@@ -9,10 +9,15 @@ from click.testing import CliRunner, Result
 
 from memgraph_ha.cli import main
 from memgraph_ha.core.facts import ProbeMissed
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.sim.exits import Exit
+from memgraph_ha.trace.recorder import ListSink
 from memgraph_ha.trace.schema import FactLine
+from tests.core.changes import gate_shut, refuses, unnamed_for
+from tests.core.places import M0
+from tests.core.views import HEALTHY
 from tests.sim.replay.story import failover, ticks
-from tests.trace.told import write_lines
+from tests.trace.told import Told, recorder_to, write_lines
 
 LINES = failover()
 STEADY, STILL, LOST, BEGUN = (line.seq for line in ticks(LINES))
@@ -163,6 +168,21 @@ def test_an_explanation_says_why_in_words(trace: str) -> None:
     assert (
         "N20 hold_as_lease_ends: the lease is nearly over" in typed("explain", trace, "--rule", "L30", "--all").stdout
     )
+
+
+def test_a_hold_says_what_an_operator_can_do(tmp_path: Path) -> None:
+    """What waits, what ends it, which command helps, and what could be lost."""
+    sink = ListSink()
+    told = Told(recorder_to(sink))
+    told.hear(HEALTHY.but(refuses(M0), gate_shut(), unnamed_for(1.0)).facts())
+    decision, _seq = told.tick()
+    assert decision.hold is Hold.NO_SAFE_CANDIDATE
+    said = typed("explain", str(write_lines(tmp_path / "held.jsonl", sink.lines))).stdout
+    wait = decision.hold.value
+    assert f"what waits: {wait.blocked}" in said
+    assert f"what ends it: {wait.ends}; or run `{wait.command}`" in said
+    assert f"what could be lost: {wait.risk}" in said
+    assert "L30 fail_over_to_standby: " in said
 
 
 def test_the_way_back_is_told(trace: str) -> None:

@@ -23,7 +23,7 @@ from memgraph_ha.sim.replay.explaining import Cause, Explained, explain_tick
 from memgraph_ha.sim.replay.playing import play
 from memgraph_ha.sim.replay.trail import made_by
 from memgraph_ha.trace.recorder import ListSink
-from memgraph_ha.trace.schema import CommandLine, FactLine, Line
+from memgraph_ha.trace.schema import CommandLine, FactLine, Line, MemoryLine
 from tests.core.changes import just_failed
 from tests.core.places import M0, M1, NOW, incarnation_of, run_of
 from tests.core.scenes import LOST
@@ -156,6 +156,24 @@ def test_other_rules_than_those_of_the_trace_are_said() -> None:
     assert found.now.rule != "L30"
     assert found.line.decision is not None
     assert found.line.decision.rule == "L30"
+
+
+def test_a_part_that_continues_another_explains_as_well() -> None:
+    """It begins with everything that was known: a decision made from that has the same causes."""
+    sink = ListSink()
+    told = Told(recorder_to(sink))
+    told.hear(LOST.facts())
+    _decision, seq = told.tick()
+    whole = explain_tick(sink.lines, seq)
+    header, tick = sink.lines[0], sink.lines[-1]
+    memory = MemoryLine(seq=seq - 1, t=0.0, who="c1", policy=told.policy, observed=told.observed)
+    part = explain_tick([header, memory, tick], seq)
+    assert whole.now == part.now
+    rules = [{cause.otherwise.rule for cause in each.causes if cause.otherwise is not None} for each in (whole, part)]
+    assert rules[0] == rules[1]
+    kinds = [{type(cause.statement.last.fact) for cause in each.causes} for each in (whole, part)]
+    assert kinds[0] == kinds[1]
+    assert [near.rule for near in whole.near] == [near.rule for near in part.near]
 
 
 def fact_line(fact: Fact, seq: int = 100, of: int | None = None) -> FactLine:
