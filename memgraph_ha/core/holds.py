@@ -129,7 +129,8 @@ class Hold(enum.Enum):
     )
     ANALYTICAL_MODE = Wait(
         blocked="replication: MAIN is not in IN_MEMORY_TRANSACTIONAL mode, so nothing reaches a replica",
-        ends="STORAGE MODE IN_MEMORY_TRANSACTIONAL on MAIN, then a snapshot, then each replica is given up and rebuilt",
+        ends="STORAGE MODE IN_MEMORY_TRANSACTIONAL on MAIN, a snapshot made and recovered there (its log lacks what "
+        "was written), then each replica is given up and rebuilt",
         command="memgraph-ha reinit INSTANCE",
         risk="everything written meanwhile, if MAIN's process ends before a snapshot",
     )

@@ -156,7 +156,10 @@ def _unproven(record: Record, name: InstanceName) -> str | None:
     """
     level = dict(record.level).get(name)
     if level is None:
-        return f"{name} was not seen level since it was MAIN by hand, or MAIN in analytical mode, or ever"
+        return (
+            f"{name} was not seen level since it was MAIN by hand, or MAIN in analytical mode (then recover a snapshot "
+            "on MAIN first, page AnalyticalMode), or ever"
+        )
     kinds = {change.generation: change.kind for change in record.history}
     for generation in range(level + 1, record.generation + 1):
         kind = kinds.get(generation)

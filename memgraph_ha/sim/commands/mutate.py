@@ -1,14 +1,15 @@
 """The command `memgraph-ha sim mutate`."""
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Self
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from memgraph_ha.sim.exits import Exit
+from memgraph_ha.sim.fuzz.screen import Screen
 from memgraph_ha.sim.helping import SimCommand
 from memgraph_ha.sim.mutate import campaign, table
 from memgraph_ha.sim.mutate.campaign import Order
@@ -103,8 +104,8 @@ def mutate(
             for mutant in sorted(campaign.chosen(order), key=lambda each: (each.file, each.lines, each.id)):
                 click.echo(f"{mutant.id}  {mutant.function}: {mutant.before}  ->  {mutant.after}")
             return
-        with _Screen() as screen:
-            outcomes = campaign.hunted(order, screen)
+        with ExitStack() as stack:
+            outcomes = campaign.hunted(order, _Shown(stack))
     except (ScenarioError, SessionError, StaleTableError, UnfitError) as error:
         click.echo(f"Error: {error}", err=True)
         ctx.exit(Exit.USAGE)
@@ -121,33 +122,27 @@ def _runs(wanted: tuple[str, ...]) -> tuple[Scenario, ...]:
     return tuple(run for path, name in find(wanted) for run in load(path) if name in ("", run.run))
 
 
-class _Screen(campaign.Progress):
-    """Shows on a terminal's standard error how far it is."""
+class _Shown(campaign.Progress):
+    """Shows on a terminal's standard error how far it is: one bar after the other."""
 
-    def __init__(self) -> None:
-        console = Console(stderr=True, highlight=False)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self._bars = Progress(*columns, console=console, disable=not console.is_terminal)
-        self._survivors = 0
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self._bars.stop()
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._screen: Screen | None = None
+        self._done = 0
 
     def stage(self, what: str, steps: int) -> None:
         """Begin a new bar."""
-        self._task = self._bars.add_task(what, total=steps)
+        self._stack.close()
+        self._screen, self._done = self._stack.enter_context(Screen(steps, what)), 0
 
     def step(self, name: str) -> None:
         """Go on by one."""
-        del name
-        self._bars.advance(self._task)
+        self._done += 1
+        if self._screen is not None:
+            self._screen.at(self._done, name)
 
     def outcome(self, outcome: Outcome) -> None:
         """Say above the bar which mutant survived."""
-        if outcome.fate is Fate.SURVIVED:
+        if outcome.fate is Fate.SURVIVED and self._screen is not None:
             mutant = outcome.mutant
-            self._bars.console.print(f"survived {mutant.id}: {mutant.before} -> {mutant.after}", markup=False)
+            self._screen.say(Text(f"survived {mutant.id}: {mutant.before} -> {mutant.after}"))

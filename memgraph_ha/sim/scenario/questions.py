@@ -131,6 +131,14 @@ def _status(stage: Stage, name: InstanceName) -> Answer:
     return None if row is None else "{}" if row.half else row.state.value
 
 
+@_question(
+    "numbered", "whether MAIN's row of it bears the record's present row number, so that it could be named", "of"
+)
+def _numbered(stage: Stage, name: InstanceName) -> Answer:
+    row = stage.row(name)
+    return row is not None and stage.record is not None and row.name == stage.record.standby_row(name)
+
+
 @_question("mode", "the mode of its row on MAIN: strict_sync or async; null if it has none", "of")
 def _mode(stage: Stage, name: InstanceName) -> Answer:
     row = stage.row(name)

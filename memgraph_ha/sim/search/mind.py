@@ -176,10 +176,19 @@ class Mind:
             first = next(((pause_s, later) for pause_s, later in found if _differs(later, base)), None)
             if first is None:
                 self._waits[key] = ()
+            elif self._again(mind, first[1]):
+                self._waits[key] = (first, (PAUSES[-1], self._think(mind, scene, NOW + PAUSES[-1])))
             else:
-                last = (PAUSES[-1], self._think(mind, scene, NOW + PAUSES[-1]))
-                self._waits[key] = (first,) if last[1] == first[1] else (first, last)
+                self._waits[key] = (first,)
         return self._waits[key]
+
+    def _again(self, mind: int, thought: Thought) -> bool:
+        """Whether it would do what it does again and again: prove its standby, or try once more what failed."""
+        if not thought.commands:
+            return False
+        kind = type(self.commands.values[thought.commands[0]])
+        failed = any(tried.kind is kind and tried.failures for tried in self.minds.values[mind].attempts)
+        return failed or self.rules[thought.rule].id == "P10"
 
     def _think(self, mind: int, scene: Scene, now_s: float) -> Thought:
         observed = self.minds.values[mind]

@@ -1,6 +1,7 @@
 """Pods, nodes, volumes and names: what happens to instances from outside."""
 
 from memgraph_ha.core.names import Address
+from memgraph_ha.core.record import ChangeKind
 from memgraph_ha.core.topology import Member
 from memgraph_ha.sim.world.cluster import Cluster
 from tests.sim.world.setting import M0, M1, M2, whole
@@ -68,8 +69,9 @@ def test_a_pod_deleted_with_grace_is_asked_about_first() -> None:
     cluster.delete_pod(M0, grace_s=30)
     cluster.world.run_until(lambda: not cluster.up(M0) or cluster.world[M0].run_id != run, 31)
     assert cluster.store.history[-1].main == M1
+    cluster.world.run(1)
     assert cluster.world[M1].is_main
-    assert cluster.unneeded == 0
+    assert [change.kind for change in cluster.store.history[-1].history][1:] == [ChangeKind.SWITCHOVER]
 
 
 def test_a_lost_node_takes_nobody_off_the_list_and_its_process_lives() -> None:
