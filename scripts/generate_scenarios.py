@@ -1,7 +1,7 @@
-"""Write docs/reference/scenarios.md: every scenario of the catalogue, and the tests that play it with real processes.
+"""Write the reference pages about scenarios: those of real processes, those of the simulator, and their format.
 
-python scripts/generate_scenarios.py           write the page
-python scripts/generate_scenarios.py --check   write nothing; exit code 1 if the page is not in step
+python scripts/generate_scenarios.py           write the pages
+python scripts/generate_scenarios.py --check   write nothing; exit code 1 if one is not in step
 """
 
 import sys
@@ -9,22 +9,29 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
-PAGE: Final = ROOT / "docs" / "reference" / "scenarios.md"
-sys.path.insert(0, str(ROOT))
+REFERENCE: Final = ROOT / "docs" / "reference"
+sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+
+from scenario_pages import format_page, list_page  # noqa: E402 - this folder is not installed
 
 from tests.e2e.matrix import page  # noqa: E402 - the root is not installed
 
 
 def main() -> int:
-    """Write or check the page; returns the exit code."""
-    text = page()
-    if "--check" in sys.argv[1:]:
-        if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
-            return 0
-        print(f"{PAGE.relative_to(ROOT)} is not in step; run python scripts/generate_scenarios.py", file=sys.stderr)
-        return 1
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
+    """Write or check the pages; returns the exit code."""
+    code = 0
+    for name, text in (
+        ("scenarios.md", page()),
+        ("simulated-scenarios.md", list_page()),
+        ("scenario-format.md", format_page()),
+    ):
+        file = REFERENCE / name
+        if "--check" not in sys.argv[1:]:
+            file.write_text(text, encoding="utf-8")
+        elif not file.exists() or file.read_text(encoding="utf-8") != text:
+            print(f"docs/reference/{name} is not in step; run python scripts/generate_scenarios.py", file=sys.stderr)
+            code = 1
+    return code
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def _is_wanted(view: View, record: Record, owner: InstanceName, row: Row) -> boo
         return row.mode is Mode.STRICT_SYNC and row.name == record.standby_row(owner)
     if row.mode is not Mode.ASYNC or row.status in (RowStatus.HALF, RowStatus.DIVERGED):
         return False
-    return not _stuck(view, owner, row)
+    return not is_stuck(view, owner, row)
 
 
 def _may_catch_up(view: View, record: Record, owner: InstanceName, row: Row) -> bool:
@@ -87,13 +87,13 @@ def _may_catch_up(view: View, record: Record, owner: InstanceName, row: Row) -> 
     if not record.unprotected or record.standby is not None:
         return False
     if row.status is RowStatus.INVALID:
-        return not _stuck(view, owner, row)
+        return not is_stuck(view, owner, row)
     if row.status is RowStatus.RECOVERY:
         return True
     return row.takes_commits and row.behind is not None and -row.behind > LEVEL_BEHIND
 
 
-def _stuck(view: View, owner: InstanceName, row: Row) -> bool:
+def is_stuck(view: View, owner: InstanceName, row: Row) -> bool:
     """Whether it will not heal itself: ``invalid`` for long, though its replica could be registered anew."""
     seen, main = view.observed.of(owner), view.main
     if row.status is not RowStatus.INVALID or seen is None or main is None or view.unready(seen) is not None:

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from attrs import define, field, fields, frozen
 
-from memgraph_ha.core import Decision, Fact, Policy, View
+from memgraph_ha.core import RULES, Decision, Fact, Policy, Rule, View
 from memgraph_ha.core.commands import Command
 from memgraph_ha.core.facts import CommandEnded, GapSeen, NoopSeen, ProbeMissed, RecordSeen, SentinelBroke
 from memgraph_ha.trace.schema import (
@@ -30,6 +30,7 @@ from memgraph_ha.trace.schema import (
     Source,
     StartLine,
     TickLine,
+    digest_of,
 )
 
 
@@ -188,6 +189,7 @@ class LineRecorder:
         wall: Wall clock, seconds since 1970; None in the simulator.
         seed: Of the simulation.
         scenario: What is played.
+        rules: By which it is decided; the default is what ships.
     """
 
     def __init__(
@@ -199,9 +201,10 @@ class LineRecorder:
         wall: Callable[[], float] | None = None,
         seed: int | None = None,
         scenario: str = "",
+        rules: tuple[Rule, ...] = RULES,
     ) -> None:
         self._sink, self._source, self._clock, self._wall = sink, source, clock, wall
-        self._seed, self._scenario = seed, scenario
+        self._seed, self._scenario, self._rules = seed, scenario, tuple(rule.id for rule in rules)
         self._seq, self._part = 0, 0
         self._voices: dict[str, _Voice] = {}
         self._header()
@@ -253,6 +256,8 @@ class LineRecorder:
             product=PRODUCT,
             python=platform.python_version(),
             source=self._source,
+            rules=self._rules,
+            digest=digest_of(self._rules),
             seed=self._seed,
             scenario=self._scenario,
             part=self._part,

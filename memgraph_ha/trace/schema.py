@@ -9,10 +9,10 @@ import enum
 import hashlib
 from typing import Final
 
-from attrs import field, frozen
+from attrs import frozen
 
 from memgraph_ha import __version__
-from memgraph_ha.core import RULES, Decision, Fact, Observed, Policy
+from memgraph_ha.core import Decision, Fact, Observed, Policy
 from memgraph_ha.core.commands import Command
 
 PRODUCT: Final = f"memgraph-ha {__version__}"
@@ -82,8 +82,8 @@ class HeaderLine:
     product: str
     python: str
     source: Source
-    rules: tuple[str, ...] = field(factory=lambda: tuple(rule.id for rule in RULES))
-    digest: str = field(factory=lambda: digest_of(tuple(rule.id for rule in RULES)))
+    rules: tuple[str, ...]
+    digest: str
     seed: int | None = None
     scenario: str = ""
     part: int = 1

@@ -5,9 +5,12 @@ from attrs import evolve
 
 from memgraph_ha.core.commands import CommitNoop, RegisterReplica, StopInstance
 from memgraph_ha.core.decide import decide
+from memgraph_ha.core.decision import Decision
 from memgraph_ha.core.facts import Outcome
 from memgraph_ha.core.known import BLOCKED_PAUSE_S, STALLED_PAUSE_S
 from memgraph_ha.core.messages import ErrorClass
+from memgraph_ha.core.names import RunId
+from memgraph_ha.core.record import Fallback
 from memgraph_ha.core.rowcare import OBJECTS_PER_S
 from memgraph_ha.core.rules.attach import HEARTBEAT_S
 from memgraph_ha.core.rules.rows import DEAF_S
@@ -23,6 +26,7 @@ from tests.core.changes import (
     new_term,
     only_noop,
     place,
+    recorded,
     required,
     restarted,
     rows,
@@ -43,6 +47,7 @@ from tests.core.views import (
     NOW,
     Scene,
     SceneChange,
+    answer,
     assert_stopped,
     async_row,
     decided,
@@ -222,13 +227,24 @@ NOBODY = "a replica does not listen for replication"
         (DEAF.but(just_failed(RegisterReplica, M2)), NOBODY),
         (HEALTHY.but(place(M1, port_open=False)), NOBODY),
         (HEALTHY.but(place(M0, port_open=False)), NOBODY),
-        (DEAF.but(new_term), "MAIN serves"),
-        (LOST.but(place(M2, port_open=False)), "MAIN serves"),
+        (LOST.but(place(M2, port_open=False)), "MAIN answers"),
     ],
 )
 def test_when_nobody_is_restarted_for_a_port(old: Scene, guard: str) -> None:
     """The nearest misses: a row that works, a port that nobody looked at, a named standby, another reason."""
     assert_stopped(old, "F20", guard)
+
+
+def test_a_deaf_replica_is_restarted_though_writes_wait() -> None:
+    """Under `required` a new leader's first commit may be waiting for this very replica."""
+    decided(DEAF.but(new_term, just_failed(CommitNoop, M0)), "F20")
+
+
+@pytest.mark.parametrize(("run", "fires"), [(run_of(M2), False), (None, True)], ids=["its process", "its data"])
+def test_a_deaf_fallback_is_restarted_only_if_its_data_counts(run: RunId | None, fires: bool) -> None:
+    """Another run of it could not be relied on any more."""
+    old = DEAF.but(recorded(fallback=Fallback(instance=M2, run=run)))
+    assert isinstance(answer(old, "F20"), Decision) is fires
 
 
 def test_a_registration_that_found_nobody_listening_is_no_excuse() -> None:

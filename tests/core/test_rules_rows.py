@@ -174,10 +174,13 @@ def test_a_row_that_blocks_an_unprotected_main_is_given_up(status: RowStatus) ->
     ("change", "guard", "evidence"),
     [
         pytest.param(
-            recorded(unprotected=False), "an unprotected MAIN has the standby's row", "", id="not unprotected"
+            recorded(unprotected=False),
+            "it does not heal itself, and could be registered anew",
+            "",
+            id="not unprotected",
         ),
-        pytest.param(rows(async_row()), "an unprotected MAIN has the standby's row", "", id="no row"),
-        pytest.param(scene(record=None, token=None), "an unprotected MAIN has the standby's row", "", id="no record"),
+        pytest.param(rows(async_row()), "MAIN has the row of an unnamed standby", "", id="no row"),
+        pytest.param(scene(record=None, token=None), "MAIN has the row of an unnamed standby", "", id="no record"),
         *(
             pytest.param(standby_row(status, bad_for_s=6.0), "the row blocks", status.value, id=status.name)
             for status in (RowStatus.READY, RowStatus.REPLICATING, RowStatus.RECOVERY, RowStatus.HALF)
@@ -191,6 +194,26 @@ def test_a_row_that_blocks_an_unprotected_main_is_given_up(status: RowStatus) ->
 def test_a_row_that_does_not_block_is_not_given_up(change: SceneChange, guard: str, evidence: str) -> None:
     """The nearest misses of giving up a row."""
     assert_stopped(BLOCKED.but(change), "D20", guard, evidence)
+
+
+BLOCKED_REQUIRED = HEALTHY.but(required, unnamed, standby_row(RowStatus.INVALID, bad_for_s=10.0))
+"""Writes wait for the standby, which answers, but its row is `invalid` for good."""
+
+
+def test_a_row_that_never_heals_is_given_up_under_required_too() -> None:
+    """A standby that was MAIN by hand obeys another MAIN since: only a new registration makes it ours again."""
+    decision = decided(BLOCKED_REQUIRED, "D20")
+    assert decision.commands == (WriteRecord(expected=TOKEN, record=evolve(BLOCKED_REQUIRED.recorded, row_seq=8)),)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [gone(M1), unheard(M1), place(M1, port_open=False), standby_row(RowStatus.INVALID, bad_for_s=9.9)],
+    ids=["gone", "unheard", "deaf", "not for long"],
+)
+def test_a_row_that_may_heal_is_kept_under_required(change: SceneChange) -> None:
+    """Its replica is away, or has just come back: it is taken back within seconds, and writes wait for it anyway."""
+    assert_stopped(BLOCKED_REQUIRED.but(change), "D20", "it does not heal itself, and could be registered anew")
 
 
 # --- H05 ----------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import trio
 
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.drill.errors import DrillError
-from tests.e2e.cluster import Cluster, Ledger, writing
+from tests.e2e.cluster import PATIENCE_S, Cluster, Ledger, writing
 from tests.e2e.conftest import Making
 from tests.e2e.hands import standby_of
 
@@ -64,14 +64,15 @@ async def _said(gated: Cluster, wanted: Callable[[Mapping[str, object]], bool]) 
 
     Its inode is changed last when it takes the file's place; the file system's clock ticks coarsely.
     """
-    while True:
-        with (gated.data / "record.json").open("rb") as file:
-            changed_s = os.fstat(file.fileno()).st_ctime_ns / 1e9
-            record = json.load(file)["record"]
-        if wanted(record):
-            tick_s = time.clock_getres(_REALTIME_COARSE)
-            return changed_s + tick_s - (time.time() - time.monotonic())
-        await trio.sleep(0.002)
+    with trio.fail_after(PATIENCE_S):
+        while True:
+            with (gated.data / "record.json").open("rb") as file:
+                changed_s = os.fstat(file.fileno()).st_ctime_ns / 1e9
+                record = json.load(file)["record"]
+            if wanted(record):
+                tick_s = time.clock_getres(_REALTIME_COARSE)
+                return changed_s + tick_s - (time.time() - time.monotonic())
+            await trio.sleep(0.002)
 
 
 @EACH_WAY

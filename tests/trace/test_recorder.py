@@ -42,6 +42,16 @@ def test_the_header_says_by_what_it_was_decided() -> None:
     assert (header.seed, header.scenario, header.source) == (7, "by hand", Source.SIMULATOR)
 
 
+def test_the_header_names_the_rules_that_decide() -> None:
+    """A simulator may leave one out, to see what it is for; whoever reads the trace is told."""
+    sink = ListSink()
+    LineRecorder(sink, source=Source.SIMULATOR, clock=Clock(), rules=RULES[1:])
+    (header,) = sink.lines
+    assert isinstance(header, HeaderLine)
+    assert header.rules == tuple(rule.id for rule in RULES[1:])
+    assert header.digest == digest_of(header.rules)
+
+
 def test_numbers_rise_and_refer_backwards() -> None:
     """A command names its decision, its end names the command, a decision the facts that were new to it."""
     sink = ListSink()

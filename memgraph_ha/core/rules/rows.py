@@ -12,7 +12,7 @@ from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability
 from memgraph_ha.core.quiet import is_quiet, is_settled, quiet_rows, wants_quiet
-from memgraph_ha.core.rowcare import stale_rows, why_not_rebuilt
+from memgraph_ha.core.rowcare import is_stuck, stale_rows, why_not_rebuilt
 from memgraph_ha.core.rules.issuing import drop
 from memgraph_ha.core.rules.standing import SHORT_S
 from memgraph_ha.core.topology import Mode, Role, Row, RowStatus
@@ -135,24 +135,29 @@ def stop_endless_catch_up(view: View) -> Decision | Unmet:
 
 
 def renumber_blocking_row(view: View) -> Decision | Unmet:
-    """Give up a row that blocks an unprotected MAIN.
+    """Give up a row that blocks MAIN, if that brings writes back.
 
-    When: the reign is unprotected, and the numbered STRICT_SYNC row has taken no commits for `standby_grace_s`
-        without catching up: every write aborts.
-    Then: write the next row number; the row, stale now, is dropped by H10 and registered anew by A10.
-    Protects: ROW_NUMBERS (the number rises before each DROP).
+    When: nobody is named, and the numbered STRICT_SYNC row takes no commits and does not catch up, so that every write
+        aborts: for `standby_grace_s` if the reign is unprotected; else, because writes wait for the standby anyway,
+        once the row does not heal itself any more although its replica could be registered anew.
+    Then: write the next row number; the row, stale now, is dropped by H10 and registered anew by A10. Until then the
+        gateway is shut unless the reign is unprotected.
+    Protects: ROW_NUMBERS (the number rises before each DROP); liveness: a standby that was MAIN by hand meanwhile obeys
+        another MAIN, and its row stays `invalid` for ever.
     After: D10.  Before: H10.
-    Source: design 4 (`row_seq`), 6 (Standby lost).
+    Source: design 4 (`row_seq`), 6 (Standby lost); transcripts "Event"; scenarios H6.
     """
-    record, row = view.record, view.standby_row
-    if record is None or not record.unprotected or row is None or view.main is None:
-        return Unmet("an unprotected MAIN has the standby's row")
+    record, row, other = view.record, view.standby_row, view.partner
+    if record is None or record.standby is not None or row is None or view.main is None or other is None:
+        return Unmet("MAIN has the row of an unnamed standby")
     catches_up = row.status is RowStatus.RECOVERY and not _endless(view, row)
     if row.takes_commits or catches_up or row.status is RowStatus.HALF:
         return Unmet("the row blocks", row.status.value)
     since_s = view.main.bad_since_s(row.name)
-    if since_s is None or view.now_s - since_s < view.policy.standby_grace_s:
+    if record.unprotected and (since_s is None or view.now_s - since_s < view.policy.standby_grace_s):
         return Unmet("it has blocked for standby_grace_s")
+    if since_s is None or not (record.unprotected or is_stuck(view, other.member.name, row)):
+        return Unmet("it does not heal itself, and could be registered anew", view.unready(other))
     return Decision(
         reason=f"row {row.name} has been {row.status.value} for {view.now_s - since_s:.1f} s and blocks every write",
         commands=(view.rewrite(evolve(record, row_seq=record.row_seq + 1)),),
@@ -285,21 +290,21 @@ def drop_in_quiet(view: View) -> Decision | Unmet:
 def restart_deaf_replica(view: View) -> Decision | Unmet:
     """Restart a replica that answers but does not listen for replication.
 
-    When: MAIN serves, a replica answers as REPLICA for `DEAF_S`, its replication port refuses connections, it has
-        no row that takes commits, and MAIN has not refused it for another reason.
+    When: MAIN answers, a replica answers as REPLICA for `DEAF_S`, its replication port refuses connections, it has
+        no row that takes commits, MAIN has not refused it for another reason, and nobody relies on its process: it is
+        neither named nor a `fallback` by its run.
     Then: stop its process; the platform starts it again.
-    Protects: liveness: nothing else opens that port again.
+    Protects: liveness: nothing else opens that port again. Under `required` writes may be waiting for it.
     After: U10 (never a named standby).
     Source: design 6 (`Error: 5` for ever); transcripts Summary; scenarios F6.
     """
     record = view.record
-    if record is None or view.unserved is not None:
-        return Unmet("MAIN serves", view.unserved)
+    if record is None or view.loss is not None or view.main_role is None:
+        return Unmet("MAIN answers", None if view.loss is None else view.loss.evidence)
+    relied_on = {holder.instance for holder in (record.standby, record.fallback) if holder is not None and holder.run}
     for seen in view.observed.seen:
         name, incarnation = seen.member.name, seen.member.incarnation
-        if name == record.main or incarnation is None or not _is_deaf(view, seen):
-            continue
-        if record.standby is not None and record.standby.instance == name:
+        if name == record.main or incarnation is None or name in relied_on or not _is_deaf(view, seen):
             continue
         return Decision(
             reason=f"restart {name}: it answers as REPLICA but does not listen at {seen.member.replication}",

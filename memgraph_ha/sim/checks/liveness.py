@@ -48,12 +48,12 @@ def unwhole(cluster: Ground) -> str | None:
     One MAIN reigns by the record and serves; its standby is named, by its run and its row; every other instance is
     attached, and recorded as level in this reign.
     """
-    record = cluster.store.read()[0]
-    if record is None or not record.opened or record.standby is None:
-        return "the record has no open reign with a standby"
     down = [name for name in cluster.names if not cluster.answers(name)]
     if down:
         return f"{', '.join(down)} not up"
+    record = cluster.store.read()[0]
+    if record is None or not record.opened or record.standby is None:
+        return "the record has no open reign with a standby"
     if not any(permit is not None and permit.generation == record.generation for permit in cluster.gates.values()):
         return f"no gate is open in reign {record.generation}"
     if record.main not in cluster.names or record.standby.instance not in cluster.names:

@@ -3,7 +3,7 @@
 import json
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 import click
 from rich.text import Text
@@ -45,6 +45,7 @@ EXAMPLES: Final = (
 )
 @click.option("--sample", type=click.IntRange(1), help="Only so many, drawn by --seed.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the draw and of the order.")
+@click.option("--no-scenarios", is_flag=True, help="Neither views nor scenarios look: nothing is played before.")
 @click.option("--faults", type=click.IntRange(0, 3), help="Search the small world too, with so many faults.")
 @click.option("--lives", type=click.IntRange(0), default=0, show_default=True, help="Random lives that look as well.")
 @click.option("--tests", multiple=True, help="Tests that look as well (a path, as pytest takes it; needs pytest).")
@@ -56,7 +57,7 @@ EXAMPLES: Final = (
 )
 @click.option("--least", type=click.FloatRange(0, 100), default=95.0, show_default=True, help="Percent; below: exit 1.")
 @click.option("--list", "listed", is_flag=True, help="Only list the mutants.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead (schema memgraph-ha/mutate/1).")
 @click.pass_context
 def mutate(
     ctx: click.Context,
@@ -66,6 +67,7 @@ def mutate(
     operators: tuple[str, ...],
     sample: int | None,
     seed: int,
+    no_scenarios: bool,
     faults: int | None,
     lives: int,
     tests: tuple[str, ...],
@@ -87,7 +89,7 @@ def mutate(
     """
     try:
         order = Order(
-            scenarios=_runs(scenarios),
+            scenarios=() if no_scenarios or listed else _runs(scenarios),
             faults=faults,
             lives=lives,
             tests=tests,

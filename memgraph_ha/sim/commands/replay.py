@@ -44,7 +44,7 @@ def replay(ctx: click.Context, *, trace: Path, as_json: bool) -> None:
         console.print(f"all {found.ticks} decisions are the same")
     else:
         console.print(f"the first {found.same} decisions are the same; then:")
-        console.print(*tell_difference(found.first, found.begin_s), sep="\n")
-        console.print(*tell_rules(header), sep="\n")
+        for told in (*tell_difference(found.first, found.begin_s), *tell_rules(header)):
+            console.print(told)
         console.print(f"where else, and whether it matters: memgraph-ha sim diff {trace}", markup=False)
     ctx.exit(code)

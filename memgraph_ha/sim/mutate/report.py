@@ -93,7 +93,7 @@ def scores(outcomes: Iterable[Outcome]) -> tuple[Score, ...]:
 
 
 def document(outcomes: tuple[Outcome, ...]) -> dict[str, Any]:
-    """What ``--json`` prints: schema 1, fates, scores, and every mutant.
+    """What ``--json`` prints: fates, scores, and every mutant.
 
     Args:
         outcomes: Of the mutants.
@@ -101,7 +101,7 @@ def document(outcomes: tuple[Outcome, ...]) -> dict[str, Any]:
     fates = [outcome.fate for outcome in outcomes]
     total = together(outcomes)
     return {
-        "schema": 1,
+        "schema": "memgraph-ha/mutate/1",
         "fates": {fate.value: fates.count(fate) for fate in Fate},
         "score": {"noticed": total.noticed, "shown": total.shown, "percent": round(total.percent, 2)},
         "detectors": [

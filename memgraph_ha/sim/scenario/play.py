@@ -14,6 +14,7 @@ from memgraph_ha.sim.scenario.settle import converge, settle
 from memgraph_ha.sim.scenario.stage import Stage, build
 from memgraph_ha.sim.scenario.verbs import VERBS
 from memgraph_ha.trace.recorder import NO_RECORDER, Recorder
+from memgraph_ha.trace.schema import Ghost
 
 
 def play(
@@ -49,7 +50,11 @@ def play(
         check = UNMET if isinstance(error, UnmetError) else INVARIANT if isinstance(error, InvariantViolation) else None
         decision = None if stage is None else stage.decision
         hold = None if decision is None else decision.hold
-        raise FailedError(str(error), seed=dice, trace=trace, check=check, hold=hold) from error
+        failed = FailedError(str(error), seed=dice, trace=trace, check=check, hold=hold)
+        if stage is not None:
+            who = getattr(error, "who", "")
+            stage.cluster.ghost(Ghost.VIOLATION, who, check=failed.check, text=failed.reason)
+        raise failed from error
 
 
 def _played(stage: Stage) -> Result:

@@ -128,13 +128,18 @@ class Verb:
         return {name: _pin(stage, self.args[name], value) for name, value in given.items()}
 
     def do(self, stage: Stage, given: Mapping[str, Value]) -> Waits | None:
-        """Do it."""
+        """Do it; nothing if it names an instance that the cluster has not, or not any more."""
         pinned = self.pinned(stage, given)
+        if any(stage.is_gone(str(pinned[name])) for name in pinned if self.args[name].kind in _PLACES):
+            return None
         taken: dict[str, Any] = {name: pinned.get(name, arg.default) for name, arg in self.args.items()}
         for name, arg in self.args.items():
             if arg.kind is ArgKind.CONTROLLER and taken[name] is not None:
                 taken[name] = stage.controller(taken[name])
         return self.act(stage, **taken)
+
+
+_PLACES: Final = (ArgKind.INSTANCE, ArgKind.END)
 
 
 def _pin(stage: Stage, arg: Arg, value: Value) -> Value:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from attrs import define, field
 
 from memgraph_ha.sim.scenario.errors import UnmetError
 from memgraph_ha.sim.scenario.judge import LOOK_S, Judge
 from memgraph_ha.sim.scenario.model import Fault, Value, When
-from memgraph_ha.sim.scenario.registry import Waits
+from memgraph_ha.sim.scenario.registry import Verb, Waits
 from memgraph_ha.sim.scenario.stage import Stage
 from memgraph_ha.sim.scenario.triggers import Come, armed
-from memgraph_ha.sim.scenario.verbs import VERBS
+from memgraph_ha.sim.scenario.verbs import MENDING, VERBS
+from memgraph_ha.sim.scenario.verbs_people import LOOK, ORDER
+from memgraph_ha.trace.schema import Ghost
+
+HARMLESS: Final = (LOOK, ORDER)
+"""Groups of verbs that are no faults."""
 
 
 @define(eq=False)
@@ -119,6 +125,7 @@ class Script:
         fault, verb = task.fault, VERBS[task.fault.do]
         given = verb.pinned(self.stage, dict(fault.args))
         self.stage.cluster.say("", f"-- {fault.do} {' '.join(str(value) for value in given.values())}".rstrip())
+        self._tell(verb, given)
         if fault.for_s is not None:
             self._end_later(fault, given)
         task.waits = verb.do(self.stage, given)
@@ -126,6 +133,14 @@ class Script:
             self._finish(task)
         else:
             self._wait(task)
+
+    def _tell(self, verb: Verb, given: dict[str, Value]) -> None:
+        """Tell whoever records what is broken or mended, and whose it is; looking and asking breaks nothing."""
+        if verb.group not in HARMLESS:
+            what = Ghost.REPAIR if verb.name in MENDING else Ghost.FAULT
+            who = str(next(iter(given.values()), "cluster"))
+            rest = dict(list(given.items())[1:])
+            self.stage.cluster.ghost(what, who, verb=verb.name, **rest)
 
     def _end_later(self, fault: Fault, given: dict[str, Value]) -> None:
         """Undo it in time, for the very same ones: who leads then may be another."""

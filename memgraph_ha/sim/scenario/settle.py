@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from memgraph_ha.core import Ask
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.known import STOP_MEMORY_S
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.sim.checks.violation import ViolationError
@@ -30,6 +31,14 @@ TRY_S: Final = 8.0
 
 STAYS_S: Final = 10.0
 """How long a cluster that waits for a person must go on saying so."""
+
+CHOICES: Final = {
+    Hold.AMBIGUOUS_BOOTSTRAP: Ask.ADOPT,
+    Hold.RECORD_REGRESSED: Ask.ADOPT,
+    Hold.NO_SAFE_CANDIDATE: Ask.FAILOVER,
+    Hold.MAIN_LOST_DATA: Ask.FAILOVER,
+}
+"""Under these names a person says whose data counts, by that order."""
 
 REINIT: Final = re.compile(r"memgraph-ha reinit (\w+)")
 """The command by which a hold says that a person may give up what an instance holds."""
@@ -133,16 +142,30 @@ def _be_helped(stage: Stage) -> None:
 
 
 def _tend(stage: Stage) -> None:
-    """Do what only a person may, as the leader's own words name it: end a pause, or give up what a replica holds."""
+    """Do what only a person may, as the leader's own words name it.
+
+    That is: end a pause, give up what a replica holds, or say whose data counts.
+    """
     record, leader = stage.cluster.store.read()[0], stage.leader
-    if whole(stage.cluster) or record is None or leader is None or leader.decision is None:
+    if whole(stage.cluster) or leader is None or leader.decision is None:
         return
-    named = REINIT.search(leader.decision.reason)
-    if record.paused is not None:
+    named, hold = REINIT.search(leader.decision.reason), leader.decision.hold
+    stage.cluster.say("", f"the operator reads: {leader.decision.reason}")
+    if record is not None and record.paused is not None:
         leader.ask(Ask.RESUME)
     elif named is not None:
-        stage.cluster.say("", f"the operator reads: {leader.decision.reason}")
         leader.ask(Ask.REINIT, InstanceName(named[1]))
+    elif hold in CHOICES:
+        leader.ask(CHOICES[hold], _fullest(stage))
+
+
+def _fullest(stage: Stage) -> InstanceName | None:
+    """Who of the pair holds most of what was acknowledged: that is what a person finds out before choosing."""
+    cluster = stage.cluster
+    pair = stage.scenario.policy.eligible or cluster.names[:2]
+    living = [name for name in pair if cluster.up(name)]
+    kept = {name: len(cluster.ledger.kept & cluster.ids(name)) for name in living}
+    return max(living, key=lambda name: (kept[name], cluster.world[name].is_main), default=None)
 
 
 def _check_ledger(cluster: Cluster) -> None:

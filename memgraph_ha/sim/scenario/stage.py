@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Final
@@ -22,6 +23,11 @@ from memgraph_ha.sim.world.cluster import Cluster
 from memgraph_ha.sim.world.controller import WIRE_S, Controller
 from memgraph_ha.sim.world.trap import Trap
 from memgraph_ha.trace.recorder import NO_RECORDER, Recorder
+
+NOBODY: Final = InstanceName("nobody")
+"""Who plays a part that nobody plays, such as the ASYNC replica of two instances."""
+
+INSTANCE: Final = re.compile(r"m\d+")
 
 LATE: Final = 0.03
 LATEST_S: Final = 8.0
@@ -155,7 +161,7 @@ class Stage:
         if name == "standby":
             return next((other for other in pair if other != main), main)
         if name == "async":
-            return next((other for other in names if other not in pair), names[-1])
+            return next((other for other in names if other not in pair), NOBODY)
         return InstanceName(name)
 
     @property
@@ -193,6 +199,10 @@ class Stage:
         if expression not in self.meanings:
             self.meanings[expression] = parse_expression(expression, QUESTIONS)
         return self.meanings[expression]
+
+    def is_gone(self, name: str) -> bool:
+        """Whether it is an instance that the cluster has not, or not any more."""
+        return name == NOBODY or (INSTANCE.fullmatch(name) is not None and name not in self.cluster.names)
 
     def pause_s(self, since_s: float) -> float:
         """The longest time in which nothing was acknowledged since then, seconds."""

@@ -87,8 +87,8 @@ def lose_finalize(stage: Stage, on: InstanceName) -> Waits:
             return True
         return before(source, target, request)
 
-    world.lose = lose
-    yield lambda: lost[0]
+    world.lose, until_s = lose, stage.cluster.now + COMMITS_S
+    yield lambda: lost[0] or stage.cluster.now >= until_s
 
 
 @verb("power-cut", PROCESS, {"on": INSTANCE})

@@ -14,7 +14,7 @@ from attrs import frozen
 
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.sim.search.explore import Graph, Search
-from memgraph_ha.sim.search.moves import Move
+from memgraph_ha.sim.search.moves import Move, calm
 from memgraph_ha.sim.search.state import LEADS, State
 
 STUCK: Final = frozenset(
@@ -97,10 +97,10 @@ def judge(search: Search, graph: Graph) -> Liveness:
 
 def _end_of(search: Search, state: State) -> bool | Hold:
     """True if all is well; the hold if its leader waits for a human and nothing else can happen; else False."""
-    if state.cuts or state.late or state.write is not None or not all(place.up for place in state.instances):
+    if not calm(state):
         return False
     leader = next((i for i, c in enumerate(state.controllers) if c.mode == LEADS and c.flight is None), None)
-    if leader is None or any(controller.unreached for controller in state.controllers):
+    if leader is None:
         return False
     looked, thought = search.moves.acts.look(state, leader)
     if thought.commands or looked.controllers[leader].mind != state.controllers[leader].mind:

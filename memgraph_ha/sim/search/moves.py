@@ -30,6 +30,16 @@ from memgraph_ha.sim.search.words import EVERYBODY, GENERATION, PAIR, ROW
 LINKS: Final = tuple((source, target) for source in EVERYBODY for target in EVERYBODY if source != target)
 
 
+def calm(state: State) -> bool:
+    """Whether everybody lives and reaches everybody, and nothing but a controller's own time is under way.
+
+    Only then may time pass beyond what is tried again and again: elsewhere something else comes first some day.
+    """
+    reached = not any(controller.unreached for controller in state.controllers)
+    still = not state.cuts and not state.late and state.write is None
+    return reached and still and all(place.up for place in state.instances)
+
+
 class Move(NamedTuple):
     """One move: what happens, to whom, and whether it costs a fault."""
 
@@ -90,7 +100,8 @@ class Moves:
             yield move, looked
             if looked.controllers[index].mind == controller.mind and not thought.commands:
                 for number, later in enumerate(self.acts.wait(looked, index)):
-                    yield self._try("wait-long" if number else "wait", index), later[1]
+                    if not number or calm(state):
+                        yield self._try("wait-long" if number else "wait", index), later[1]
 
     def _commands(self, state: State) -> Iterator[tuple[Move, State]]:
         for index, controller in enumerate(state.controllers):

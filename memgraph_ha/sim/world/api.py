@@ -66,11 +66,13 @@ class Watch:
     Attributes:
         deliver: Takes a list.
         seen: The version of the newest list that it took: an older one that comes late says nothing.
+        broken: Its connection was refused or reset, and it is about to be begun anew.
     """
 
     who: str
     deliver: Callable[[Members], None]
     seen: int = -1
+    broken: bool = False
 
 
 class Api:
@@ -210,9 +212,23 @@ class Api:
                 watch.deliver(self._lists[version])
 
         def leave() -> None:
-            self._cluster.net.carry_once_or_twice(API, watch.who, arrive)
+            if self._cluster.net.path(watch.who, API) is Reach.REFUSED:
+                self._reopen(watch)
+            else:
+                self._cluster.net.carry_once_or_twice(API, watch.who, arrive)
 
         self._cluster.world.at(lag_s, leave)
+
+    def _reopen(self, watch: Watch) -> None:
+        """Begin a watch anew a little later, again and again until the API takes it."""
+
+        def again() -> None:
+            watch.broken = False
+            self._list(watch)
+
+        if not watch.broken:
+            watch.broken = True
+            self._cluster.world.at(RELIST_S, again)
 
     def _list(self, watch: Watch) -> None:
         """List anew, on a new connection: it may reach a server that is behind, and the watch goes on from there."""
@@ -287,7 +303,7 @@ class Api:
         for name in self._whom(who):
             watch = self._watches.get(name)
             if watch is not None:
-                self._cluster.world.at(RELIST_S, lambda watch=watch: self._list(watch))  # type: ignore[misc]
+                self._reopen(watch)
 
     def lose_write_answer(self, count: int = 1, who: str | None = None) -> None:
         """Do the next `count` writes and never answer them."""

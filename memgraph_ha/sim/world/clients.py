@@ -158,7 +158,7 @@ class Caller:
 
     def cut_off(self, passage: Passage) -> None:
         """That connection ended."""
-        if self.passage is passage:
+        if self.passage is passage and not self.gone:
             self._asks += 1
             self.passage = None
             self.task.ended(self, None)
@@ -245,6 +245,7 @@ class LongTransaction:
     count: int = 1
     numbers: range = range(0)
     _done: int = -1
+    _committing: bool = False
 
     def step(self, client: Caller) -> None:
         """BEGIN; whoever was cut off before it began tries again."""
@@ -269,11 +270,11 @@ class LongTransaction:
 
     def _commit(self, client: Caller, passage: Passage) -> None:
         if client.passage is passage and not passage.over:
+            self._committing = True
             client.ask(commit, begins=False)
 
     def _over(self, client: Caller, ticket: Ticket | None) -> None:
-        committing = self._done == self.count or (ticket is not None and self._done > self.count)
-        if committing:
+        if self._committing:
             settle(client.cluster, self.numbers, ticket, client.passage)
         else:
             client.cluster.ledger.refused.update(self.numbers)

@@ -193,6 +193,8 @@ class Ground:
     def written(self, before: Record | None, record: Record, author: Controller) -> None:
         """A controller wrote the record: judge it, and note what a human gave up by ordering a reign."""
         policy, who = author.policy, author.name
+        if before is None:
+            self.ledger.new_record()
         if record.main_run is not None:
             self.crowned.add((record.main, record.main_run))
         safety.check_naming(self, before, record, who)

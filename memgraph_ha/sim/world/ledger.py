@@ -52,6 +52,11 @@ class Ledger:
         first, self.writes = self.writes + 1, self.writes + count
         return range(first, self.writes + 1)
 
+    def new_record(self) -> None:
+        """A record was created: its reigns are numbered anew."""
+        self.writers.clear()
+        self.newest = 0
+
     @property
     def kept(self) -> set[int]:
         """What must be kept: acknowledged, or written by hand and relied on."""

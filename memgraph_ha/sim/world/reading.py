@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from attrs import define
+from attrs import define, evolve
 
 from memgraph_ha.core.facts import RecordSeen, RecordTrouble
 
@@ -17,9 +17,15 @@ POLL_S: Final = 1.0
 
 @define(eq=False)
 class RecordReader:
-    """Reads the record for one controller."""
+    """Reads the record for one controller.
+
+    Attributes:
+        newest: The highest version that this process has read or written. What is older was served by somebody who is
+            behind, and is no record to go by (catalogue I2, as the Kubernetes adapter does).
+    """
 
     controller: Controller
+    newest: int = 0
     _reading: bool = False
     _again: bool = False
     _serial: int = 0
@@ -27,6 +33,7 @@ class RecordReader:
     def begin(self) -> None:
         """A process starts."""
         self._reading = self._again = False
+        self.newest = 0
         self.soon()
 
     def soon(self) -> None:
@@ -58,7 +65,13 @@ class RecordReader:
         controller.request(lambda: cluster.store.seen_at(asked_s, cluster.api.record_back(name)), answered)
 
     def take(self, seen: RecordSeen) -> None:
-        """File what was read; whoever leads carries its generation into the lease."""
+        """File what was read, unless it is older than what was; whoever leads carries its generation into the lease."""
+        version = None if seen.token is None else int(seen.token)
+        if version is not None and version < self.newest:
+            trouble, detail = RecordTrouble.UNREADABLE, "an older version was served"
+            seen = evolve(seen, record=None, token=None, trouble=trouble, detail=detail)
+        elif version is not None:
+            self.newest = version
         if seen.record is not None:
             self.controller.elector.raise_floor(seen.record.generation)
         self.controller.file(seen)

@@ -25,7 +25,7 @@ def test_l1_who_is_kept_down_is_missed(name: str) -> None:
     """And it is said what is missing."""
     cluster, _, _ = whole(writers=1)
     cluster.keep_down(cluster.names[int(name[1])])
-    with pytest.raises(LivenessViolation, match=f"L1: not whole after 20 s: .*{name} not up"):
+    with pytest.raises(LivenessViolation, match=rf"L1: not whole after 20 s: .*{name} not up"):
         liveness.check_convergence(cluster, 20)
 
 
@@ -35,7 +35,7 @@ def test_l2_nothing_is_acknowledged() -> None:
     for name in cluster.names:
         cluster.keep_down(name)
     cluster.world.run(5)
-    with pytest.raises(LivenessViolation, match="L2"):
+    with pytest.raises(LivenessViolation, match=r"L2"):
         liveness.check_serving(cluster, 2)
 
 
@@ -43,11 +43,11 @@ def test_l3_a_rule_that_never_rests() -> None:
     """Somebody writes the record of a whole cluster again and again, or commands things."""
     cluster, leader, _ = whole()
     cluster.world.at(1, lambda: leader.runner.sent.update(["Demote"]))
-    with pytest.raises(LivenessViolation, match="L3: .*Demote"):
+    with pytest.raises(LivenessViolation, match=r"L3: .*Demote"):
         liveness.check_calm(cluster, 3)
     for wait_s in (1.0, 1.5):
         cluster.world.at(wait_s, lambda: cluster.store.history.append(cluster.store.history[-1]))
-    with pytest.raises(LivenessViolation, match="L3: the record"):
+    with pytest.raises(LivenessViolation, match=r"L3: the record"):
         liveness.check_calm(cluster, 3)
 
 
@@ -55,9 +55,9 @@ def test_l4_who_waits_under_no_name_or_another() -> None:
     """Without the rule that names the wait."""
     cluster, leader, _ = whole(rules=tuple(rule for rule in RULES if rule.id != "Y30"))
     cluster.keep_down(M2)
-    with pytest.raises(LivenessViolation, match="L4: .*under no name"):
+    with pytest.raises(LivenessViolation, match=r"L4: .*under no name"):
         liveness.check_convergence(cluster, 10)
-    with pytest.raises(LivenessViolation, match="L4: .*NoSafeCandidate"):
+    with pytest.raises(LivenessViolation, match=r"L4: .*NoSafeCandidate"):
         liveness.check_waits_by_name(leader, Hold.NO_SAFE_CANDIDATE)
 
 
@@ -66,7 +66,7 @@ def test_l5_a_gate_that_shuts() -> None:
     cluster, leader, _ = whole()
     cluster.world.at(1, leader.pause)
     cluster.world.at(1, lambda: cluster.gates.update({leader.name: None}))
-    with pytest.raises(LivenessViolation, match="L5"):
+    with pytest.raises(LivenessViolation, match=r"L5"):
         liveness.check_calm(cluster, 3)
 
 
@@ -75,7 +75,7 @@ def test_l6_nobody_leads() -> None:
     cluster, leader, other = whole()
     leader.crash()
     other.crash()
-    with pytest.raises(LivenessViolation, match="L6"):
+    with pytest.raises(LivenessViolation, match=r"L6"):
         liveness.check_convergence(cluster, 15)
 
 
@@ -87,7 +87,7 @@ def test_l7_a_question_that_nobody_answers() -> None:
     liveness.check_answers(cluster)
     (request,) = leader.observed.requests
     leader.observed = evolve(leader.observed, requests=(evolve(request, until_s=leader.now_s - 2),))
-    with pytest.raises(LivenessViolation, match="L7: .*switchover m1"):
+    with pytest.raises(LivenessViolation, match=r"L7: .*switchover m1"):
         liveness.check_answers(cluster)
 
 
@@ -97,8 +97,8 @@ def test_s1_a_write_that_is_missing_at_the_end_or_that_nobody_made() -> None:
     cluster.world.run(2)
     cluster.calm = True
     cluster.world.ask(M0, "CREATE (:W {id: 100000})")
-    with pytest.raises(SafetyViolation, match="S1: .*nobody wrote"):
+    with pytest.raises(SafetyViolation, match=r"S1: .*nobody wrote"):
         liveness.check_ledger(cluster)
     cluster.world.ask(M0, "MATCH (w:W) DELETE w")
-    with pytest.raises(SafetyViolation, match="S1: m0 lacks"):
+    with pytest.raises(SafetyViolation, match=r"S1: m0 lacks"):
         liveness.check_ledger(cluster)
