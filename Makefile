@@ -43,9 +43,9 @@ test: $(DEV)
 slow: $(DEV)
 	$(PYTEST) $(JOINTLY) -m "slow and not matrix"
 
-# Every scenario of the catalogue that real processes can play; about half an hour.
+# Every scenario of the catalogue that real processes can play, one at a time; about half an hour.
 matrix: $(DEV)
-	$(PYTEST) -m matrix
+	$(PYTEST) -m slow tests/e2e
 
 # About half an hour: 200 faults drawn by lot; SEED=n repeats a run, FAULTS=n shortens it.
 soak: $(RUN)
