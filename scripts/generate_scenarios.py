@@ -10,11 +10,10 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
 REFERENCE: Final = ROOT / "docs" / "reference"
-sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
-
-from scenario_pages import format_page, list_page  # noqa: E402 - this folder is not installed
+sys.path.insert(0, str(ROOT))
 
 from tests.e2e.matrix import page  # noqa: E402 - the root is not installed
+from tests.sim.scenario.pages import format_page, list_page  # noqa: E402 - likewise
 
 
 def main() -> int:

@@ -90,10 +90,10 @@ async def test_required_acknowledges_nothing_while_the_standby_is_away(running: 
             await trio.sleep(LIFE_S)
             with contextlib.suppress(DrillError):  # its next life has not begun yet
                 await gated.kill(standby)
+        assert _first_acknowledged(ledger, left_s) is None
         assert gated.events(since=mark, event="decision", hold="WaitingForStandby")
         assert sum(log.attempts for log in ledger.writers.logs) > tried
         assert not (await gated.record()).unprotected
-        assert _first_acknowledged(ledger, left_s) is None
         ledger.fault()
         gated.let_up(standby)
         after = await gated.protected()

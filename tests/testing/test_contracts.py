@@ -12,7 +12,15 @@ from memgraph_ha.adapters.files_lease import FileLease
 from memgraph_ha.adapters.memgraph import MemgraphDatabase
 from memgraph_ha.core.names import Address
 from memgraph_ha.core.policy import Policy
-from memgraph_ha.testing import ContractError, check_database, check_lease, check_platform, check_record_store
+from memgraph_ha.proxy.gateway import RwGateway
+from memgraph_ha.testing import (
+    ContractError,
+    check_database,
+    check_gateway,
+    check_lease,
+    check_platform,
+    check_record_store,
+)
 from tests.adapters import local_rig, memgraph_rig
 from tests.adapters.memgraph_cluster import Server
 from tests.testing.in_memory import (
@@ -27,6 +35,7 @@ from tests.testing.in_memory import (
     Shelf,
     member,
 )
+from tests.testing.plain_gateway import PlainGateway
 
 POLICY = Policy(lease_duration_s=2, lease_renew_s=0.3, command_deadline_s=0.5)
 
@@ -85,6 +94,15 @@ async def test_the_memgraph_adapter_keeps_its_contract(tmp_path: Path) -> None:
     finally:
         server.process.kill()
         server.process.wait()
+
+
+async def test_the_gateway_keeps_its_contract() -> None:
+    """The relay that ships, on real sockets."""
+    gateway = RwGateway(
+        ("127.0.0.1", 0), hold_max_s=30, hold_max_connections=10, max_connections=10, connect_timeout_s=2, clock=now_s
+    )
+    bound = gateway.bind()
+    await check_gateway(gateway, address=lambda: bound, clock=now_s)
 
 
 # --- mistakes
@@ -207,4 +225,32 @@ async def test_a_database_with_a_mistake_is_found_out(
     assert autojump_clock.autojump_threshold == 0
     with pytest.raises((ContractError, BaseExceptionGroup)) as raised:
         await check_database(MemoryDatabase(mistake), member(M0, 1), dead=DEAD)
+    assert clause in the_one(raised)
+
+
+async def test_a_gateway_without_a_mistake_keeps_its_contract() -> None:
+    """So that what is found below is the mistake."""
+    gateway = PlainGateway()
+    await check_gateway(gateway, address=lambda: ("127.0.0.1", gateway.port), clock=now_s)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "clause"),
+    [
+        ("always open", "without a permit nobody is answered"),
+        ("says nothing", "the permit that holds is reported"),
+        ("changes bytes", "unchanged, to MAIN"),
+        ("cuts at a renewal", "a renewed permit cuts nobody"),
+        ("keeps connections", "whoever is connected to another MAIN is cut"),
+        ("keeps its first MAIN", "to the MAIN that the permit names"),
+        ("shuts the door only", "once a narrower route is applied"),
+        ("never looks at the clock", "a permit that has lapsed"),
+        ("sends away", "a client that is held is neither answered nor sent away"),
+    ],
+)
+async def test_a_gateway_with_a_mistake_is_found_out(mistake: str, clause: str) -> None:
+    """Each by the clause that it breaks."""
+    gateway = PlainGateway(mistake)
+    with pytest.raises((ContractError, BaseExceptionGroup)) as raised:
+        await check_gateway(gateway, address=lambda: ("127.0.0.1", gateway.port), clock=now_s)
     assert clause in the_one(raised)

@@ -6,6 +6,7 @@ from memgraph_ha.core import RULES, InvariantViolation
 from memgraph_ha.core.commands import Promote, WriteRecord
 from memgraph_ha.core.facts import CommandEnded, LeaseSeen, Outcome, RoleSeen
 from memgraph_ha.sim.replay.comparing import compare_all
+from memgraph_ha.sim.replay.playing import play
 from memgraph_ha.trace.recorder import NO_RECORDER, LineRecorder, ListSink
 from memgraph_ha.trace.schema import (
     SCHEMA,
@@ -133,6 +134,8 @@ def test_a_new_policy_is_written_before_the_first_decision_by_it() -> None:
     told.tick()
     kinds = [type(line) for line in sink.lines[-4:]]
     assert kinds == [TickLine, PolicyLine, TickLine, TickLine]
+    frozen = HEALTHY.policy.frozen_count
+    assert [step.view.policy.frozen_count for step in play(sink.lines)] == [frozen, 9, 9]
     assert compare_all(sink.lines).first is None
 
 

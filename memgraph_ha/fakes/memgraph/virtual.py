@@ -15,6 +15,7 @@ from uuid import UUID
 
 from attrs import define
 
+from .disk import StorageError
 from .effects import Procedure
 from .errors import MemgraphError
 from .initfile import run_lines
@@ -182,7 +183,7 @@ class World:
         instance = host.live()
         try:
             yield from boot(instance, host.disk)
-        except StartError as error:
+        except (StartError, StorageError) as error:
             self.logged.append(f"{self.now:.3f} {host.name} [critical] {error}")
             host.kill()
             return

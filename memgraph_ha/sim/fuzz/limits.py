@@ -13,7 +13,7 @@ PAIR: Final = 2
 EXCLUDED: Final = frozenset(
     {
         "query",  # any text
-        "say",  # does nothing
+        "mark",  # does nothing
         "keep-volume",  # of use only with a name that is kept; an old volume has scenarios of its own
         "restore-volume",
         "keep-record",  # likewise
@@ -21,6 +21,8 @@ EXCLUDED: Final = frozenset(
         "replace-data",  # RECOVER SNAPSHOT by hand gives acknowledged writes up, at once and everywhere
         "recover-snapshot",
         "start-clients",  # the clients are drawn
+        "api-stale",  # the record is read with reads that cannot be stale (`memgraph_ha.core.facts.RecordSeen`)
+        "leave",  # who lives and is listed no more cannot be stopped by the platform: the list is what is believed
     }
 )
 """Verbs that lives do not use."""
@@ -38,7 +40,7 @@ ENDS: Final = frozenset({"foreign-record", "spoil-record"})
 APART: Final = (frozenset({"delete-record", "forget-floor"}),)
 """Each of these alone is survived, because the other is left; both are the loss of everything that was recorded."""
 
-EMPTIES: Final = frozenset({"lose-volume", "empty-volume", "lose-tail"})
+EMPTIES: Final = frozenset({"lose-volume", "empty-volume"})
 """They destroy what one instance stored."""
 
 DOUBTS: Final = frozenset({"delete-record", "foreign-record", "spoil-record", "forget-floor", "set-role", "ask"})

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from attrs import frozen
 
-from memgraph_ha.sim.mutate.detector import Detector
+from memgraph_ha.sim.mutate.detector import Detector, UnfitError
 from memgraph_ha.sim.mutate.detectors import lives, scenarios, search, views
 from memgraph_ha.sim.mutate.equivalent import equivalents, reasons
 from memgraph_ha.sim.mutate.held import with_tests
 from memgraph_ha.sim.mutate.hunt import Hunt, show, watch
 from memgraph_ha.sim.mutate.mutant import Edit, Mutant
+from memgraph_ha.sim.mutate.plant import edited_since
 from memgraph_ha.sim.mutate.report import Fate, Outcome, judged
 from memgraph_ha.sim.mutate.session import Session, fingerprint
 from memgraph_ha.sim.mutate.sites import CORE, FILES, mutants_of
@@ -103,8 +104,12 @@ def hunted(order: Order, progress: Progress) -> tuple[Outcome, ...]:
     Raises:
         StaleTableError: The table of equivalent mutants is not of this text.
         SessionError: The file to go on with is of another hunt.
-        UnfitError: A detector finds fault with the right rules, or the tests cannot be collected.
+        UnfitError: The core was edited just now, a detector finds fault with the right rules, or the tests cannot be
+            collected.
     """
+    edited = edited_since()
+    if edited is not None:
+        raise UnfitError(f"{edited} was edited while it was loaded: start again")
     mutants = chosen(order)
     why = reasons(every_mutant(), equivalents())
     found = [Outcome(mutant=m, fate=Fate.EQUIVALENT, why=why[m.id]) for m in mutants if m.id in why]

@@ -11,7 +11,7 @@ from typing import Final
 
 from memgraph_ha.core import RULES, Policy, Rule, View
 from memgraph_ha.core.decision import Decision, Unmet
-from memgraph_ha.sim.fuzz.swarm import draw
+from memgraph_ha.sim.fuzz.life import live
 from memgraph_ha.sim.mutate.detector import Case, Detector
 from memgraph_ha.sim.mutate.forked import Say, forked
 from memgraph_ha.sim.mutate.promises import anew, broken_promise
@@ -22,7 +22,7 @@ from memgraph_ha.sim.search.explore import Search
 from memgraph_ha.sim.search.liveness import judge
 from memgraph_ha.sim.search.policies import POLICIES
 
-VIEWS: Final = 120
+VIEWS: Final = 60
 """How many views of one scenario are looked at."""
 
 MOST_STATES: Final = 400_000
@@ -51,13 +51,17 @@ def _play(scenario: Scenario, rules: tuple[Rule, ...]) -> str | None:
 
 
 def lives(seeds: Iterable[int]) -> Detector:
-    """Random lives: each must end well; see `memgraph_ha.sim.fuzz.swarm`.
+    """Random lives: each must end well; see `memgraph_ha.sim.fuzz.life`.
 
     Args:
         seeds: One case each.
     """
-    cases = [Case(name=f"seed {seed}", examine=partial(_play, draw(seed))) for seed in seeds]
-    return Detector(name="fuzz", cases=tuple(cases))
+    return Detector(name="fuzz", cases=tuple(Case(name=f"seed {seed}", examine=partial(_live, seed)) for seed in seeds))
+
+
+def _live(seed: int, rules: tuple[Rule, ...]) -> str | None:
+    outcome = live(seed, rules=rules)
+    return f"{outcome.check} {outcome.reason}" if outcome.is_find else None
 
 
 def search(faults: int) -> Detector:

@@ -15,7 +15,7 @@ from typing import Any
 from memgraph_ha.core.decide import decide, explain
 from memgraph_ha.core.rules import RULES, Rule
 from memgraph_ha.sim.mutate.mutant import Edit, Mutant
-from memgraph_ha.sim.mutate.sites import CORE, TEXTS, substitute
+from memgraph_ha.sim.mutate.sites import CORE, TEXTS, functions_of, substitute
 
 
 @contextmanager
@@ -71,6 +71,17 @@ def live(file: str, name: str) -> FunctionType:
     if not isinstance(found, FunctionType):
         raise TypeError(f"{file}: {name} is a {type(found).__name__}, which cannot be mutated")
     return found
+
+
+def edited_since() -> str | None:
+    """Name a module whose source was edited while this process loaded it; None if all run as they read."""
+    for file, source in TEXTS.items():
+        tree = ast.parse(source)
+        compiled = compile(tree, str(CORE / file), "exec")
+        for name in functions_of(tree):
+            if code_of(compiled, name) != live(file, name).__code__:
+                return file
+    return None
 
 
 def code_of(module: CodeType, name: str) -> CodeType:

@@ -178,7 +178,7 @@ def sparse(items: Sequence[T], at: Callable[[T], float], most: int = MARKS) -> t
 def _inside(turns: Iterable[Turn], start_s: float, end_s: float) -> Iterator[Turn]:
     for turn in turns:
         if turn.end_s > start_s and turn.start_s < end_s:
-            yield evolve(turn, start_s=max(start_s, turn.start_s), end_s=min(end_s, turn.end_s))
+            yield evolve(turn, start_s=max(start_s, turn.start_s))
 
 
 def listed(timeline: Timeline, most: int) -> Timeline:

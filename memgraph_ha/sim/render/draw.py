@@ -274,16 +274,15 @@ def _label(span: Span, room: float, after: float, place: tuple[float, float], ta
 
 
 def _marks(band: Band, scale: Scale) -> Iterator[Markup]:
-    """Draw the marks; a label is hidden where the next mark of the row would stand on it."""
+    """Draw the marks; a label is written to the right, or else to the left, of which there is room."""
     shown = [mark for mark in band.lane.marks if scale.shows(mark.at_s, mark.at_s)]
-    free = [float(scale.width)] * len(band.lane.rows)
-    drawn = []
-    for mark in reversed(shown):
-        x = scale.x(mark.at_s)
-        roomy = fits(mark.label, free[mark.row] - x - _BESIDE)
-        free[mark.row] = x
-        drawn.append(_link(mark.event, _mark(mark, x, band.middle_of(mark.row), roomy=roomy)))
-    return reversed(drawn)
+    places = [(mark.row, scale.x(mark.at_s)) for mark in shown]
+    for index, mark in enumerate(shown):
+        x = places[index][1]
+        after = min((at for row, at in places[index + 1 :] if row == mark.row), default=float(scale.width))
+        before = max((at for row, at in places[:index] if row == mark.row), default=0.0)
+        side = "right" if fits(mark.label, after - x - _BESIDE) else "left" if _turns(mark, x - before, after) else ""
+        yield _link(mark.event, _mark(mark, x, band.middle_of(mark.row), side))
 
 
 def _mark(mark: Mark, x: float, y: float, *, roomy: bool) -> Markup:

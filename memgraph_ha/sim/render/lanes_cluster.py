@@ -142,12 +142,6 @@ _MISSES: Final = {
 
 _ROLES: Final = frozenset(role.name for role in Role)
 
-_ROWS: Final = {
-    RowStatus.READY: Tone.OK,
-    RowStatus.REPLICATING: Tone.OK,
-    RowStatus.RECOVERY: Tone.WARN,
-}
-
 
 def instance_lanes(story: Story) -> Iterator[Lane]:
     """Draw a lane per instance: its role and runs, and how MAIN sees it as a replica."""
@@ -322,9 +316,16 @@ def _living(name: str, role: str, run: str) -> Look:
 
 
 def _attached(row: Replica) -> Look:
+    """Draw a row: ``invalid`` of an ASYNC one comes and goes under load (transcripts, "Status words"), no alarm."""
     mode = "?" if row.mode is None else row.mode.name
     strict = row.mode is Mode.STRICT_SYNC
-    tone = _ROWS.get(row.status, Tone.BAD)
-    if tone is Tone.OK and not strict:
-        tone = Tone.INFO
+    match row.status:
+        case RowStatus.READY | RowStatus.REPLICATING:
+            tone = Tone.OK if strict else Tone.INFO
+        case RowStatus.RECOVERY:
+            tone = Tone.WARN
+        case RowStatus.INVALID if not strict:
+            tone = Tone.WARN
+        case _:
+            tone = Tone.BAD
     return Look(tone=tone, weave=Weave.THIN, text=f"MAIN's row {row.name}: {mode} {row.status.value}")

@@ -10,7 +10,8 @@ from memgraph_ha.sim.render.lanes_cluster import records_of
 from memgraph_ha.sim.render.lanes_outside import pauses_of, writes_of
 from memgraph_ha.sim.render.model import Told, Tone, Turn, Write
 from memgraph_ha.sim.render.story import Story, word_of
-from memgraph_ha.trace.schema import Ghost, GhostLine, TickLine
+from memgraph_ha.sim.render.words import said_of_violation
+from memgraph_ha.trace.schema import CommandLine, Ghost, GhostLine, Numbered, TickLine
 
 BEFORE_S: Final = 20.0
 """What happened longer before a reign began did not lead to it."""
@@ -20,6 +21,9 @@ AFTER_S: Final = 30.0
 
 LEAST_S: Final = 0.4
 """A close-up is not shorter."""
+
+DEEDS: Final = 5
+"""The close-up of a broken promise shows so many commands and faults before it."""
 
 _MARGIN: Final = 0.12
 _CALM: Final = (ChangeKind.SWITCHOVER, ChangeKind.BOOTSTRAP, ChangeKind.ADOPT)
@@ -215,10 +219,18 @@ def _said(story: Story, reign: Reign, passage: Passage) -> Iterator[str]:
 
 
 def _broken(story: Story, at_s: float, line: GhostLine) -> Turn:
+    """Show what was done last before a promise was broken, however fast it went."""
+    done = [entry.at_s for entry in story.between(at_s - BEFORE_S, at_s) if _is_deed(entry.line)]
+    span_s = max(LEAST_S / 10, at_s - min(done[-DEEDS:], default=at_s))
     return Turn(
         title=f"Broken: {word_of(line, 'check')}",
-        text=word_of(line, "text"),
+        text=said_of_violation(line),
         tone=Tone.BAD,
-        start_s=max(story.start_s, at_s - 2.0),
-        end_s=max(story.start_s + LEAST_S, min(story.end_s, at_s + 1.0)),
+        start_s=at_s - span_s * (1 + _MARGIN),
+        end_s=at_s + span_s * _MARGIN,
     )
+
+
+def _is_deed(line: Numbered | GhostLine) -> bool:
+    """Say whether somebody did something: sent a command, or broke something."""
+    return isinstance(line, CommandLine) or (isinstance(line, GhostLine) and line.what is Ghost.FAULT)

@@ -12,6 +12,7 @@ from memgraph_ha.sim.render.lanes_outside import writes_of
 from memgraph_ha.sim.render.model import Told, Tone, Write
 from memgraph_ha.sim.render.story import Story, word_of
 from memgraph_ha.sim.render.turns import Felt, Reign, felt_of, passage_of, reigns_of, violations_of
+from memgraph_ha.sim.render.words import said_of_violation
 from memgraph_ha.trace.schema import EndLine, TickLine
 
 LAST_S: Final = 2.0
@@ -43,7 +44,7 @@ def verdict_of(story: Story) -> Verdict:
     tail = (*waits, *_counted(writes), *_end(story))
     if broken:
         checks = ", ".join(dict.fromkeys(word_of(line, "check") for _at_s, line in broken))
-        lines = tuple(word_of(line, "text") for _at_s, line in broken[:_TOLD])
+        lines = tuple(said_of_violation(line) for _at_s, line in broken[:_TOLD])
         return Verdict(Tone.BAD, f"Promises were broken: {checks}", (*lines, *tail))
     tone, head = _changes(story, reigns, felt_of(writes))
     return Verdict(Tone.WARN, f"{head}; writes wait at the end", tail) if waits else Verdict(tone, head, tail)

@@ -186,10 +186,15 @@ def said_of_ghost(line: GhostLine) -> str:
             instance = word_of(line, "instance")
             return f"{word_of(line, 'command')} took effect{f' at {instance}' if instance else ''}"
         case Ghost.VIOLATION:
-            return f"{word_of(line, 'check')} is broken: {word_of(line, 'text')}"
+            return f"{word_of(line, 'check')} is broken: {said_of_violation(line)}"
         case Ghost.NOTE:
             return word_of(line, "text")
     assert_never(line.what)
+
+
+def said_of_violation(line: GhostLine) -> str:
+    """Say how a promise was broken, without the name of the check that often comes first."""
+    return word_of(line, "text").removeprefix(f"{word_of(line, 'check')}: ")
 
 
 def said_of_blow(line: GhostLine) -> str:

@@ -89,6 +89,7 @@ def _by_time(lines: Iterable[Line], at: float, *, wall: bool) -> int:
 
 def _last(lines: Iterable[Line], rule: str | None) -> int:
     before: dict[str, Decision | None] = {}
+    decided: dict[str, None] = {}
     found, any_tick = None, None
     for line in lines:
         if not isinstance(line, TickLine):
@@ -96,6 +97,8 @@ def _last(lines: Iterable[Line], rule: str | None) -> int:
         last, now = before.get(line.who), line.decision
         before[line.who] = now
         any_tick = line.seq
+        if now is not None:
+            decided[now.rule] = None
         if now is None or (last is not None and last.rule == now.rule and last.commands == now.commands):
             found = line.seq if now is None else found
         elif now.rule == rule or (rule is None and now.rule not in ROUTINE):
@@ -103,6 +106,7 @@ def _last(lines: Iterable[Line], rule: str | None) -> int:
     if found is None and rule is None:
         found = any_tick
     if found is None:
-        who = f"rule {rule} decided nothing" if rule else "nothing was decided"
-        raise NotFoundError(f"{who} in this trace")
+        if not decided:
+            raise NotFoundError("nothing was decided in this trace")
+        raise NotFoundError(f"rule {rule} decided nothing in this trace; these did: {', '.join(decided)}")
     return found

@@ -52,7 +52,7 @@ def dump(scenario: Scenario) -> str:
 
 
 def _setting(setting: Setting) -> dict[str, Any]:
-    given = _differing(setting, Setting(), ("instances", "controllers", "lossy", "weight", "memgraph"))
+    given = _differing(setting, Setting(), ("instances", "controllers", "lossy", "weight"))
     return given if setting.whole else {**given, "start": "new"}
 
 

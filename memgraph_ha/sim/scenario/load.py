@@ -128,7 +128,6 @@ def _setting(table: Table) -> Setting:
         whole=table.choice("start", "whole", ("whole", "new")) == "whole",
         lossy=table.yes("lossy", plain.lossy),
         weight=table.whole("weight", plain.weight, 1, 1_000_000_000),
-        memgraph=table.text("memgraph", plain.memgraph),
     )
     table.end()
     return made

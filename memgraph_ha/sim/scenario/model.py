@@ -95,7 +95,6 @@ class Setting:
         whole: The origin is when it is whole; otherwise when the controllers start.
         lossy: Some commands land seconds late, some answers are lost.
         weight: How many vertices each simulated one stands for, where it matters how much is to be copied.
-        memgraph: The version that the instances say they are.
     """
 
     instances: int = 3
@@ -103,7 +102,6 @@ class Setting:
     whole: bool = True
     lossy: bool = False
     weight: int = 1
-    memgraph: str = "3.6.1"
 
 
 class Kind(enum.Enum):

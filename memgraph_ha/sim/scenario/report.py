@@ -21,6 +21,11 @@ SHOWN = 12
 def line(outcome: Outcome) -> Text:
     """One line about one run."""
     text = Text()
+    if outcome.exit is Exit.OK and outcome.result is None:
+        text.append("ok     ", "green")
+        text.append(f"{outcome.name}  ")
+        text.append(f"small world, {outcome.took_s:.2f} s real", "dim")
+        return text
     if outcome.result is None:
         text.append("FAILED ", "bold red")
         text.append(f"{outcome.name}  ")

@@ -139,7 +139,7 @@ class Script:
         if verb.group not in HARMLESS:
             what = Ghost.REPAIR if verb.name in MENDING else Ghost.FAULT
             who = str(next(iter(given.values()), "cluster"))
-            rest = dict(list(given.items())[1:])
+            rest = {f"{name}_" if name in ("what", "who") else name: value for name, value in list(given.items())[1:]}
             self.stage.cluster.ghost(what, who, verb=verb.name, **rest)
 
     def _end_later(self, fault: Fault, given: dict[str, Value]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import time
+import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -12,13 +14,16 @@ from typing import Final
 
 from attrs import frozen
 
-from memgraph_ha.core import RULES
+from memgraph_ha.core import RULES, Rule
 from memgraph_ha.sim.exits import Exit
-from memgraph_ha.sim.scenario.errors import FailedError, ScenarioError
+from memgraph_ha.sim.scenario.errors import INVARIANT, FailedError, ScenarioError
 from memgraph_ha.sim.scenario.load import load
 from memgraph_ha.sim.scenario.model import Result, Scenario
 from memgraph_ha.sim.scenario.play import play
 from memgraph_ha.sim.scenario.recording import record, trace_name
+
+SMALL: Final = "memgraph_ha.sim.search.scenario"
+"""Plays histories of the small world; loaded when there is one, for the search is large."""
 
 GRAVEST: Final = (
     Exit.INTERNAL,
@@ -42,6 +47,7 @@ class Job:
         seed: Of the dice; None: the scenario's own.
         without: Ids of the rules that are taken out.
         traces: In which folder its trace is kept; None: nowhere.
+        small: It is of the small world of `sim check`, which knows neither seeds nor traces.
     """
 
     path: Path
@@ -49,11 +55,12 @@ class Job:
     seed: int | None = None
     without: tuple[str, ...] = ()
     traces: Path | None = None
+    small: bool = False
 
     @property
     def trace(self) -> Path | None:
         """The file of its trace."""
-        return None if self.traces is None else self.traces / trace_name(self.scenario)
+        return None if self.traces is None or self.small else self.traces / trace_name(self.scenario)
 
 
 @frozen(kw_only=True)
@@ -95,6 +102,9 @@ def jobs(
     """
     made: list[Job] = []
     for path, run in found:
+        if is_small(path):
+            made.append(Job(path=path, scenario=Scenario(id=path.stem), without=without, small=True))
+            continue
         runs = load(path)
         chosen = [scenario for scenario in runs if run in ("", scenario.run)]
         if not chosen:
@@ -103,12 +113,35 @@ def jobs(
     return made
 
 
+def is_small(path: Path) -> bool:
+    """Whether a file is a history of the small world of `sim check` (``world = "small"``)."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8")).get("world") == "small"
+    except (OSError, ValueError):
+        return False  # `load` says what is wrong with it
+
+
+def _play_small(job: Job, rules: tuple[Rule, ...]) -> Outcome:
+    """Play a history of the small world; a broken promise is raised as in any other world."""
+    began_s = time.perf_counter()
+    try:
+        importlib.import_module(SMALL).play_small(job.path, rules)
+    except AssertionError as error:
+        took_s, text = time.perf_counter() - began_s, str(error)
+        check = str(getattr(error, "check", "")) or INVARIANT
+        code = Exit.LIVENESS if check.startswith("L") else Exit.SAFETY
+        return Outcome(name=job.scenario.id, exit=code, took_s=took_s, check=check, reason=text)
+    return Outcome(name=job.scenario.id, exit=Exit.OK, took_s=time.perf_counter() - began_s)
+
+
 def play_job(job: Job) -> Outcome:
     """Play one run, and say what came of it whatever that is."""
     rules = tuple(rule for rule in RULES if rule.id not in job.without)
     began_s = time.perf_counter()
     name = job.scenario.name
     try:
+        if job.small:
+            return _play_small(job, rules)
         if job.trace is None:
             result = play(job.scenario, job.seed, rules)
         else:

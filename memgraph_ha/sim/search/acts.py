@@ -220,8 +220,6 @@ class Acts:
         shift = Shift(reigns=new.generation - old.generation, rows=new.row_seq - ROW, written=True)
         if shift.reigns:
             state = state._replace(older=state.record if state.budget else -1)
-        if new.standby is None and old.standby is not None and not shift.reigns:
-            state = state._replace(frail=0)
         state = shifted(self.mind, state, shift)
         moved = self.mind.shifted_record(self.mind.records.of(new), shift)
         return state._replace(record=moved, floor=max(state.floor, GENERATION)), True

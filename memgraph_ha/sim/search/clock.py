@@ -40,6 +40,9 @@ PAUSES: Final = (0.55, 1.1, 2.3, 3.7, 5.2, 8.3, 10.2, 15.2, 30.2, 60.2, 600.2)
 ``frozen_standby_s``, ``standby_grace_s``, the end of a switchover, ``lease_duration_s``, `HEARTBEAT_S`,
 `QUIET_PAUSE_S`, `DIVERGED_PAUSE_S` and the pause between two rebuilds."""
 
+TRYING_S: Final = PAUSES[4]
+"""For how long something that fails is tried again before the pause after which writes go on without a standby ends."""
+
 _ANCIENT: Final = NOW - 2_000.0
 """Where a time goes whose age cannot matter any more."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from memgraph_ha.sim.search.memgraph import Places, canonical
 from memgraph_ha.sim.search.mind import Mind
 from memgraph_ha.sim.search.renaming import Shift
-from memgraph_ha.sim.search.state import BASE, BLIND, IDLE, LEADS, ROBBED, TOKENS, Controller, Gate, State, Write
+from memgraph_ha.sim.search.state import BASE, BLIND, IDLE, LEADS, READY, ROBBED, TOKENS, Controller, Gate, State, Write
 from memgraph_ha.sim.search.words import OLDEST
 
 LEADERS = (LEADS, ROBBED, BLIND)
@@ -60,8 +60,10 @@ def _renumbered(places: Places, by: int) -> Places:
     return made[0], made[1], made[2]
 
 
-def settled(state: State) -> State:
+def settled(mind: Mind, state: State) -> State:
     """The one form of a state: logs without their common beginning, tokens by first appearance, controllers sorted."""
+    if state.frail and _is_known(mind, state):
+        state = state._replace(frail=0)
     write = state.write
     places = canonical(state.instances)
     names = _names(places)
@@ -75,6 +77,12 @@ def settled(state: State) -> State:
         first, second = second, first
         write = write if write is None or write.via < 0 else write._replace(via=1 - write.via)
     return state._replace(instances=places, write=write, acked=acked, frail=frail & acked, controllers=(first, second))
+
+
+def _is_known(mind: Mind, state: State) -> bool:
+    """Whether everybody knows that the standby may lack a write: nobody is named, and no row says that it is ready."""
+    rows = (row for place in state.instances for row in place.rows if row.strict and row.status == READY)
+    return mind.records.values[state.record].standby is None and next(rows, None) is None
 
 
 def _names(places: Places) -> dict[int, int]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
+from memgraph_ha.core.commands import CommitNoop
 from memgraph_ha.sim.search.ground import shifted
 from memgraph_ha.sim.search.memgraph import ended, replace, started, unfollowed
 from memgraph_ha.sim.search.mind import Mind
 from memgraph_ha.sim.search.renaming import Shift
-from memgraph_ha.sim.search.state import State
+from memgraph_ha.sim.search.state import Controller, State
+from memgraph_ha.sim.search.words import NAMES
 
 
 def end(state: State, index: int, *, wiped: bool) -> State:
@@ -32,4 +36,15 @@ def start(mind: Mind, state: State, index: int) -> State:
     shift = Shift(lives=(lives[0], lives[1], lives[2]))
     state = state._replace(instances=started(state.instances, state.cuts, index))
     state = shifted(mind, state, shift)
+    state = state._replace(controllers=tuple(_unwitnessed(mind, each, index) for each in state.controllers))
     return state._replace(record=mind.shifted_record(state.record, shift))
+
+
+def _unwitnessed(mind: Mind, controller: Controller, index: int) -> Controller:
+    """A no-op on its way proves nobody who was another process when it was sent (adapters/memgraph/noop.py)."""
+    flight = controller.flight
+    command = None if flight is None else mind.commands.values[flight.command]
+    if flight is None or not isinstance(command, CommitNoop) or command.standby != NAMES[index]:
+        return controller
+    blank = mind.commands.of(evolve(command, standby=None, row=None))
+    return controller._replace(flight=flight._replace(command=blank))

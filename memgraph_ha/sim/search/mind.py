@@ -40,7 +40,7 @@ from memgraph_ha.core.rules import RULES, Rule
 from memgraph_ha.core.topology import Mode, Role, RowStatus, StorageMode
 from memgraph_ha.core.topology import Row as SeenRow
 from memgraph_ha.core.view import View
-from memgraph_ha.sim.search.clock import PAUSES, STEP_S, settle
+from memgraph_ha.sim.search.clock import PAUSES, STEP_S, TRYING_S, settle
 from memgraph_ha.sim.search.renaming import Shift, rename
 from memgraph_ha.sim.search.state import BLIND, HALF, Gate, Row, ViolationError
 from memgraph_ha.sim.search.words import (
@@ -176,19 +176,19 @@ class Mind:
             first = next(((pause_s, later) for pause_s, later in found if _differs(later, base)), None)
             if first is None:
                 self._waits[key] = ()
-            elif self._again(mind, first[1]):
-                self._waits[key] = (first, (PAUSES[-1], self._think(mind, scene, NOW + PAUSES[-1])))
             else:
-                self._waits[key] = (first,)
+                longer_s = self._again(mind, first[1])
+                more = () if longer_s <= first[0] else ((longer_s, self._think(mind, scene, NOW + longer_s)),)
+                self._waits[key] = (first, *more)
         return self._waits[key]
 
-    def _again(self, mind: int, thought: Thought) -> bool:
-        """Whether it would do what it does again and again: prove its standby, or try once more what failed."""
-        if not thought.commands:
-            return False
-        kind = type(self.commands.values[thought.commands[0]])
+    def _again(self, mind: int, thought: Thought) -> float:
+        """For how long it might do the same again and again: prove its standby, or try once more what failed."""
+        if self.rules[thought.rule].id == "P10":
+            return PAUSES[-1]
+        kind = type(self.commands.values[thought.commands[0]]) if thought.commands else None
         failed = any(tried.kind is kind and tried.failures for tried in self.minds.values[mind].attempts)
-        return failed or self.rules[thought.rule].id == "P10"
+        return TRYING_S if failed else 0.0
 
     def _think(self, mind: int, scene: Scene, now_s: float) -> Thought:
         observed = self.minds.values[mind]

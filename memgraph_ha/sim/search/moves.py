@@ -66,7 +66,7 @@ class Moves:
             ViolationError: A move breaks a promise; `reckless` says which.
         """
         for move, made in self.every(state):
-            found = settled(made)
+            found = settled(self.mind, made)
             if found != state:
                 check_state(found)
                 yield move, found

@@ -24,6 +24,7 @@ def healthy(mind: Mind, faults: int) -> State:
     leader = Controller(mode=LEADS, mind=mind.lead(clean=True, floor=GENERATION), gate=None, flight=None, unreached=0)
     other = Controller(mode=IDLE, mind=mind.empty, gate=None, flight=None, unreached=0)
     return settled(
+        mind,
         State(
             instances=(
                 Instance(up=True, main=True, log=(), fresh=False, follows=-1, rows=rows),
@@ -43,7 +44,7 @@ def healthy(mind: Mind, faults: int) -> State:
             frail=0,
             overtaken=False,
             budget=faults,
-        )
+        ),
     )
 
 

@@ -31,7 +31,7 @@ class Verb:
 VERBS: Final[dict[str, Verb]] = {
     "look": Verb("c", "{0} looks"),
     "wait": Verb("c", "{0} has waited long enough"),
-    "wait-long": Verb("c", "{0} has waited and tried for ten minutes"),
+    "wait-long": Verb("c", "{0} has tried again and again for long enough"),
     "land": Verb("c", "{0}'s command lands"),
     "expire": Verb("c", "{0}'s command gets no answer in time"),
     "land-late": Verb("n", "late command {0} lands"),

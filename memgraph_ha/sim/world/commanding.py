@@ -169,6 +169,10 @@ class Runner:
 
         return end
 
+    def in_flight(self, name: InstanceName) -> bool:
+        """Whether a role or registration command is under way there: meanwhile nothing else is asked."""
+        return self.busy.get(name, 0) > 0
+
     def excuses(self, name: InstanceName, asked_s: float) -> bool:
         """Whether a probe asked then had to wait for one of our own commands."""
         return self.busy.get(name, 0) > 0 or asked_s <= self._excused_s.get(name, -1.0)

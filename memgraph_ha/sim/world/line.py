@@ -39,6 +39,20 @@ class Line:
         """Ask what takes no transaction: `at` is what the process answers; None if there is none, or another one."""
         self._go(lambda host: self._glance(host, at, done), lambda: done(None))
 
+    def knock(self, at: Callable[[InstanceName], _Seen], done: Callable[[_Seen | None], None]) -> None:
+        """Connect without a word: the kernel answers, whatever its processes do; None if nobody has the address."""
+
+        def come(host: Host) -> None:
+            seen = at(InstanceName(host.name))
+            self._back(host.name, lambda: done(seen))
+
+        controller, net = self.controller, self.controller.cluster.net
+        host = controller.watcher.host_of(self.name)
+        if host is None or net.path(controller.name, host.name) is Reach.REFUSED:
+            controller.cluster.world.at(REFUSED_S, lambda: controller.read(lambda: done(None)))
+        else:
+            net.carry(controller.name, host.name, lambda: come(host), controller.policy.command_deadline_s)
+
     def ask(
         self,
         query: str,

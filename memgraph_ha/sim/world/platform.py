@@ -169,6 +169,7 @@ class Platform:
             return
         for controller in self._cluster.controllers.values():
             controller.gateway.process_ended(name, run)
+            controller.watcher.process_ended(name)
         for other in self._cluster.world.hosts.values():
             if other is not host:
                 reset = other.alive(lambda other=other: other.drop_stale_links_to(host))  # type: ignore[misc]

@@ -1,11 +1,16 @@
-"""What a probe of one instance tells, and how it fails."""
+"""Probing one instance, as `memgraph_ha.adapters.memgraph.probe` does: liveness, details and the replication port.
+
+Liveness is SHOW REPLICATION ROLE every ``probe_interval_s``, of a MAIN with its rows; the data set and the port are
+looked at once a second, at once in a new run or role, and whenever a rule asks for a look.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from attrs import define
+from attrs import define, field
 
 from memgraph_ha.core.facts import Miss, PortSeen, ProbeMissed, RoleSeen, RowsSeen, ServerSeen, StorageSeen
 from memgraph_ha.core.names import InstanceName, RunId
@@ -45,74 +50,211 @@ def _to_row(said: tuple[Any, ...]) -> Row:
 _role = lru_cache(maxsize=8)(parse_role)
 
 
+DETAILS_S: Final = 1.0
+"""As the adapter: how often the data set and the replication port are looked at without a reason."""
+
+DETAILS_TIMEOUT_S: Final = 2.0
+"""As the adapter: SHOW STORAGE INFO waits behind long reads and behind a stalled commit (transcripts Q14)."""
+
+PORT_TIMEOUT_S: Final = 1.0
+
+TRIGGERS_S: Final = 5.0
+"""As the adapter: how often MAIN is asked for its triggers."""
+
+OWN_S: Final = 0.01
+"""How often it is looked whether an own role command is over, during which nothing is asked."""
+
+LOOK_S: Final = 0.001
+"""How soon a look out of turn begins."""
+
+Task = Literal["life", "details", "port"]
+TASKS: Final[tuple[Task, ...]] = ("life", "details", "port")
+
+
 @define(eq=False)
-class Probe:
-    """One look at one instance: role, then rows, data set and configuration."""
+class Prober:
+    """The probes of one instance in one incarnation, until it is told that they are over.
+
+    Attributes:
+        over: Nobody follows that incarnation any more.
+    """
 
     controller: Controller
     name: InstanceName
-    asked_s: float = 0.0
     over: bool = False
-    _line: Line | None = None
+    _role: RoleSeen | None = None
+    _refused: int = 0
+    _refused_since_s: float = 0.0
+    _began_s: float = 0.0
+    _triggers_due_s: float = 0.0
+    _turns: dict[Task, int] = field(factory=lambda: dict.fromkeys(TASKS, 0))
+    _busy: set[Task] = field(factory=set)
+    _again: set[Task] = field(factory=set)
 
     def begin(self) -> None:
-        """Ask; report what comes, or that nothing did."""
-        controller = self.controller
-        self.asked_s = controller.now_s
-        late_s = controller.cluster.late.get(self.name, 0.0)
-        controller.after(controller.policy.probe_timeout_s, lambda: self._missed(Miss.TIMED_OUT))
-        self._line = Line(controller, self.name)
-        self._line.ask("SHOW REPLICATION ROLE", self._answered, late_s=late_s)
+        """Probe for the first time."""
+        for task in TASKS:
+            self._begin(task)
 
-    def _missed(self, miss: Miss) -> None:
-        if not self.over:
-            self.over = True
-            controller = self.controller
-            excused = miss is Miss.TIMED_OUT and controller.runner.excuses(self.name, self.asked_s)
-            controller.file(
-                ProbeMissed(
-                    at_s=controller.now_s, asked_at_s=self.asked_s, instance=self.name, miss=miss, excused=excused
-                )
-            )
+    def look(self) -> None:
+        """Begin every round now, or right after the one that is under way."""
+        for task in TASKS:
+            self._ring(task)
 
-    def _answered(self, ticket: Ticket) -> None:
+    def process_ended(self) -> None:
+        """The kernel of a process that ended closed our idle connection: no need to wait for the next turn."""
+        wait_s = self._began_s + self.controller.policy.refused_gap_s - self.controller.now_s
+        self.controller.after(max(0.0, wait_s), lambda: self._ring("life"))
+
+    # --- turns
+
+    def _ring(self, task: Task) -> None:
+        if task in self._busy:
+            self._again.add(task)
+        else:
+            self._wait(task, LOOK_S)
+
+    def _wait(self, task: Task, seconds: float) -> None:
+        """Let the next round begin after so long, unless something else is said meanwhile."""
+        self._turns[task] += 1
+        turn = self._turns[task]
+        self.controller.after(seconds, lambda: self._begin(task) if turn == self._turns[task] else None)
+
+    def _begin(self, task: Task) -> None:
         if self.over:
             return
-        controller, name, line = self.controller, self.name, self._line
-        if ticket.error is not None or ticket.rows is None or line is None or line.run is None:
-            self._missed(Miss.REFUSED if isinstance(ticket.error, Refused) else Miss.UNREADABLE)
+        if task != "port" and self.controller.runner.in_flight(self.name):
+            self._wait(task, OWN_S)
             return
-        if name in controller.cluster.locked:
-            self._missed(Miss.UNAUTHORISED)
-            return
-        self.over = True
-        controller.runner.answered(name)
-        role, run = _role(ticket.rows[0][0]), RunId(line.run)
-        if role is not None:
-            controller.file(RoleSeen(at_s=controller.now_s, asked_at_s=self.asked_s, instance=name, run=run, role=role))
-            self._details(run, role)
-
-    def _details(self, run: RunId, role: Role) -> None:
-        controller, name, cluster = self.controller, self.name, self.controller.cluster
-        now_s = controller.now_s
-        claims = SERVER | cluster.claims[name] if name in cluster.claims else SERVER
-        controller.file(ServerSeen(at_s=now_s, instance=name, run=run, **claims))
-        line = Line(controller, name, run)
-        line.ask(
-            "SHOW STORAGE INFO", lambda ticket: self._storage(ticket, run, now_s), late_s=cluster.slow.get(name, 0.0)
-        )
-        if role is Role.MAIN:
-            line.ask("SHOW REPLICAS", lambda ticket: self._rows(ticket, run, now_s))
-            if controller.watcher.triggers_are_due():
-                look_at_triggers(line)
+        self._busy.add(task)
+        if task == "life":
+            self._live()
+        elif task == "details":
+            self._details()
         else:
-            line.look(lambda _instance: controller.cluster.listens(name), lambda opened: self._port(opened, now_s))
+            self._port()
+
+    def _end(self, task: Task, pause_s: float) -> None:
+        """A round is over."""
+        if task in self._busy:
+            self._busy.discard(task)
+            again = task in self._again
+            self._again.discard(task)
+            self._wait(task, LOOK_S if again else pause_s)
+
+    def _within(self, seconds: float, late: Callable[[], None]) -> Callable[[], bool]:
+        """Bound a question; returns what an answer asks whether it still counts, once."""
+        over = [False]
+
+        def end() -> bool:
+            first, over[0] = not over[0], True
+            return first and not self.over
+
+        self.controller.after(seconds, lambda: late() if end() else None)
+        return end
+
+    # --- liveness
+
+    def _live(self) -> None:
+        controller = self.controller
+        asked_s = self._began_s = controller.now_s
+        counts = self._within(controller.policy.probe_timeout_s, lambda: self._missed(asked_s, Miss.TIMED_OUT))
+        line = Line(controller, self.name)
+        late_s = controller.cluster.late.get(self.name, 0.0)
+
+        def answered(ticket: Ticket) -> None:
+            if not counts():
+                return
+            role = None if ticket.rows is None else _role(ticket.rows[0][0])
+            if isinstance(ticket.error, Refused):
+                self._missed(asked_s, Miss.REFUSED)
+            elif self.name in controller.cluster.locked:
+                self._missed(asked_s, Miss.UNAUTHORISED)
+            elif role is None or line.run is None:
+                self._missed(asked_s, Miss.UNREADABLE)
+            else:
+                self._answered(asked_s, RunId(line.run), role)
+
+        line.ask("SHOW REPLICATION ROLE", answered, late_s=late_s)
+
+    def _missed(self, asked_s: float, miss: Miss) -> None:
+        controller, policy = self.controller, self.controller.policy
+        self._role = None
+        excused = miss is Miss.TIMED_OUT and controller.runner.excuses(self.name, asked_s)
+        now_s, pause_s = controller.now_s, policy.probe_interval_s
+        controller.file(ProbeMissed(at_s=now_s, asked_at_s=asked_s, instance=self.name, miss=miss, excused=excused))
+        if miss is Miss.TIMED_OUT:
+            pause_s = max(0.0, pause_s - (now_s - asked_s))  # it keeps the rhythm
+        if miss is not Miss.REFUSED:
+            self._refused = 0
+        else:  # refusals follow each other quickly until they are a verdict
+            self._refused += 1
+            if self._refused == 1:
+                self._refused_since_s = asked_s
+            enough = self._refused >= policy.refused_count and asked_s - self._refused_since_s >= policy.refused_gap_s
+            pause_s = pause_s if enough else min(policy.refused_gap_s, pause_s)
+        self._end("life", pause_s)
+
+    def _answered(self, asked_s: float, run: RunId, role: Role) -> None:
+        controller, before = self.controller, self._role
+        seen = RoleSeen(at_s=controller.now_s, asked_at_s=asked_s, instance=self.name, run=run, role=role)
+        self._role, self._refused = seen, 0
+        controller.runner.answered(self.name)
+        controller.file(seen)
+        if before is None or (before.run, before.role) != (run, role):
+            self._triggers_due_s = 0.0
+            self._ring("details")
+            self._ring("port")
+        if role is Role.MAIN and not controller.runner.in_flight(self.name):
+            self._rows(run)
+        else:
+            self._end("life", controller.policy.probe_interval_s)
+
+    def _rows(self, run: RunId) -> None:
+        """A MAIN's rows. Failing that is no miss: it has just answered."""
+        controller, policy = self.controller, self.controller.policy
+        asked_s = controller.now_s
+        counts = self._within(policy.probe_timeout_s, lambda: self._end("life", policy.probe_interval_s))
+
+        def answered(ticket: Ticket) -> None:
+            if not counts():
+                return
+            if ticket.rows is not None:
+                rows, now_s = to_rows(ticket.rows), controller.now_s
+                controller.file(RowsSeen(at_s=now_s, asked_at_s=asked_s, instance=self.name, run=run, rows=rows))
+            gone = isinstance(ticket.error, Refused)
+            self._end("life", min(policy.refused_gap_s, policy.probe_interval_s) if gone else policy.probe_interval_s)
+
+        Line(controller, self.name, run).ask("SHOW REPLICAS", answered)
+
+    # --- what may take longer
+
+    def _details(self) -> None:
+        role, controller = self._role, self.controller
+        if role is None:
+            self._end("details", DETAILS_S)
+            return
+        counts = self._within(DETAILS_TIMEOUT_S, lambda: self._end("details", DETAILS_S))
+        line, asked_s = Line(controller, self.name, role.run), controller.now_s
+
+        def answered(ticket: Ticket) -> None:
+            if not counts():
+                return
+            self._storage(ticket, role.run, asked_s)
+            if ticket.rows is not None and role.role is Role.MAIN and controller.now_s >= self._triggers_due_s:
+                self._triggers_due_s = controller.now_s + TRIGGERS_S
+                look_at_triggers(line)
+            self._end("details", DETAILS_S)
+
+        line.ask("SHOW STORAGE INFO", answered, late_s=controller.cluster.slow.get(self.name, 0.0))
 
     def _storage(self, ticket: Ticket, run: RunId, asked_s: float) -> None:
-        controller, name = self.controller, self.name
+        controller, name, cluster = self.controller, self.name, self.controller.cluster
         host = controller.watcher.host_of(name)
         if ticket.rows is None or host is None or host.instance is None or host.instance.run_id != run:
             return
+        claims = SERVER | cluster.claims[name] if name in cluster.claims else SERVER
+        controller.file(ServerSeen(at_s=controller.now_s, instance=name, run=run, **claims))
         uuid, bare, mode = parse_storage_info(dict(ticket.rows))
         if uuid is not None:
             controller.file(
@@ -124,15 +266,27 @@ class Probe:
                     uuid=uuid,
                     empty=bool(bare) and not host.instance.graph.has_data,
                     mode=mode,
-                    objects=controller.cluster.objects(InstanceName(host.name)),
+                    objects=cluster.objects(InstanceName(host.name)),
                 )
             )
 
-    def _rows(self, ticket: Ticket, run: RunId, asked_s: float) -> None:
-        if ticket.rows is not None:
-            controller, rows = self.controller, to_rows(ticket.rows)
-            controller.file(RowsSeen(at_s=controller.now_s, asked_at_s=asked_s, instance=self.name, run=run, rows=rows))
+    def _port(self) -> None:
+        """Whether a REPLICA's replication port takes connections; no byte is sent."""
+        role, controller = self._role, self.controller
+        if role is None or role.role is not Role.REPLICA:
+            self._end("port", DETAILS_S)
+            return
+        asked_s = controller.now_s
 
-    def _port(self, opened: bool | None, asked_s: float) -> None:
-        controller = self.controller
-        controller.file(PortSeen(at_s=controller.now_s, asked_at_s=asked_s, instance=self.name, open=bool(opened)))
+        def found(opened: bool) -> None:
+            now_s = controller.now_s
+            controller.file(PortSeen(at_s=now_s, asked_at_s=asked_s, instance=self.name, open=opened))
+            self._end("port", DETAILS_S)
+
+        counts = self._within(PORT_TIMEOUT_S, lambda: found(opened=False))
+
+        def answered(opened: bool | None) -> None:
+            if counts():
+                found(opened=bool(opened))
+
+        Line(controller, self.name).knock(controller.cluster.listens, answered)

@@ -8,7 +8,7 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memgraph_ha.sim.fuzz.limits import APART, EMPTIES, EXCLUDED
+from memgraph_ha.sim.fuzz.limits import APART, DOUBTS, EMPTIES, ENDS, EXCLUDED, NARROWED
 from memgraph_ha.sim.fuzz.swarm import draw, may_lose_data
 from memgraph_ha.sim.scenario.dump import dump
 from memgraph_ha.sim.scenario.load import parse
@@ -73,3 +73,11 @@ def test_clusters_and_policies_vary() -> None:
     assert {life.setting.controllers for life in lives} == {1, 2, 3}
     assert {life.policy.eligible for life in lives} == {(), ("m1", "m0"), ("m0", "m2")}
     assert len({life.policy for life in lives}) > MANY * 0.9
+
+
+def test_limits_are_about_verbs_that_exist() -> None:
+    """A limit that nothing fits any more is a limit that was lost."""
+    named = EXCLUDED | EMPTIES | DOUBTS | ENDS | set().union(*APART)
+    assert sorted(named - set(VERBS)) == []
+    assert all(set(values) <= set(VERBS[name].args) for name, values in NARROWED.items())
+    assert all(VERBS[name].undo for name in ENDS)

@@ -14,7 +14,7 @@ from memgraph_ha.sim.mutate.campaign import every_mutant
 from memgraph_ha.sim.mutate.equivalent import StaleTableError, equivalents, reasons
 from memgraph_ha.sim.mutate.mutant import Edit, Mutant
 from memgraph_ha.sim.mutate.operators import OPERATORS
-from memgraph_ha.sim.mutate.plant import live, planted
+from memgraph_ha.sim.mutate.plant import edited_since, live, planted
 from memgraph_ha.sim.mutate.sites import CORE, FILES, functions_of, mutants_of, substitute
 from memgraph_ha.sim.mutate.table import OPERATORS as MOVES
 from memgraph_ha.sim.mutate.table import stated_orders, table_mutants
@@ -104,6 +104,14 @@ def test_every_mutant_can_be_planted_and_taken_out(file: str) -> None:
             assert function.__code__ != right, mutant.id
             assert rules is RULES
         assert function.__code__ is right
+
+
+def test_what_runs_is_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that was edited while it was loaded is named: its mutants would be those of another text."""
+    assert edited_since() is None
+    function = live("rules/loss.py", "_doubt")
+    monkeypatch.setattr(function, "__code__", live("rules/loss.py", "_own_doubt").__code__)
+    assert edited_since() == "rules/loss.py"
 
 
 def test_no_two_mutants_of_a_function_read_the_same() -> None:

@@ -214,6 +214,8 @@ def test_a_window_shows_only_what_is_in_it() -> None:
     assert all(part.start_s <= SERVED_S for part in parts)
     assert all(part.end_s is None or part.end_s >= BEGAN_S for part in parts)
     assert "kill m0" not in [part.label for part in of(parts, "faults")]
+    assert timeline.events
+    assert all(BEGAN_S <= event.at_s <= SERVED_S for event in timeline.events)
 
 
 def test_a_window_beside_the_trace_is_refused() -> None:

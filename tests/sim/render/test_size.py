@@ -5,14 +5,18 @@ import time
 from itertools import pairwise
 
 import pytest
+from attrs import evolve
 
 from memgraph_ha.core.facts import LeaseSeen
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.sim.render.build import MARKS, sparse, timeline_of
+from memgraph_ha.sim.render.draw import PLOT
 from memgraph_ha.sim.render.model import Timeline
 from memgraph_ha.sim.render.page import page
 from memgraph_ha.sim.render.spans import MOST
+from memgraph_ha.sim.render.writes import COLUMN_PX
 from memgraph_ha.trace.schema import Ghost
+from tests.sim.render.drawn import drawing, placed
 from tests.sim.render.told import M0, NOOP, Script, decision, permit
 
 FLAPS = 2500
@@ -65,6 +69,18 @@ def test_many_clients_share_one_row(large: Timeline) -> None:
     (lane,) = (lane for lane in large.lanes if lane.id == "clients")
     assert len(lane.rows) == 2
     assert len(lane.writes) == WRITES
+
+
+def test_too_many_writes_are_counted_in_columns_that_add_up(large: Timeline) -> None:
+    """Each column says how many; none is lost, and a window with few of them shows each by itself."""
+    parts = [part for part in placed(drawing(large)) if part.lane == "clients"]
+    assert len(parts) <= PLOT / COLUMN_PX + 1
+    counted = [int(found[1]) for part in parts if (found := re.search(r"s: (\d+) acknowledged", part.text))]
+    assert sum(counted) == WRITES
+    near = evolve(large, start_s=100.0, end_s=110.0)
+    lines = [part for part in placed(drawing(near)) if "write" in part.classes]
+    assert all(100.0 <= part.start_s <= 110.0 for part in lines)
+    assert 30 <= len(lines) <= 40
 
 
 def test_of_those_too_close_to_each_other_one_is_kept() -> None:

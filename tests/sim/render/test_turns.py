@@ -49,6 +49,31 @@ def test_writes_that_go_on_hardly_noticed() -> None:
     assert head == "Switchover from m0 to m1: writes hardly noticed"
 
 
+def test_a_slow_client_is_no_pause() -> None:
+    """Who writes once a second notices nothing when a second passes."""
+    told = list(_reigns((0.0, 1, "m0", ChangeKind.BOOTSTRAP))[:-1])
+    script = Script(lines=told)
+    for number in range(20):
+        script.ghost(number, "app", Ghost.WRITES, outcome="acknowledged", count=1)
+    verdict = verdict_of(read_story(script.whole(20.0)))
+    assert (verdict.tone, verdict.head) == (Tone.OK, "m0 reigned throughout")
+
+
+def test_a_gateway_that_is_still_open_in_the_old_reign_serves_nobody() -> None:
+    """A deposed leader's gateway stays open until its lease ends: the new reign serves when its own gateway opens."""
+    told = Script()
+    for who in ("C1", "C2"):
+        told.start(0.0, who)
+    told.fact("C1", record_seen(0.0, record(1, M0), 1))
+    told.tick(0.0, "C1", decision("Z99", open_to=permit(M0, 1)))
+    told.tick(4.0, "C1", decision("N10", hold=Hold.NOT_LEADING))
+    told.fact("C2", record_seen(5.0, record(2, M1), 2))
+    told.tick(6.0, "C1", decision("N10", hold=Hold.NOT_LEADING, open_to=permit(M0, 1)))
+    told.tick(9.0, "C2", decision("Z99", open_to=permit(M1, 2)))
+    head = verdict_of(read_story(told.whole(10.0))).head
+    assert head == "Failover from m0 to m1: the gateways were shut for 5.00 s"
+
+
 def test_a_broken_promise_is_the_first_thing_that_is_said() -> None:
     """Whatever else happened."""
     story = read_story(broken())

@@ -52,7 +52,7 @@ def test_what_is_meant_is_found(wanted: Wanted, seq: int) -> None:
         (Wanted(seq=9999), "there is no line 9999; the last one is"),
         (Wanted(seq=number_of(FactLine, -1)), "was never decided upon: the trace ends before"),
         (Wanted(seq=number_of(StartLine)), "is none that a decision belongs to"),
-        (Wanted(rule="D10"), "rule D10 decided nothing in this trace"),
+        (Wanted(rule="D10"), "rule D10 decided nothing in this trace; these did: Z99, L30, O10"),
         (Wanted(at=-1.0), "nothing was decided so early"),
         (Wanted(who="c9"), "nothing was decided in this trace"),
     ],

@@ -1,5 +1,7 @@
 """The text of docs/reference/scenario-format.md and docs/reference/simulated-scenarios.md."""
 
+# ruff: noqa: E501 - a row of a table is one line
+
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -9,7 +11,7 @@ from attrs import fields
 from memgraph_ha.core import RULES
 from memgraph_ha.sim.scenario.events import EVENTS
 from memgraph_ha.sim.scenario.load import load
-from memgraph_ha.sim.scenario.model import Scenario, Setting, Timing
+from memgraph_ha.sim.scenario.model import Scenario, Setting, Timing, When
 from memgraph_ha.sim.scenario.questions import QUESTIONS
 from memgraph_ha.sim.scenario.registry import Arg
 from memgraph_ha.sim.scenario.shelf import shipped
@@ -17,9 +19,7 @@ from memgraph_ha.sim.scenario.triggers import COMMANDS
 from memgraph_ha.sim.scenario.verbs import VERBS
 from memgraph_ha.sim.scenario.words import show_duration
 
-MADE: Final = (
-    "<!-- made by scripts/generate_scenarios.py: change scripts/scenario_pages.py or the code, not this page -->"
-)
+MADE: Final = "<!-- made by scripts/generate_scenarios.py: change tests/sim/scenario/pages.py or the code -->"
 
 FORMAT: Final = """
 # The format of scenario files
@@ -83,7 +83,7 @@ The same file and seed is the same history, on every machine.
 | `{ once = "opened and main == m1" }` | at the first instant, after the fault before it, at which an expression is true |
 | `{ step = "before promote m1" }` | right before (`after`: right after) a command, in that very instant |
 
-A table also takes `plus` (so much later), `within` (the longest time to wait, else the scenario fails; {within}) and
+A table also takes `plus` (so much later), `within` (how long it is waited for, {within}; then the scenario fails) and
 `anyway = true` (it is then done all the same). A step is `before` or `after` and a number (the third command since) or a
 command: {commands}; then the instance it is for, if that matters.
 
@@ -187,7 +187,7 @@ def format_page() -> str:
     events = [(f"`{word}{f' {event.of.upper()}' if event.of else ''}`", event.text) for word, event in EVENTS.items()]
     text = FORMAT.replace("{{", "{").replace("}}", "}")
     for name, made in (
-        ("{within}", "else 60 s"),
+        ("{within}", f"else {show_duration(When().within_s)}"),
         ("{commands}", ", ".join(f"`{command}`" for command in COMMANDS)),
         ("{events}", _table(("event", "when"), events)),
         ("{cluster}", _fields(Setting, ("whole",))),

@@ -1,0 +1,31 @@
+"""The shipped scenarios, for the tests that play them."""
+
+from typing import Any, Final
+
+import pytest
+
+from memgraph_ha.sim.scenario.load import load
+from memgraph_ha.sim.scenario.model import Scenario
+from memgraph_ha.sim.scenario.play import play
+from memgraph_ha.sim.scenario.shelf import shipped
+
+RUNS: Final = {path.stem: load(path) for path in shipped()}
+"""Every run of every file."""
+
+
+def of(sections: str) -> list[Any]:
+    """Every run of the files of these sections; of a sweep only the first one is played by default."""
+    return [
+        pytest.param(run, id=run.name, marks=[] if place == 0 else [pytest.mark.slow])
+        for runs in RUNS.values()
+        for place, run in enumerate(runs)
+        if run.id[0] in sections
+    ]
+
+
+def keeps_its_promises(scenario: Scenario) -> None:
+    """Play it: from a whole cluster to a whole cluster, or to a wait under its documented name."""
+    result = play(scenario)
+    assert result.acked > 0 or scenario.stuck is not None
+    if scenario.stuck is not None:
+        assert scenario.stuck.word in result.holds
