@@ -6,7 +6,8 @@ import pytest
 from attrs import evolve
 
 from memgraph_ha.core.commands import RegisterReplica, WriteRecord
-from memgraph_ha.core.facts import Miss
+from memgraph_ha.core.decision import Unmet
+from memgraph_ha.core.facts import Miss, Outcome
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import Address, InstanceName, RowName, RunId
 from memgraph_ha.core.record import Fallback
@@ -44,10 +45,12 @@ from tests.core.views import (
     TOKEN,
     Scene,
     SceneChange,
+    answer,
     assert_stopped,
     async_row,
     decided,
     replication_of,
+    rewritten,
     run_of,
     strict_row,
 )
@@ -195,6 +198,15 @@ def test_an_async_replica_without_a_row_is_registered() -> None:
     assert decision.route.permit is not None
     assert expected.mode is Mode.ASYNC
     decided(LONELY.but(wiped(M2)), "A30")
+
+
+def test_what_came_to_nothing_in_this_very_run_is_not_repeated() -> None:
+    """An empty replica of another data set has a history all the same, and each try costs a quiet moment."""
+    vain = tried(a_registration(LONELY, M2), Outcome.DONE, ago_s=30)
+    old = LONELY.but(place(M2, uuid="another-data-set", empty=True), vain)
+    assert isinstance(answer(old, "A30"), Unmet)
+    assert M2 in rewritten(old, "E10").rebuild
+    decided(old.but(wiped(M2)), "A30")
 
 
 @pytest.mark.parametrize(

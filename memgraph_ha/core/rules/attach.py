@@ -13,6 +13,7 @@ from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability, Triggers
 from memgraph_ha.core.quiet import async_first, wants_quiet
 from memgraph_ha.core.record import Record
+from memgraph_ha.core.rowcare import misfit
 from memgraph_ha.core.rules.issuing import commit_noop, register
 from memgraph_ha.core.rules.standing import SHORT_S
 from memgraph_ha.core.topology import Mode, Role
@@ -187,8 +188,8 @@ def _prove(view: View, record: Record, other: Seen, reason: str) -> Decision | U
 def attach_async(view: View) -> Decision | Unmet:
     """Register an ASYNC replica that MAIN has no row of.
 
-    When: the reign is open, MAIN has no row of a member that may never be MAIN, and that one can be attached; one in
-        `rebuild` only once it is empty.
+    When: the reign is open, MAIN has no row of a member that may never be MAIN, and that one can be attached, and was
+        not in vain in this very run; one in `rebuild` only once it is empty.
     Then: clear its `rebuild` mark, then REGISTER it ASYNC, under its own name.
     Protects: LINEAGE; never in the way of failover (back-off per instance).
     After: H10.
@@ -204,6 +205,8 @@ def attach_async(view: View) -> Decision | Unmet:
         name = seen.member.name
         if seen.role is None or view.unattachable(seen) or not view.may_try(RegisterReplica, name):
             continue
+        if misfit(view, seen):
+            continue  # E10's: the same once more would come to nothing again, and cost clients a quiet moment each time
         command = register(record, role.run, seen.member, seen.role.run, row=view.row_name(name), mode=Mode.ASYNC)
         cleared = evolve(record, rebuild=record.rebuild - {name}, reinit=record.reinit - {name})
         commands = (command,) if cleared == record else (view.rewrite(cleared), command)

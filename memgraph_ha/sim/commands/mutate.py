@@ -12,7 +12,7 @@ from memgraph_ha.sim.exits import Exit
 from memgraph_ha.sim.fuzz.screen import Screen
 from memgraph_ha.sim.helping import SimCommand
 from memgraph_ha.sim.mutate import campaign, table
-from memgraph_ha.sim.mutate.campaign import Order
+from memgraph_ha.sim.mutate.campaign import Order, UnknownMutantError
 from memgraph_ha.sim.mutate.detector import UnfitError
 from memgraph_ha.sim.mutate.equivalent import StaleTableError
 from memgraph_ha.sim.mutate.operators import OPERATORS
@@ -27,6 +27,7 @@ from memgraph_ha.sim.scenario.shelf import find
 EXAMPLES: Final = (
     "memgraph-ha sim mutate --sample 50 --seed 7",
     "memgraph-ha sim mutate --file rules/loss.py --tests tests/core --tests tests/property",
+    "memgraph-ha sim mutate A7 --mutant 'rules/__init__.py:L20:moved-before L15'",
     "memgraph-ha sim mutate --resume night.jsonl -j 8 --json > mutants.json",
 )
 
@@ -43,6 +44,7 @@ EXAMPLES: Final = (
     type=click.Choice((*OPERATORS, *table.OPERATORS)),
     help="Only this kind of mistake.",
 )
+@click.option("--mutant", "ids", multiple=True, metavar="ID", help="Only this one, as --list names it.")
 @click.option("--sample", type=click.IntRange(1), help="Only so many, drawn by --seed.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the draw and of the order.")
 @click.option("--no-scenarios", is_flag=True, help="Neither views nor scenarios look: nothing is played before.")
@@ -65,6 +67,7 @@ def mutate(
     scenarios: tuple[str, ...],
     files: tuple[str, ...],
     operators: tuple[str, ...],
+    ids: tuple[str, ...],
     sample: int | None,
     seed: int,
     no_scenarios: bool,
@@ -95,6 +98,7 @@ def mutate(
             tests=tests,
             files=files,
             operators=operators,
+            ids=ids,
             sample=sample,
             seed=seed,
             thorough=thorough,
@@ -108,7 +112,7 @@ def mutate(
             return
         with ExitStack() as stack:
             outcomes = campaign.hunted(order, _Shown(stack))
-    except (ScenarioError, SessionError, StaleTableError, UnfitError) as error:
+    except (ScenarioError, SessionError, StaleTableError, UnfitError, UnknownMutantError) as error:
         click.echo(f"Error: {error}", err=True)
         ctx.exit(Exit.USAGE)
     if as_json:

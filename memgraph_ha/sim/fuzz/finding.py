@@ -53,10 +53,11 @@ def write_down(scenario: Scenario, wanted: Symptom, where: Path, origin: str) ->
     where.mkdir(parents=True, exist_ok=True)
     name = f"{wanted.check.lower()}-{scenario.id}"
     said = f", and the leader waits as {wanted.hold}" if wanted.hold else ""
+    broken = f"The simulator raises {wanted.error}" if wanted.error else f"{wanted.check} is broken{said}"
     named = evolve(
         scenario,
         id=name,
-        title=f"{wanted.check} is broken{said}",
+        title=broken,
         description=f"Found by {origin}, and made as small as it can be.",
     )
     file = where / f"{name}.toml"

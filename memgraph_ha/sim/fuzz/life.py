@@ -64,7 +64,7 @@ def judge(scenario: Scenario, rules: tuple[Rule, ...] = RULES) -> Outcome:
     watch = Watch()
     verdict, check, reason, acked, seconds, unneeded = Verdict.WHOLE, "", "", 0, 0.0, 0
     try:
-        with _not_for_ever():
+        with not_for_ever():
             result = play(scenario, scenario.seed, rules, watch)
         acked, seconds, unneeded = result.acked, result.seconds, result.unneeded
     except FailedError as failed:
@@ -101,7 +101,13 @@ def _counts(found: Counter[str]) -> Counts:
 
 
 @contextmanager
-def _not_for_ever() -> Iterator[None]:
+def not_for_ever() -> Iterator[None]:
+    """End what takes longer than `LONGEST_S` real seconds; only in the main thread of a process.
+
+    Raises:
+        TooLongError: It did.
+    """
+
     def stop(_signum: int, _frame: FrameType | None) -> None:
         raise TooLongError(f"it did not end within {LONGEST_S} real seconds")
 

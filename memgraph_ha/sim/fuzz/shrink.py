@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from typing import Final
 
 from attrs import define, evolve, field, frozen
 
 from memgraph_ha.core import RULES, Rule
 from memgraph_ha.sim.fuzz.ddmin import ddmin
+from memgraph_ha.sim.fuzz.life import not_for_ever
 from memgraph_ha.sim.fuzz.simpler import plainer
 from memgraph_ha.sim.scenario.errors import FailedError, ScenarioError
 from memgraph_ha.sim.scenario.model import Scenario
 from memgraph_ha.sim.scenario.play import play
+
+INTERNAL: Final = "internal"
+"""The check of a bug of the simulator itself."""
 
 
 @frozen(kw_only=True)
@@ -20,12 +25,14 @@ class Symptom:
     """By what one failure is told from another.
 
     Attributes:
-        check: Id of the promise that was broken, e.g. ``L1``.
+        check: Id of the promise that was broken, e.g. ``L1``; `INTERNAL` if it was the simulator that broke.
         hold: Under which name the leader waited, if that was all that was wrong; many failures are the same ``L1``.
+        error: What kind of error it was, if the simulator broke.
     """
 
     check: str
     hold: str = ""
+    error: str = ""
 
 
 def symptom(scenario: Scenario, rules: tuple[Rule, ...] = RULES) -> Symptom | None:
@@ -35,9 +42,14 @@ def symptom(scenario: Scenario, rules: tuple[Rule, ...] = RULES) -> Symptom | No
         ScenarioError: It makes no sense.
     """
     try:
-        play(scenario, scenario.seed, rules)
+        with not_for_ever():
+            play(scenario, scenario.seed, rules)
     except FailedError as failed:
         return Symptom(check=failed.check, hold="" if failed.hold is None else failed.hold.word)
+    except ScenarioError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a bug of the simulator is made small like any other
+        return Symptom(check=INTERNAL, error=type(error).__name__)
     return None
 
 

@@ -24,6 +24,10 @@ CONFIG = CORE.parent.parent / "pyproject.toml"
 """The project's strictness; in an installed wheel there is none, and nothing is checked."""
 
 
+class UnknownMutantError(Exception):
+    """There is no such mutant; the text names it."""
+
+
 @frozen(kw_only=True)
 class Order:
     """What is asked for.
@@ -35,6 +39,7 @@ class Order:
         tests: Paths of tests, as pytest takes them; none: the tests of the checkout are not asked.
         files: Only mutants of these, below ``memgraph_ha/core``; none: of all.
         operators: Only these mistakes; none: all.
+        ids: Only these mutants; none: all.
         sample: Only so many, drawn by ``seed``; None: all.
         seed: Of the draw, and of the order.
         thorough: See `Hunt`.
@@ -49,6 +54,7 @@ class Order:
     tests: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     operators: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
     sample: int | None = None
     seed: int = 1
     thorough: bool = False
@@ -80,12 +86,20 @@ def chosen(order: Order) -> tuple[Mutant, ...]:
 
     Args:
         order: What is asked for.
+
+    Raises:
+        UnknownMutantError: There is no mutant of an id.
     """
+    everyone = every_mutant()
+    unknown = sorted(set(order.ids) - {mutant.id for mutant in everyone})
+    if unknown:
+        raise UnknownMutantError(f"there is no mutant {unknown[0]!r}: `memgraph-ha sim mutate --list` names them")
     wanted = [
         mutant
-        for mutant in every_mutant()
+        for mutant in everyone
         if (not order.files or mutant.file in order.files)
         and (not order.operators or mutant.operator in order.operators)
+        and (not order.ids or mutant.id in order.ids)
     ]
     random.Random(order.seed).shuffle(wanted)
     return tuple(wanted[: order.sample])
@@ -102,6 +116,7 @@ def hunted(order: Order, progress: Progress) -> tuple[Outcome, ...]:
         What became of each mutant, in the order in which it was found out.
 
     Raises:
+        UnknownMutantError: There is no mutant of an id.
         StaleTableError: The table of equivalent mutants is not of this text.
         SessionError: The file to go on with is of another hunt.
         UnfitError: The core was edited just now, a detector finds fault with the right rules, or the tests cannot be

@@ -80,6 +80,9 @@ def show(mutants: Iterable[Mutant], hunt: Hunt) -> Iterator[tuple[Mutant, tuple[
 
     Yields:
         Each mutant with the detectors' answers, as they come.
+
+    Raises:
+        RuntimeError: A mutant cannot be planted: a bug of ours.
     """
     tasks = ((mutant, partial(_look, mutant, hunt)) for mutant in mutants)
     for ended in forked(tasks, jobs=hunt.jobs, limit_s=CASE_S):
@@ -88,6 +91,8 @@ def show(mutants: Iterable[Mutant], hunt: Hunt) -> Iterator[tuple[Mutant, tuple[
 
 def _answers(ended: Ended[Mutant]) -> tuple[Notice, ...]:
     """What the process told, and that it never ended, or died, if that is so."""
+    if not ended.said:
+        raise RuntimeError(f"{ended.key.id} cannot be planted: its process ended before anybody looked")
     notices = [said for said in ended.said if isinstance(said, Notice)]
     if ended.said and not isinstance(ended.said[-1], Notice):
         detector, case = str(ended.said[-1]).split("\n", 1)

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from memgraph_ha.markup import Markup, h, join
 from memgraph_ha.sim.render.model import Arrow, Kind, Lane, Mark, Shape, Span, Timeline, Tone, Weave
-from memgraph_ha.sim.render.scale import LETTER_PX, Scale, fits
+from memgraph_ha.sim.render.scale import LETTER_PX, Scale, fits, width_of
 from memgraph_ha.sim.render.writes import draw_writes
 
 GUTTER: Final = 132
@@ -274,19 +274,22 @@ def _label(span: Span, room: float, after: float, place: tuple[float, float], ta
 
 
 def _marks(band: Band, scale: Scale) -> Iterator[Markup]:
-    """Draw the marks; a label is written to the right, or else to the left, of which there is room."""
+    """Draw the marks of a lane, row by row."""
     shown = [mark for mark in band.lane.marks if scale.shows(mark.at_s, mark.at_s)]
-    places = [(mark.row, scale.x(mark.at_s)) for mark in shown]
-    for index, mark in enumerate(shown):
-        x = places[index][1]
-        after = min((at for row, at in places[index + 1 :] if row == mark.row), default=float(scale.width))
-        before = max((at for row, at in places[:index] if row == mark.row), default=0.0)
-        side = "right" if fits(mark.label, after - x - _BESIDE) else "left" if _turns(mark, x - before, after) else ""
-        yield _link(mark.event, _mark(mark, x, band.middle_of(mark.row), side))
+    for row in range(len(band.lane.rows)):
+        marks = [mark for mark in shown if mark.row == row]
+        places = [scale.x(mark.at_s) for mark in marks]
+        for index, mark in enumerate(marks):
+            x, last = places[index], index == len(marks) - 1
+            room = (scale.width if last else places[index + 1]) - x - _BESIDE
+            # At the right edge a label turns to the left, if it does not stand on that of the mark before it.
+            back = x - (places[index - 1] + _BESIDE + width_of(marks[index - 1].label) if index else 0.0) - _BESIDE
+            side = "right" if fits(mark.label, room) else "left" if last and fits(mark.label, back) else "tight"
+            yield _link(mark.event, _mark(mark, x, band.middle_of(row), side))
 
 
-def _mark(mark: Mark, x: float, y: float, *, roomy: bool) -> Markup:
-    label = h("text", mark.label, x=_BESIDE, y=4, class_=None if roomy else "tight") if mark.label else None
+def _mark(mark: Mark, x: float, y: float, side: str) -> Markup:
+    label = h("text", mark.label, x=-_BESIDE if side == "left" else _BESIDE, y=4, class_=side) if mark.label else None
     return h(
         "g",
         h("title", mark.text) if mark.text else None,

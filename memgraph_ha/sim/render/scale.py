@@ -64,6 +64,11 @@ def _moment(at_s: float, step: float) -> str:
     return f"{at_s:.{decimals}f} s"
 
 
+def width_of(text: str) -> float:
+    """Say about how many pixels a text takes, with a little air."""
+    return len(text) * LETTER_PX + 8
+
+
 def fits(text: str, width: float) -> bool:
     """Say whether a text has room on so many pixels."""
-    return len(text) * LETTER_PX + 8 <= width
+    return width_of(text) <= width

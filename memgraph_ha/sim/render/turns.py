@@ -22,8 +22,11 @@ AFTER_S: Final = 30.0
 LEAST_S: Final = 0.4
 """A close-up is not shorter."""
 
-DEEDS: Final = 5
-"""The close-up of a broken promise shows so many commands and faults before it."""
+SOON_S: Final = 0.5
+"""What is done so soon after something else belongs to it."""
+
+ALONE_S: Final = 2.0
+"""A promise that was broken longer after anything was done is shown with so much before it."""
 
 _MARGIN: Final = 0.12
 _CALM: Final = (ChangeKind.SWITCHOVER, ChangeKind.BOOTSTRAP, ChangeKind.ADOPT)
@@ -219,16 +222,26 @@ def _said(story: Story, reign: Reign, passage: Passage) -> Iterator[str]:
 
 
 def _broken(story: Story, at_s: float, line: GhostLine) -> Turn:
-    """Show what was done last before a promise was broken, however fast it went."""
-    done = [entry.at_s for entry in story.between(at_s - BEFORE_S, at_s) if _is_deed(entry.line)]
-    span_s = max(LEAST_S / 10, at_s - min(done[-DEEDS:], default=at_s))
+    start_s = _burst_before(story, at_s)
+    margin_s = max(LEAST_S / 10, at_s - start_s) * _MARGIN
     return Turn(
         title=f"Broken: {word_of(line, 'check')}",
         text=said_of_violation(line),
         tone=Tone.BAD,
-        start_s=at_s - span_s * (1 + _MARGIN),
-        end_s=at_s + span_s * _MARGIN,
+        start_s=min(start_s, at_s - LEAST_S / 10) - margin_s,
+        end_s=at_s + margin_s,
     )
+
+
+def _burst_before(story: Story, at_s: float) -> float:
+    """Find where the deeds began that came one soon after another until a promise was broken, however fast it went."""
+    deeds = [entry.at_s for entry in story.between(at_s - BEFORE_S, at_s) if _is_deed(entry.line)]
+    if not deeds or at_s - deeds[-1] > ALONE_S:
+        return at_s - ALONE_S
+    start_s = deeds.pop()
+    while deeds and start_s - deeds[-1] <= SOON_S:
+        start_s = deeds.pop()
+    return start_s
 
 
 def _is_deed(line: Numbered | GhostLine) -> bool:

@@ -31,7 +31,7 @@ class Acts:
         self.mind = mind
         self._urgent = frozenset(mind.place[rule.id] for rule in mind.rules if rule.urgent)
 
-    # --- looking --------------------------------------------------------------------------------------------------------
+    # --- looking ---
 
     def scene(self, state: State, index: int) -> Scene:
         """What a look would tell that controller now."""
@@ -97,7 +97,7 @@ class Acts:
     def _command(self, number: int) -> Command:
         return self.mind.commands.values[number]
 
-    # --- sending --------------------------------------------------------------------------------------------------------
+    # --- sending ---
 
     def send(self, state: State, index: int, rule: int, commands: tuple[int, ...]) -> State:
         """Check the first command's guard and put it on the wire; if the guard answers, it has ended."""
@@ -160,7 +160,7 @@ class Acts:
         state = state._replace(write=disconnected(state.write, index))
         return with_controller(state, index, resting(self.mind, controller))
 
-    # --- landing --------------------------------------------------------------------------------------------------------
+    # --- landing ---
 
     def land(self, state: State, index: int) -> State | None:
         """Its command takes effect, and it hears of it if it can; None if it cannot land now."""

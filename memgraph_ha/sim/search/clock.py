@@ -186,7 +186,7 @@ def _row_ages(row: RowName, ages: tuple[float, ...]) -> tuple[float, ...]:
     return () if "_" in row else ages[1:]
 
 
-# --- no-op commits -----------------------------------------------------------------------------------------------------
+# --- no-op commits ---
 
 
 def _noop(dial: _Dial, noop: NoopSeen | None, ages: tuple[float, ...]) -> NoopSeen | None:
@@ -220,7 +220,7 @@ def _valid(noop: NoopSeen | None) -> NoopSeen | None:
     return noop if noop.witness.row in _NUMBERED else None
 
 
-# --- tries -------------------------------------------------------------------------------------------------------------
+# --- tries ---
 
 
 def _attempts(dial: _Dial, observed: Observed) -> tuple[Attempt, ...]:

@@ -6,7 +6,7 @@ from memgraph_ha.sim.search.memgraph import Places, canonical
 from memgraph_ha.sim.search.mind import Mind
 from memgraph_ha.sim.search.renaming import Shift
 from memgraph_ha.sim.search.state import BASE, BLIND, IDLE, LEADS, READY, ROBBED, TOKENS, Controller, Gate, State, Write
-from memgraph_ha.sim.search.words import OLDEST
+from memgraph_ha.sim.search.words import INDEX, OLDEST
 
 LEADERS = (LEADS, ROBBED, BLIND)
 """Who looks and decides."""
@@ -33,7 +33,7 @@ def shifted(mind: Mind, state: State, shift: Shift) -> State:
     return state._replace(
         older=state.older if state.older < 0 else mind.shifted_record(state.older, shift),
         floor=max(0, state.floor - shift.reigns),
-        controllers=tuple(_shifted(mind, controller, shift) for controller in state.controllers),
+        controllers=(_shifted(mind, state.controllers[0], shift), _shifted(mind, state.controllers[1], shift)),
         late=tuple(sorted(mind.shifted_command(command, shift) for command in state.late)),
         instances=_renumbered(state.instances, shift.rows),
     )
@@ -70,7 +70,7 @@ def settled(mind: Mind, state: State) -> State:
     if any(name != token for token, name in names.items()):
         places = _renamed(places, names)
     if write is not None:
-        write = None if write is None else write._replace(token=names.get(write.token, BASE))
+        write = write._replace(token=names.get(write.token, BASE))
     acked, frail = _bits(state.acked, names), _bits(state.frail, names)
     first, second = state.controllers
     if second < first:
@@ -80,9 +80,12 @@ def settled(mind: Mind, state: State) -> State:
 
 
 def _is_known(mind: Mind, state: State) -> bool:
-    """Whether everybody knows that the standby may lack a write: nobody is named, and no row says that it is ready."""
-    rows = (row for place in state.instances for row in place.rows if row.strict and row.status == READY)
-    return mind.records.values[state.record].standby is None and next(rows, None) is None
+    """Whether it is known that the standby may lack a write: MAIN serves with nobody named, and no row is ready."""
+    record = mind.records.values[state.record]
+    main = state.instances[INDEX[record.main]]
+    if record.standby is not None or not record.opened or not (main.up and main.main):
+        return False
+    return not any(row.strict and row.status == READY for row in main.rows)
 
 
 def _names(places: Places) -> dict[int, int]:

@@ -36,7 +36,8 @@ def start(mind: Mind, state: State, index: int) -> State:
     shift = Shift(lives=(lives[0], lives[1], lives[2]))
     state = state._replace(instances=started(state.instances, state.cuts, index))
     state = shifted(mind, state, shift)
-    state = state._replace(controllers=tuple(_unwitnessed(mind, each, index) for each in state.controllers))
+    first, second = (_unwitnessed(mind, controller, index) for controller in state.controllers)
+    state = state._replace(controllers=(first, second))
     return state._replace(record=mind.shifted_record(state.record, shift))
 
 

@@ -48,7 +48,7 @@ def hears(places: Places, cuts: int, main: int, replica: int) -> bool:
     return other.up and not other.main and reaches(cuts, main, replica)
 
 
-# --- data ------------------------------------------------------------------------------------------------------------
+# --- data ---
 
 
 def epoch_of(place: Instance) -> int:
@@ -92,7 +92,7 @@ def commit(main: Instance, token: int) -> Instance:
     return main._replace(log=((*(main.log or ()), (epoch_of(main), token))), fresh=False)
 
 
-# --- rows ------------------------------------------------------------------------------------------------------------
+# --- rows ---
 
 
 def row_to(main: Instance, replica: int) -> Row | None:
@@ -119,9 +119,7 @@ def takes(places: Places, cuts: int, index: int, row: Row) -> bool:
 
 
 def taken(log: tuple[Commit, ...] | None, position: int, done: Commit) -> tuple[Commit, ...]:
-    """A replica's log after a commit at that position of MAIN's; one that is ahead says yes and does nothing
-    (semantics 4.5).
-    """
+    """A replica's log after a commit at that position of MAIN's; one that is ahead just says yes (semantics 4.5)."""
     have = log or ()
     return (*have, done) if len(have) == position else have
 
@@ -174,7 +172,7 @@ def compared(main: Instance, other: Instance) -> str:
     return READY if level else CATCHING_UP
 
 
-# --- lives and roles -------------------------------------------------------------------------------------------------
+# --- lives and roles ---
 
 
 def ended(place: Instance, *, wiped: bool) -> Instance:
@@ -185,7 +183,7 @@ def ended(place: Instance, *, wiped: bool) -> Instance:
 
 
 def started(places: Places, cuts: int, index: int) -> Places:
-    """Its process starts. One that ended as MAIN pushes to its stored rows before the init file demotes it (Q1, Q20)."""
+    """Its process starts. An old MAIN pushes to its stored rows before the init file demotes it (Q1, Q20)."""
     place = places[index]
     if place.main:
         for row in place.rows:
@@ -271,7 +269,7 @@ def refused(places: Places, cuts: int, index: int) -> Places:
     return places
 
 
-# --- names -----------------------------------------------------------------------------------------------------------
+# --- names ---
 
 
 def canonical(places: Places) -> Places:

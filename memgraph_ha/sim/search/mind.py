@@ -146,7 +146,7 @@ class Mind:
         self._shifted: dict[tuple[str, int, Shift], int] = {}
         self.empty = self.minds.of(Observed())
 
-    # --- looking --------------------------------------------------------------------------------------------------------
+    # --- looking ---
 
     def look(self, mind: int, scene: Scene) -> Thought:
         """Ask everybody, and decide.
@@ -202,7 +202,7 @@ class Mind:
         if self._watch is not None:
             self._watch(view, decision)
         permit = decision.route.permit
-        observed = observe(observed, _gate_seen(observed, decision, scene, now_s))
+        observed = observe(observed, _gate_seen(decision, scene, now_s))
         return Thought(
             mind=self.minds.of(settle(observed, now_s, blind=scene.mode == BLIND)),
             rule=self.place[decision.rule],
@@ -225,7 +225,7 @@ class Mind:
             facts.extend(_probed(instance, scene.sights[instance], now_s, first_s, self.policy))
         return facts
 
-    # --- being told -------------------------------------------------------------------------------------------------------
+    # --- being told ---
 
     def lead(self, *, clean: bool, floor: int) -> int:
         """What a controller knows that has just taken the lease."""
@@ -256,7 +256,7 @@ class Mind:
         seen = RecordSeen(at_s=NOW, record=self.records.values[record], token=CURRENT)
         return self.minds.of(settle(observe(self.minds.values[mind], seen), NOW, blind=True))
 
-    # --- renaming ---------------------------------------------------------------------------------------------------------
+    # --- renaming ---
 
     def shifted_mind(self, mind: int, shift: Shift) -> int:
         """What a controller knows, in the words of after that shift."""
@@ -297,7 +297,7 @@ def _gate(permit: Permit, *, quiet: bool) -> Gate:
     return Gate(to=INDEX[permit.instance], ago=ago, reign=permit.generation - GENERATION, quiet=quiet)
 
 
-def _gate_seen(observed: Observed, decision: Decision, scene: Scene, now_s: float) -> GateSeen:
+def _gate_seen(decision: Decision, scene: Scene, now_s: float) -> GateSeen:
     """What the gateway says once the route is applied, right after the decision."""
     route = decision.route
     return GateSeen(at_s=now_s + 0.001, permit=route.permit, quiet=route.quiet, settled=route.quiet and scene.settled)

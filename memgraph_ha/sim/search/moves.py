@@ -89,7 +89,7 @@ class Moves:
         self.trying = Move(verb, who, fault)
         return self.trying
 
-    # --- controllers ----------------------------------------------------------------------------------------------------
+    # --- controllers ---
 
     def _controllers(self, state: State) -> Iterator[tuple[Move, State]]:
         for index, controller in enumerate(state.controllers):
@@ -137,7 +137,7 @@ class Moves:
         gone = not state.instances[target].up or not str(getattr(command, "run", "")).endswith("~0")
         return gone or bool(controller.unreached >> target & 1)
 
-    # --- clients --------------------------------------------------------------------------------------------------------
+    # --- clients ---
 
     def _clients(self, state: State) -> Iterator[tuple[Move, State]]:
         write = state.write
@@ -187,7 +187,7 @@ class Moves:
         bit = 1 << write.token if write.token else 0
         return state._replace(acked=state.acked | bit, frail=state.frail | (bit if lost else 0))
 
-    # --- instances ------------------------------------------------------------------------------------------------------
+    # --- instances ---
 
     def _instances(self, state: State) -> Iterator[tuple[Move, State]]:
         for index in EVERYBODY:
@@ -199,7 +199,7 @@ class Moves:
                     beaten = beat(state.instances, state.cuts, index, row.to)
                     yield self._try("beat", index, row.to), state._replace(instances=beaten)
 
-    # --- the lease ------------------------------------------------------------------------------------------------------
+    # --- the lease ---
 
     def _lease(self, state: State) -> Iterator[tuple[Move, State]]:
         for index, controller in enumerate(state.controllers):
@@ -213,7 +213,7 @@ class Moves:
             elif controller.mode == BLIND:
                 yield self._try("lapse", index), self.acts.rest(state, index)._replace(free=True)
 
-    # --- mending --------------------------------------------------------------------------------------------------------
+    # --- mending ---
 
     def _mending(self, state: State) -> Iterator[tuple[Move, State]]:
         for source, target in LINKS:
@@ -228,7 +228,7 @@ class Moves:
                 seeing = controller._replace(mode=LEADS)
                 yield self._try("heal-api", index), with_controller(state, index, seeing)
 
-    # --- faults ---------------------------------------------------------------------------------------------------------
+    # --- faults ---
 
     def _faults(self, state: State) -> Iterator[tuple[Move, State]]:
         """What may go wrong; each costs one of the budget, which was taken already."""

@@ -1,4 +1,4 @@
-"""Rules that are wrong on purpose, to see that the search finds out: each is a table in the place of the shipping one."""
+"""Rules that are wrong on purpose, to see that the search finds out: each a table in the place of what ships."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any, Final
 
 import attrs
@@ -39,14 +39,14 @@ class Shift:
         return _text(self, word)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _text(shift: Shift, word: str) -> str:
     if word == CURRENT:
         return str(OUTDATED) if shift.written else word
     for mark in "~/":
         name, found, ago = word.partition(mark)
         if found and name in NAMES:
-            return f"{name}{mark}{min(OLDEST, int(ago) + shift.lives[NAMES.index(name)])}"  # type: ignore[arg-type]
+            return f"{name}{mark}{min(OLDEST, int(ago) + shift.lives[NAMES.index(name)])}"
     name, found, number = word.partition("_")
     if found and name in NAMES:
         return f"{name}_{max(ROW - OLDEST, int(number) - shift.rows)}"
@@ -80,14 +80,14 @@ def rename(thing: Any, shift: Shift) -> Any:
     return attrs.evolve(thing, **changed) if changed else thing
 
 
-@lru_cache(maxsize=None)
+@cache
 def _member(member: Member, shift: Shift) -> Member:
     if member.incarnation is None:
         return member
     return attrs.evolve(member, incarnation=Incarnation(shift.text(member.incarnation)))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _names(kind: type[Any]) -> tuple[str, ...]:
     return tuple(attribute.name for attribute in fields(kind))
 

@@ -80,7 +80,7 @@ class Write(NamedTuple):
 
 
 IDLE, LEADS, ROBBED, BLIND = 0, 1, 2, 3
-"""What a controller is: not leading; leading; leading as far as it knows; leading, and cut off from record and lease."""
+"""A controller does not lead; leads; leads as far as it knows; leads, and is cut off from record and lease."""
 
 
 class Gate(NamedTuple):

@@ -67,7 +67,9 @@ def names_of(move: Move) -> tuple[str, ...]:
     """Who takes part in a move, by name."""
     words = {"c": CONTROLLERS, "i": NAMES}
     takes = VERBS[move.verb].takes
-    return tuple(str(words[kind][who]) if kind in words else str(who) for kind, who in zip(takes, move.who, strict=True))
+    return tuple(
+        str(words[kind][who]) if kind in words else str(who) for kind, who in zip(takes, move.who, strict=True)
+    )
 
 
 def told(move: Move) -> str:
@@ -86,7 +88,9 @@ def parse(verb: str, who: tuple[str, ...]) -> Move:
         raise ValueError(f"step field do: {verb!r} is unknown; allowed are {', '.join(VERBS)}")
     if len(who) != len(known.takes):
         raise ValueError(f"step {verb!r} field who: {list(who)} has {len(who)} names; give {len(known.takes)}")
-    return Move(verb, tuple(_number(verb, kind, name) for kind, name in zip(known.takes, who, strict=True)), known.fault)
+    return Move(
+        verb, tuple(_number(verb, kind, name) for kind, name in zip(known.takes, who, strict=True)), known.fault
+    )
 
 
 def _number(verb: str, kind: str, name: str) -> int:

@@ -190,11 +190,11 @@ class Controller(Process):
             self._wake()
 
     def _waits(self) -> bool:
-        """Whether the last decision waits for something: then even a fact that says nothing new may matter."""
+        """Whether writes wait for the next answer: then even a fact that says nothing new may matter at once."""
         decision = self.decision
         if decision is None or decision.commands or decision.look or self.runner.batch is not None:
             return True
-        return decision.hold not in (None, Hold.NOT_LEADING)
+        return decision.route.permit is None and decision.hold is not Hold.NOT_LEADING
 
     def _wake(self) -> None:
         if not self._awake:

@@ -3,9 +3,11 @@
 from functools import partial
 from pathlib import Path
 
+import pytest
 from attrs import evolve
 
 from memgraph_ha.core import Policy
+from memgraph_ha.sim.fuzz import shrink
 from memgraph_ha.sim.fuzz.finding import write_down
 from memgraph_ha.sim.fuzz.shrink import Shrinking, Symptom, symptom
 from memgraph_ha.sim.scenario.errors import ScenarioError
@@ -79,3 +81,16 @@ def test_a_file_is_named_after_what_it_breaks(tmp_path: Path) -> None:
     (again,) = load(file)
     assert (again.id, again.title) == ("l1-fuzz-7", "L1 is broken, and the leader waits as NoSafeCandidate")
     assert "`that command`" in again.description
+
+
+def test_a_bug_of_the_simulator_has_a_symptom_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is shrunk and written like a broken promise; another kind of error is another bug."""
+
+    def broken(*_given: object) -> None:
+        raise KeyError("m9")
+
+    monkeypatch.setattr(shrink, "play", broken)
+    found = symptom(MANY)
+    assert found == Symptom(check="internal", error="KeyError")
+    file = write_down(MANY, found, tmp_path, "a test")
+    assert load(file)[0].title == "The simulator raises KeyError"

@@ -68,6 +68,15 @@ def test_a_wrong_file_is_named() -> None:
     assert "rules/loss.py" in found.stderr
 
 
+def test_one_mutant_can_be_asked_for() -> None:
+    """By its id; one that is none is named."""
+    found = CliRunner().invoke(sim, ["mutate", "--list", "--mutant", "rules/__init__.py:L30:act-first"])
+    assert [line.split()[0] for line in found.stdout.splitlines()] == ["rules/__init__.py:L30:act-first"]
+    found = CliRunner().invoke(sim, ["mutate", "--list", "--mutant", "rules/loss.py:1:nothing"])
+    assert found.exit_code == Exit.USAGE
+    assert "there is no mutant 'rules/loss.py:1:nothing'" in found.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_sample_is_scored_and_resumed(crash: str, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from memgraph_ha.sim.render.build import Window, timeline_of
 from memgraph_ha.sim.render.draw import PLOT
 from memgraph_ha.sim.render.model import Timeline
 from memgraph_ha.trace.schema import CommandLine, FactLine, Ghost, GhostLine, Line, TickLine
-from tests.sim.render.drawn import drawing, lanes, of, placed
-from tests.sim.render.told import BACK_S, BEGAN_S, KILLED_S, LANDED_S, SERVED_S, broken, failover, renamed
+from tests.sim.render.drawn import SVG, drawing, lanes, of, placed
+from tests.sim.render.told import BACK_S, BEGAN_S, KILLED_S, LANDED_S, SERVED_S, Script, broken, failover, renamed
 
 HOSTILE = "\"><script>alert(1)</script><!--]]>'&amp;`</title></svg>"
 
@@ -224,3 +224,21 @@ def test_a_window_beside_the_trace_is_refused() -> None:
         shown(failover(), Window(start_s=31.0))
     with pytest.raises(ValueError, match="--from and --to leave nothing"):
         shown(failover(), Window(start_s=5.0, end_s=4.0))
+
+
+def _labels(*marks: tuple[float, str]) -> list[str]:
+    """Draw faults, and say on which side of each its label stands."""
+    told = Script()
+    for at_s, verb in marks:
+        told.ghost(at_s, "m0", Ghost.FAULT, verb=verb)
+    svg = drawing(shown(told.whole(10.0)))
+    groups = [group for group in svg.iter(f"{SVG}g") if "flag" in group.get("class", "").split()]
+    return [text.attrib["class"] for group in groups for text in group.iter(f"{SVG}text")]
+
+
+def test_labels_never_stand_on_each_other() -> None:
+    """One that has no room before the next mark is hidden; at the right edge it turns to the left, if it can there."""
+    assert _labels((0.0, "kill"), (5.0, "kill")) == ["right", "right"]
+    assert _labels((0.0, "kill"), (0.1, "kill")) == ["tight", "right"]
+    assert _labels((0.0, "kill"), (10.0, "kill")) == ["right", "left"]
+    assert _labels((0.0, "x"), (9.0, "a long word " * 3), (10.0, "kill")) == ["right", "tight", "tight"]

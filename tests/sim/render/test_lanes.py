@@ -206,27 +206,27 @@ def test_what_the_simulator_leaves_out_is_filled_from_what_was_seen(told: Script
     assert [mark.at_s for mark in drawn.marks] == [9.0]
 
 
-def test_how_main_sees_its_replicas_is_a_thin_line(told: Script) -> None:
-    """STRICT_SYNC that takes commits is green, ASYNC blue, a recovery amber, a row that takes none red."""
+@pytest.mark.parametrize(
+    ("mode", "status", "tone"),
+    [
+        (Mode.STRICT_SYNC, RowStatus.READY, Tone.OK),
+        (Mode.STRICT_SYNC, RowStatus.REPLICATING, Tone.OK),
+        (Mode.ASYNC, RowStatus.READY, Tone.INFO),
+        (Mode.ASYNC, RowStatus.INVALID, Tone.WARN),
+        (Mode.STRICT_SYNC, RowStatus.INVALID, Tone.BAD),
+        (Mode.STRICT_SYNC, RowStatus.RECOVERY, Tone.WARN),
+        (Mode.ASYNC, RowStatus.DIVERGED, Tone.BAD),
+        (Mode.ASYNC, RowStatus.HALF, Tone.BAD),
+    ],
+)
+def test_how_main_sees_its_replicas_is_a_thin_line(told: Script, mode: Mode, status: RowStatus, tone: Tone) -> None:
+    """STRICT_SYNC that takes commits is green, ASYNC blue; what passes by itself is amber, what does not is red."""
     told.fact("C1", MembersSeen(at_s=0.0, cluster="c", members=MEMBERS))
-    seen = (
-        (1.0, Mode.STRICT_SYNC, RowStatus.READY),
-        (2.0, Mode.ASYNC, RowStatus.REPLICATING),
-        (3.0, Mode.STRICT_SYNC, RowStatus.RECOVERY),
-        (4.0, Mode.STRICT_SYNC, RowStatus.DIVERGED),
-    )
-    for at_s, mode, status in seen:
-        row = Row(name=RowName("m1_1"), address=MEMBERS[1].replication, mode=mode, status=status)
-        told.fact("C1", RowsSeen(at_s=at_s, asked_at_s=at_s, instance=M0, run=RUN1, rows=(row,)))
+    row = Row(name=RowName("m1_1"), address=MEMBERS[1].replication, mode=mode, status=status)
+    told.fact("C1", RowsSeen(at_s=1.0, asked_at_s=1.0, instance=M0, run=RUN1, rows=(row,)))
     told.fact("C1", RowsSeen(at_s=5.0, asked_at_s=5.0, instance=M0, run=RUN1, rows=()))
-    spans = [span for span in lane(told, "instance m1").spans if span.row == 1]
-    assert [(span.tone, span.start_s, span.end_s) for span in spans] == [
-        (Tone.OK, 1.0, 2.0),
-        (Tone.INFO, 2.0, 3.0),
-        (Tone.WARN, 3.0, 4.0),
-        (Tone.BAD, 4.0, 5.0),
-    ]
-    assert {span.weave for span in spans} == {Weave.THIN}
+    (span,) = (span for span in lane(told, "instance m1").spans if span.row == 1)
+    assert (span.tone, span.weave, span.start_s, span.end_s) == (tone, Weave.THIN, 1.0, 5.0)
 
 
 def test_lines_about_the_recording_are_told_and_counted(told: Script) -> None:

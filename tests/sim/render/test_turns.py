@@ -7,7 +7,19 @@ from memgraph_ha.sim.render.story import read_story
 from memgraph_ha.sim.render.turns import turns_of
 from memgraph_ha.sim.render.verdict import verdict_of
 from memgraph_ha.trace.schema import FooterLine, Ghost, GhostLine, Line
-from tests.sim.render.told import KILLED_S, M0, M1, Script, broken, decision, failover, permit, record, record_seen
+from tests.sim.render.told import (
+    KILLED_S,
+    M0,
+    M1,
+    PROMOTE,
+    Script,
+    broken,
+    decision,
+    failover,
+    permit,
+    record,
+    record_seen,
+)
 
 CLIENTS = ("app", "batch")
 
@@ -83,6 +95,29 @@ def test_a_broken_promise_is_the_first_thing_that_is_said() -> None:
     turn = turns_of(story)[-1]
     assert (turn.title, turn.tone) == ("Broken: S1", Tone.BAD)
     assert turn.start_s < 13.0 < turn.end_s
+
+
+def test_the_close_up_of_a_broken_promise_shows_what_was_done_last() -> None:
+    """Commands of the last 20 ms are not lost in seconds of calm before them."""
+    told = Script()
+    told.start(0.0, "C1")
+    for at_s in (1.0, 5.0, 15.0, 15.008, 15.016):
+        told.command(at_s, "C1", PROMOTE, told.tick(at_s, "C1", decision("O20", PROMOTE)))
+    told.ghost(15.02, "m1", Ghost.VIOLATION, check="S2", text="S2: two are MAIN")
+    (turn,) = turns_of(read_story(told.whole(15.02)))
+    assert (turn.title, turn.text) == ("Broken: S2", "two are MAIN")
+    assert 14.9 < turn.start_s < 15.0
+    assert 15.02 < turn.end_s < 15.1
+
+
+def test_a_promise_that_breaks_in_the_midst_of_calm_is_shown_with_some_of_it() -> None:
+    """Nothing was done for long: what was so then is shown."""
+    told = Script()
+    told.start(0.0, "C1")
+    told.command(1.0, "C1", PROMOTE, told.tick(1.0, "C1", decision("O20", PROMOTE)))
+    told.ghost(15.0, "m1", Ghost.VIOLATION, check="L1", text="not whole")
+    (turn,) = turns_of(read_story(told.whole(15.0)))
+    assert 12.5 < turn.start_s < 13.0
 
 
 def test_a_turn_begins_with_what_led_to_it() -> None:

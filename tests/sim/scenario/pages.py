@@ -121,12 +121,40 @@ numbers, times, texts in quotes, names, `true`, `false`, `null` and these words,
 
 {words}
 
+## `sim run --json` and `sim list --json`
+
+`sim run --json` prints `schema` (`memgraph-ha/sim-run/1`), `ok`, `exit`, `took_s` (real seconds) and `runs`; each run has
+
+{run}
+
+`sim list --json` prints `schema` (`memgraph-ha/sim-list/1`) and `scenarios`, each with `id`, `file`, `title`, `description`,
+`catalogue`, `tags`, `rules`, `stuck` and the names of its `runs`.
+
 ## Verbs
 
 A verb with an undoing one may have `for`. A verb whose target is not there, or is so already, does nothing.
 
 {verbs}
 """
+
+
+RUN: Final = {
+    "name": "id and run",
+    "ok": "whether it came out as it must",
+    "exit": "the exit code that it alone would have",
+    "check": "`S1` to `S14`, `L1` to `L9`, `expect` (the file's own), `core` (the core's own); null: none failed",
+    "reason": "what failed; null: nothing",
+    "took_s": "real seconds",
+    "seed": "of its dice; this and all that follows only of a run that came out as it must",
+    "seconds": "virtual seconds, from the first start to the end",
+    "pause_s": "the longest time in which nothing was acknowledged, from the origin until everything was healed",
+    "acked": "how many writes were acknowledged",
+    "reigns": "how many began",
+    "rules": "those that decided at least once",
+    "holds": "what the controllers waited for, by name",
+    "commands": "how often each was sent, from the origin on",
+}
+"""The fields of a run in `sim run --json`."""
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -194,6 +222,7 @@ def format_page() -> str:
         ("{timing}", _fields(Timing)),
         ("{words}", _table(("word", "what it says"), words)),
         ("{verbs}", _verbs()),
+        ("{run}", _table(("field", "what it is"), ((f"`{name}`", text) for name, text in RUN.items()))),
     ):
         text = text.replace(name, made)
     return f"{MADE}\n{text.strip()}\n"

@@ -1,16 +1,21 @@
 """`memgraph-ha sim run` and `memgraph-ha sim list`: what they say, and how they end."""
 
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
 from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner, Result
 
+from memgraph_ha.core import RULES, Rule
+from memgraph_ha.sim.checks.violation import ViolationError
 from memgraph_ha.sim.cli import sim
 from memgraph_ha.sim.exits import Exit
 from memgraph_ha.sim.scenario.registry import VERBS
 from memgraph_ha.trace.reading import TraceFile
+from tests.sim.scenario.pages import RUN
 
 GOOD = 'schema = 1\nid = "good"\n[timing]\nthen = "0s"\n[[fault]]\nat = "1s"\ndo = "kill"\non = ["m0", "m2"]\n'
 BAD = 'schema = 1\nid = "bad"\n[[expect]]\nthat = "main == m1"\n'
@@ -52,6 +57,8 @@ def test_json_says_the_same(folder: Path) -> None:
     assert first["acked"] > 0
     assert first["commands"]["commit-noop"] > 0
     assert first["reigns"] >= 1
+    assert set(first) == set(RUN)
+    assert set(bad) < set(RUN)
 
 
 def test_junit_has_a_case_for_each_run(folder: Path) -> None:
@@ -123,3 +130,32 @@ def test_list_verbs_is_made_from_the_registry() -> None:
     """Every verb is there."""
     output = _sim("list", "--verbs").output
     assert all(name in output for name in VERBS)
+
+
+@pytest.mark.parametrize(
+    ("broken", "code", "says"),
+    [
+        (None, Exit.OK, "small world"),
+        ("S4: m1 lacks 2", Exit.SAFETY, "S4: m1 lacks 2"),
+        ("L1: no way", 4, "L1: no way"),
+    ],
+)
+def test_a_history_of_the_small_world_is_handed_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, broken: str | None, code: int, says: str
+) -> None:
+    """`world = "small"`: the search plays it; what it finds ends `sim run` like any broken promise."""
+    asked: list[Path] = []
+
+    def play_small(path: Path, rules: tuple[Rule, ...]) -> None:
+        asked.append(path)
+        assert rules == RULES
+        if broken is not None:
+            raise ViolationError(broken)
+
+    module = ModuleType("small")
+    monkeypatch.setattr(module, "play_small", play_small, raising=False)
+    monkeypatch.setitem(sys.modules, "memgraph_ha.sim.search.scenario", module)
+    (folder / "bad.toml").write_text('schema = 1\nid = "bad"\nworld = "small"\n')
+    result = _sim("run", folder / "bad.toml")
+    assert (result.exit_code, asked) == (code, [folder / "bad.toml"])
+    assert says in result.output

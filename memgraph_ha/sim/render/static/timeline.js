@@ -50,15 +50,26 @@
     text.setAttribute("x", spills ? Math.max(1, right - left) + 5 : Math.max(0, -left) + 6);
   };
 
+  const wide = (text) => (text ? text.textContent.length * LETTER + 8 : 8);
+  const BESIDE = 11;
   const thin = (plot) => {
-    const free = new Map(); // per row: where the next mark is
-    for (const mark of [...plot.querySelectorAll(".mark")].reverse()) {
-      const text = mark.querySelector("text");
+    const rows = new Map(); // the marks in the window, row by row
+    for (const mark of plot.querySelectorAll(".mark")) {
       const left = x(Number(mark.dataset.t));
-      const room = (free.get(mark.dataset.row) ?? width) - left - 11;
-      if (text) text.classList.toggle("tight", text.textContent.length * LETTER + 8 > room);
-      free.set(mark.dataset.row, left);
+      if (left < 0 || left > width) continue;
+      if (!rows.has(mark.dataset.row)) rows.set(mark.dataset.row, []);
+      rows.get(mark.dataset.row).push({ left, text: mark.querySelector("text") });
     }
+    for (const marks of rows.values())
+      marks.forEach(({ left, text }, index) => {
+        if (!text) return;
+        const [next, before] = [marks[index + 1], marks[index - 1]];
+        const room = (next ? next.left : width) - left - BESIDE;
+        const back = left - (before ? before.left + BESIDE + wide(before.text) : 0) - BESIDE;
+        const side = wide(text) <= room ? "right" : !next && wide(text) <= back ? "left" : "tight";
+        text.setAttribute("class", side);
+        text.setAttribute("x", side === "left" ? -BESIDE : BESIDE);
+      });
   };
 
   const tops = new Map();

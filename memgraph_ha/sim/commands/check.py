@@ -1,0 +1,105 @@
+"""`memgraph-ha sim check`: its command line."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from memgraph_ha.sim.exits import Exit
+from memgraph_ha.sim.helping import SimCommand
+from memgraph_ha.sim.search.plants import PLANTS
+from memgraph_ha.sim.search.policies import POLICIES
+from memgraph_ha.sim.search.report import Options, Report, check_policy
+from memgraph_ha.sim.search.verbs import FAULTS
+
+_EXAMPLES = (
+    "memgraph-ha sim check",
+    "memgraph-ha sim check --faults 1 --policy all",
+    "memgraph-ha sim check --plant keep-name-after-restart --out found.toml",
+    "memgraph-ha sim check --without U10 --kinds crash,wipe",
+)
+
+
+@click.command(cls=SimCommand, examples=_EXAMPLES, short_help="Search a small world exhaustively for broken promises.")
+@click.option("--faults", type=click.IntRange(0, 4), default=1, show_default=True, help="How many faults may happen.")
+@click.option(
+    "--policy",
+    type=click.Choice([*POLICIES, "all"]),
+    default="default",
+    show_default=True,
+    help="Whose choices: a named policy, or each in turn.",
+)
+@click.option("--kinds", help=f"Only these faults, by name with commas: {', '.join(FAULTS)}.")
+@click.option("--without", "taken_out", multiple=True, metavar="RULE", help="Leave a rule out, to see what it is for.")
+@click.option("--plant", type=click.Choice(sorted(PLANTS)), help="Search wrong rules, to see that it is found out.")
+@click.option("--limit", type=click.IntRange(1), help="Stop after so many states; then nothing is proven.")
+@click.option("--pairs", is_flag=True, help="List neighbouring rules that match together (several times as slow).")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the shortest counterexample as a scenario."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead (schema memgraph-ha/check/1).")
+def check(
+    *,
+    faults: int,
+    policy: str,
+    kinds: str | None,
+    taken_out: tuple[str, ...],
+    plant: str | None,
+    limit: int | None,
+    pairs: bool,
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    """Search every history of a small world: two controllers, three instances, and so many faults at any moment.
+
+    The rules are the ones that ship, asked through observe and decide. Every state and every step is checked for the
+    promises; afterwards, backwards from the states in which all is well, whether each other one can come back to one,
+    or waits for a human by a documented name. What the small world leaves out is in docs/explanation/search.md.
+    """
+    wanted = frozenset(FAULTS) if kinds is None else frozenset(kinds.split(","))
+    unknown = sorted(wanted - set(FAULTS))
+    if unknown:
+        raise click.UsageError(f"--kinds: {unknown[0]!r} is no fault; allowed are {', '.join(FAULTS)}")
+    options = Options(
+        faults=faults,
+        kinds=wanted,
+        taken_out=taken_out,
+        plant=plant,
+        limit=limit,
+        pairs=pairs,
+    )
+    names = list(POLICIES) if policy == "all" else [policy]
+    reports: list[Report] = []
+    try:
+        for name in names:
+            reports.append(check_policy(name, options, _progress()))
+            if not as_json:
+                click.echo("\n".join(reports[-1].lines()))
+            if reports[-1].exit is not Exit.OK:
+                break
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    broken = next((report for report in reports if report.scenario is not None), None)
+    if out is not None and broken is not None and broken.scenario is not None:
+        out.write_text(broken.scenario, encoding="utf-8")
+    if as_json:
+        click.echo(json.dumps({"schema": "memgraph-ha/check/1", "searches": [report.document() for report in reports]}))
+    return int(max((report.exit for report in reports), default=Exit.OK))
+
+
+def _progress() -> Any:
+    """A line on a terminal's stderr, at most twice a second; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return None
+    console, last_s = Console(stderr=True), [time.monotonic()]
+
+    def tell(found: int, done: int, depth: int) -> None:
+        if time.monotonic() - last_s[0] >= 0.5:  # noqa: PLR2004 - said above
+            last_s[0] = time.monotonic()
+            console.print(f"{done:,} of {found:,} states, {depth} steps deep", end="\r", highlight=False)
+
+    return tell
