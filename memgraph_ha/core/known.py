@@ -159,11 +159,18 @@ class Known:
             return "its replication port is not known to be open"
         if storage is None or storage.run != seen.role.run:
             return "its data set is not known yet"
-        if storage.uuid != record.database_uuid and not storage.empty:
+        if self.holds_other_data(seen):
             return f"it holds another data set ({storage.uuid})"
         if storage.mode is not StorageMode.TRANSACTIONAL:
             return f"its storage mode is {storage.mode.value}"
         return None
+
+    def holds_other_data(self, seen: Seen) -> bool:
+        """Whether it holds a data set, and another one than the record names."""
+        record, role, storage = self.record, seen.role, seen.storage
+        if record is None or role is None or storage is None or storage.run != role.run:
+            return False
+        return storage.uuid != record.database_uuid and not storage.empty
 
     # --- tries ------------------------------------------------------------------------------------
 

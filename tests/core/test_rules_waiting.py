@@ -209,9 +209,8 @@ def test_a_named_standby_lacks_nothing() -> None:
         (LONELY, "m2: it does not answer"),
         (HEALTHY.but(rows(strict_row()), just_failed(RegisterReplica)), "m2: it is attached next; last try: refused"),
         (LAGGING, "m2: its row is invalid"),
-        (HEALTHY.but(rows(strict_row()), place(M2, uuid="another")), "m2: it holds another data set"),
     ],
-    ids=["gone", "backing off", "invalid", "other data"],
+    ids=["gone", "backing off", "invalid"],
 )
 def test_a_missing_async_replica_is_named(old: Scene, lack: str) -> None:
     """Reads from it are stale or refused; that is said, and nothing is held up."""
@@ -219,6 +218,15 @@ def test_a_missing_async_replica_is_named(old: Scene, lack: str) -> None:
     assert (decision.commands, decision.hold) == ((), Hold.REPLICA_MISSING)
     assert lack in decision.reason
     assert decision.route.permit is not None
+
+
+def test_a_replica_of_another_data_set_is_named_with_the_way_out() -> None:
+    """After a forced reign the others hold what the new MAIN never had: only a human gives that up."""
+    decision = decided(HEALTHY.but(rows(strict_row()), place(M2, uuid="another")), "Y30")
+    assert (decision.commands, decision.hold) == ((), Hold.REBUILD_NEEDED)
+    assert decision.reason.endswith(
+        "holds another data set than the record; to give up what it holds: memgraph-ha reinit m2"
+    )
 
 
 @pytest.mark.parametrize(

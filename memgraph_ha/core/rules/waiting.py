@@ -138,6 +138,9 @@ def _trouble(view: View, record: Record, seen: Seen) -> tuple[Hold, str] | None:
             return Hold.REBUILDING, f"{name} is being rebuilt: its old data is aside{tried}"
         needed = Hold.REBUILDING if why is None else Hold.REBUILD_NEEDED
         return needed, f"{name} must be rebuilt{way}{tried}"
+    if view.holds_other_data(seen):
+        way = f"; to give up what it holds: memgraph-ha reinit {name}"
+        return Hold.REBUILD_NEEDED, f"{name} holds another data set than the record{way}"
     if not view.diverged(seen):
         return None
     text = f"{name} has diverged: it holds commits that MAIN's history does not cover (Error: 3){way}"

@@ -242,9 +242,16 @@ class World:
     def perform(
         self, name: str, procedure: Procedure[list[list[Any]]], then: Callable[[Ticket], None] | None = None
     ) -> Ticket:
-        """Let the instance `name` run a procedure of a session; its outcome comes with time."""
-        ticket = Ticket(self.now, then=then)
-        self.hosts[name].spawn(_reported(procedure, ticket), lambda: self._lost(ticket, name))
+        """Let the instance `name` run a procedure of a session; its outcome comes with time.
+
+        Args:
+            name: Which.
+            procedure: What.
+            then: Told of the outcome, see `Ticket`; the procedure then begins at once, else with the next event.
+        """
+        ticket, host = Ticket(self.now, then=then), self.hosts[name]
+        begin = host.spawn if then is None else host.take
+        begin(_reported(procedure, ticket), lambda: self._lost(ticket, name))
         return ticket
 
     def _query(self, session: Session, query: str, parameters: Mapping[str, Any]) -> Procedure[list[list[Any]]]:

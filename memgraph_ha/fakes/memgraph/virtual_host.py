@@ -89,6 +89,14 @@ class Host:
         self._lost.append(lost)
         self.later(0.0, lambda: self.advance(procedure, None, lambda _: self._lost.remove(lost)))
 
+    def take(self, procedure: Procedure[None], lost: Callable[[], None]) -> None:
+        """Run a procedure from now on, in the event in which what asked for it arrived; see `spawn`."""
+        if self.frozen:
+            self.spawn(procedure, lost)
+            return
+        self._lost.append(lost)
+        self.advance(procedure, None, lambda _: self._lost.remove(lost))
+
     def spawn_after(self, seconds: float, procedure: Procedure[None]) -> None:
         """Run a procedure `seconds` from now."""
         self.later(seconds, lambda: self.advance(procedure, None))

@@ -42,7 +42,9 @@ _EXAMPLES = (
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the shortest counterexample as a scenario."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead (schema memgraph-ha/check/1).")
+@click.pass_context
 def check(
+    ctx: click.Context,
     *,
     faults: int,
     policy: str,
@@ -53,7 +55,7 @@ def check(
     pairs: bool,
     out: Path | None,
     as_json: bool,
-) -> int:
+) -> None:
     """Search every history of a small world: two controllers, three instances, and so many faults at any moment.
 
     The rules are the ones that ship, asked through observe and decide. Every state and every step is checked for the
@@ -88,7 +90,7 @@ def check(
         out.write_text(broken.scenario, encoding="utf-8")
     if as_json:
         click.echo(json.dumps({"schema": "memgraph-ha/check/1", "searches": [report.document() for report in reports]}))
-    return int(max((report.exit for report in reports), default=Exit.OK))
+    ctx.exit(max((report.exit for report in reports), default=Exit.OK))
 
 
 def _progress() -> Any:

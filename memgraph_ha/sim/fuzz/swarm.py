@@ -27,6 +27,12 @@ WEIGHTS: Final = (0.0, 0.1, 0.5)
 MENDS_WEIGHT: Final = 0.2
 """Verbs that only undo others are drawn so much less often: most of the time there is nothing to undo."""
 
+COMMON: Final = frozenset(
+    {"kill", "restart", "keep-down", "freeze", "isolate", "crash-controller", "pause-controller", "ask", "cut"}
+)
+COMMON_WEIGHT: Final = 4.0
+"""What happens most, and moves MAIN most, is drawn so much more often than what is peculiar."""
+
 STEPS: Final = (3, 6, 10, 16, 25)
 """How many faults a life has."""
 
@@ -100,7 +106,8 @@ def _weights(dice: random.Random) -> list[tuple[Verb, float]]:
             continue  # no chance finds words that mean something
         if verb.group not in groups:
             groups[verb.group] = dice.choice(WEIGHTS)
-        weight = groups[verb.group] * dice.choice(WEIGHTS) * (MENDS_WEIGHT if verb.name in mends else 1.0)
+        weight = groups[verb.group] * dice.choice(WEIGHTS)
+        weight *= MENDS_WEIGHT if verb.name in mends else COMMON_WEIGHT if verb.name in COMMON else 1.0
         if weight:
             found.append((verb, weight))
     return found or [(VERBS["kill"], 1.0)]

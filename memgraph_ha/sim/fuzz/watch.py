@@ -25,6 +25,7 @@ from memgraph_ha.core.facts import (
     Outcome,
     ProbeMissed,
     RecordSeen,
+    RoleSeen,
     RowsSeen,
 )
 from memgraph_ha.core.record import ChangeKind, Record
@@ -88,6 +89,7 @@ class Watch:
         self._began_s: float | None = None
         self._unknown: list[Record] = []
         self._mains: set[str] = set()
+        self._states: dict[tuple[str, str], Mark | None] = {}
         self._facts: Mapping[type[Any], Callable[[str, Any], None]] = {
             CommandEnded: self._ended,
             GapSeen: lambda _who, _fact: self._saw(Mark.GAP),
@@ -95,6 +97,7 @@ class Watch:
             NoopSeen: self._noop,
             ProbeMissed: self._missed,
             RecordSeen: self._read,
+            RoleSeen: self._answered,
             RowsSeen: self._rows,
         }
 
@@ -208,24 +211,25 @@ class Watch:
         elif fact.witness is not None:
             self._saw(Mark.PROVEN)
 
-    def _missed(self, _who: str, fact: ProbeMissed) -> None:
+    def _answered(self, who: str, fact: RoleSeen) -> None:
+        self._is(who, fact.instance, None)
+
+    def _missed(self, who: str, fact: ProbeMissed) -> None:
         if fact.excused and fact.miss is Miss.TIMED_OUT:
-            self._saw(Mark.EXCUSED)
+            self._is(who, fact.instance, Mark.EXCUSED)
         elif fact.miss is Miss.UNAUTHORISED:
-            self._saw(Mark.UNAUTHORISED)
+            self._is(who, fact.instance, Mark.UNAUTHORISED)
 
-    def _rows(self, _who: str, fact: RowsSeen) -> None:
+    def _rows(self, who: str, fact: RowsSeen) -> None:
         for row in fact.rows:
-            if row.status in ROWS:
-                self._saw(ROWS[row.status])
+            self._is(who, f"row {row.name}", ROWS.get(row.status))
 
-    def _read(self, _who: str, fact: RecordSeen) -> None:
-        if fact.trouble is not None:
-            self._saw(Mark.RECORD_SPOILT)
-        elif fact.record is None:
-            if self._record is not None:
-                self._saw(Mark.RECORD_GONE)
-        elif fact.record != self._record:
+    def _read(self, who: str, fact: RecordSeen) -> None:
+        gone = fact.record is None and self._record is not None
+        self._is(
+            who, "the record", Mark.RECORD_SPOILT if fact.trouble is not None else Mark.RECORD_GONE if gone else None
+        )
+        if fact.record is not None and fact.record != self._record:
             self._changed(fact.record, fact.at_s)
 
     def _changed(self, record: Record, at_s: float) -> None:
@@ -248,6 +252,13 @@ class Watch:
 
     def _saw(self, mark: Mark) -> None:
         self.marks[mark] += 1
+
+    def _is(self, who: str, subject: str, mark: Mark | None) -> None:
+        """Count a situation when it begins for somebody, not each time that it is reported."""
+        if self._states.get((who, subject)) is not mark:
+            self._states[who, subject] = mark
+            if mark is not None:
+                self._saw(mark)
 
     def _note(self, *words: str) -> None:
         self._hash.update("\x1f".join(words).encode())

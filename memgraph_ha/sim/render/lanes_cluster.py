@@ -130,7 +130,6 @@ _REPLICA: Final = (Tone.INFO, Weave.PLAIN)
 _STATES: Final = {
     "down": Look(tone=Tone.BAD, weave=Weave.HATCHED, label="down", text="no process runs"),
     "starting": Look(tone=Tone.WARN, weave=Weave.HATCHED, label="starting", brief="…", text="it does not answer yet"),
-    "frozen": Look(tone=Tone.INFO, weave=Weave.HATCHED, label="frozen", text="its process stands still"),
 }
 
 _MISSES: Final = {
@@ -184,7 +183,7 @@ class _Place:
     def draw(self, entry: Entry, event: int | None = None) -> None:
         """Draw what is known now; a new run gets a tick."""
         role, run = self.known
-        look = _STATES.get(self.state) or _living(self.name, role, run)
+        look = _frozen(role) if self.state == "frozen" else _STATES.get(self.state) or _living(self.name, role, run)
         self.role.become(entry.at_s, (self.state, role, run), look, event)
         if run and run != self.run:
             if self.run:
@@ -313,6 +312,12 @@ def _living(name: str, role: str, run: str) -> Look:
         brief=role,
         text=f"{name} is {role} (run {run_of(run)})",
     )
+
+
+def _frozen(role: str) -> Look:
+    """A frozen MAIN is MAIN all the same: it may wake with writes in its buffers (scenarios A3)."""
+    label = f"frozen, {role}" if role else "frozen"
+    return Look(tone=Tone.INFO, weave=Weave.HATCHED, label=label, brief="frozen", text="its process stands still")
 
 
 def _attached(row: Replica) -> Look:

@@ -39,7 +39,9 @@ def fault_lane(story: Story) -> Lane | None:
                 marks.append(_mark(entry, Shape.DIAMOND, Tone.INFO, request.ask.value, said_of_request(request)))
     if not marks:
         return None
-    return Lane(id="faults", kind=Kind.FAULTS, title="from outside", note="faults", rows=(20, 16), marks=tuple(marks))
+    return Lane(
+        id="faults", kind=Kind.FAULTS, title="from outside", note="faults, orders", rows=(20, 16), marks=tuple(marks)
+    )
 
 
 def _mark(entry: Entry, shape: Shape, tone: Tone, label: str, text: str) -> Mark:

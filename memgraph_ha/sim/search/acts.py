@@ -9,7 +9,7 @@ from memgraph_ha.core.facts import CommandEnded, Fact, Outcome, RecordSeen
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.sim.search.checks import check_naming, check_record
 from memgraph_ha.sim.search.effects import AT_S, Answer, guard, landed, must_wait, platform, target_of, unheard
-from memgraph_ha.sim.search.ground import disconnected, resting, shifted, with_controller
+from memgraph_ha.sim.search.ground import disconnected, is_known, resting, shifted, with_controller
 from memgraph_ha.sim.search.lives import end
 from memgraph_ha.sim.search.mind import ANSWERS, REFUSED, SILENT, Mind, Scene, Sight, Thought
 from memgraph_ha.sim.search.renaming import Shift
@@ -83,6 +83,8 @@ class Acts:
         floor = state.floor if controller.mode == BLIND else max(state.floor, GENERATION)
         state = with_controller(state, index, controller._replace(mind=thought.mind, gate=new))._replace(floor=floor)
         flight = controller.flight
+        if state.frail and flight is None and is_known(self.mind, state):
+            state = state._replace(frail=0)  # from here on the residual of design 1 is over: it has been seen
         if flight is None:
             return self.send(state, index, thought.rule, thought.commands) if thought.commands else state
         if self._preempts(thought, flight) and not isinstance(self._command(flight.command), WriteRecord):

@@ -23,6 +23,8 @@ from memgraph_ha.core.commands import (
     Quiesce,
     RebuildInstance,
     RegisterReplica,
+    RestoreTriggers,
+    RestoreUsers,
     StopInstance,
     WriteRecord,
 )
@@ -40,8 +42,8 @@ PAUSES: Final = (0.55, 1.1, 2.3, 3.7, 5.2, 8.3, 10.2, 15.2, 30.2, 60.2, 600.2)
 ``frozen_standby_s``, ``standby_grace_s``, the end of a switchover, ``lease_duration_s``, `HEARTBEAT_S`,
 `QUIET_PAUSE_S`, `DIVERGED_PAUSE_S` and the pause between two rebuilds."""
 
-TRYING_S: Final = PAUSES[4]
-"""For how long something that fails is tried again before the pause after which writes go on without a standby ends."""
+TRYING_S: Final = PAUSES[6]
+"""For how long what fails is tried again until the pauses are over after which a standby is given up (D10, D20)."""
 
 _ANCIENT: Final = NOW - 2_000.0
 """Where a time goes whose age cannot matter any more."""
@@ -182,7 +184,7 @@ def _seen(dial: _Dial, seen: Seen) -> Seen:
 def _row_ages(row: RowName, ages: tuple[float, ...]) -> tuple[float, ...]:
     """A STRICT_SYNC row's age matters while it bears the present number (D10, D20), an ASYNC one's at the end."""
     if row in _NUMBERED:
-        return ages[:1]
+        return ages
     return () if "_" in row else ages[1:]
 
 
@@ -283,7 +285,9 @@ def _counts(observed: Observed, tried: Attempt, now_s: float) -> bool:
         return present or (tried.replica_run == _now_run(tried.subject) and not done)
     if kind is StopInstance and tried.incarnation == f"{tried.subject}/0":
         return True
-    return now_s - tried.at_s <= _REMEMBERED_S.get(kind, 600.0)
+    if kind in (RestoreUsers, RestoreTriggers):
+        return present and (done or not old)
+    return now_s - tried.at_s <= _REMEMBERED_S[kind]
 
 
 def _now_run(name: str) -> str:

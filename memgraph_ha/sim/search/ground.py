@@ -60,10 +60,8 @@ def _renumbered(places: Places, by: int) -> Places:
     return made[0], made[1], made[2]
 
 
-def settled(mind: Mind, state: State) -> State:
+def settled(state: State) -> State:
     """The one form of a state: logs without their common beginning, tokens by first appearance, controllers sorted."""
-    if state.frail and _is_known(mind, state):
-        state = state._replace(frail=0)
     write = state.write
     places = canonical(state.instances)
     names = _names(places)
@@ -79,8 +77,8 @@ def settled(mind: Mind, state: State) -> State:
     return state._replace(instances=places, write=write, acked=acked, frail=frail & acked, controllers=(first, second))
 
 
-def _is_known(mind: Mind, state: State) -> bool:
-    """Whether it is known that the standby may lack a write: MAIN serves with nobody named, and no row is ready."""
+def is_known(mind: Mind, state: State) -> bool:
+    """Whether a look shows that the standby may lack a write: MAIN serves with nobody named, and no row is ready."""
     record = mind.records.values[state.record]
     main = state.instances[INDEX[record.main]]
     if record.standby is not None or not record.opened or not (main.up and main.main):

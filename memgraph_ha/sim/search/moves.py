@@ -66,7 +66,7 @@ class Moves:
             ViolationError: A move breaks a promise; `reckless` says which.
         """
         for move, made in self.every(state):
-            found = settled(self.mind, made)
+            found = settled(made)
             if found != state:
                 check_state(found)
                 yield move, found

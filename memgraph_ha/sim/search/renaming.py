@@ -72,7 +72,7 @@ def rename(thing: Any, shift: Shift) -> Any:
         return _member(thing, shift) if isinstance(thing, Member) else thing
     changed: dict[str, Any] = {}
     oldest = 0 if isinstance(thing, (Record, Change)) else GENERATION - OLDEST
-    for name in _names(type(thing)):
+    for name in _names(thing.__class__):
         old = getattr(thing, name)
         new = _part(name, old, shift, oldest)
         if new is not old and new != old:

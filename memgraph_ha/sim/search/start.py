@@ -24,7 +24,6 @@ def healthy(mind: Mind, faults: int) -> State:
     leader = Controller(mode=LEADS, mind=mind.lead(clean=True, floor=GENERATION), gate=None, flight=None, unreached=0)
     other = Controller(mode=IDLE, mind=mind.empty, gate=None, flight=None, unreached=0)
     return settled(
-        mind,
         State(
             instances=(
                 Instance(up=True, main=True, log=(), fresh=False, follows=-1, rows=rows),

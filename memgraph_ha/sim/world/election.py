@@ -6,6 +6,7 @@ renewal was *sent*.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field
@@ -55,8 +56,12 @@ class Elector:
             controller.request(lambda: lease.release(name, life), lambda _none: None, writes=True)
 
     def raise_floor(self, generation: int) -> None:
-        """Carry the highest generation seen into the lease at its next renewal."""
-        self._floor = max(self._floor, generation)
+        """Carry the highest generation seen into the lease; if it is ours, by a renewal now."""
+        if generation > self._floor:
+            self._floor, self._renewed_s = generation, -math.inf
+            if self.mine.leading and not self._asking:
+                self._asking = True
+                self._renew(self.controller.now_s)
 
     def _turn(self) -> None:
         policy = self.controller.policy

@@ -45,7 +45,7 @@ def test_a_failover_is_counted() -> None:
     outcome = judge(MAIN_NEVER_RETURNS)
     assert (outcome.verdict, outcome.failovers, outcome.unneeded) == (Verdict.WHOLE, 1, 0)
     marks, rules = dict(outcome.marks), dict(outcome.rules)
-    assert {"failed-over", "promoted-exact", "proven", "bootstrapped", "recovering"} <= set(marks)
+    assert {"failed-over", "promoted-exact", "proven", "bootstrapped", "unprotected"} <= set(marks)
     assert not {"two-mains", "forced", "switched-over"} & set(marks)
     assert {"B10", "L30", "O20", "O50", "A15"} <= set(rules)
     assert dict(outcome.faults) == {"hush": 1, "lose-volume": 1, "kill": 1, "pause-controller": 1}

@@ -196,7 +196,7 @@ def test_what_the_simulator_leaves_out_is_filled_from_what_was_seen(told: Script
         ("starting", 1.0, 2.0),
         ("REPLICA, run run-a", 2.0, 3.0),
         ("MAIN, run run-a", 3.0, 4.0),
-        ("frozen", 4.0, 5.0),
+        ("frozen, MAIN", 4.0, 5.0),
         ("MAIN, run run-a", 5.0, 6.0),
         ("down", 6.0, 7.0),
         ("starting", 7.0, 8.0),

@@ -121,3 +121,10 @@ def test_a_trap_springs_once_at_its_command(kind: str | None, nth: int, when: st
     assert len(met) == 1
     assert kind in (None, type(met[0]).__name__)
     assert kind is None or cluster.world[M1].is_main is (when == "after")
+
+
+def test_a_new_generation_is_in_the_lease_at_once() -> None:
+    """Whoever leads next knows that there was a record, though it is deleted before the next renewal."""
+    cluster, leader, _ = whole()
+    assert cluster.lease.floor == cluster.store.history[-1].generation
+    assert leader.elector.mine.floor_generation == cluster.lease.floor
