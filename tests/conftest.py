@@ -27,9 +27,8 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 LONGEST: Final = (
-    "tests/sim/test_mutants.py",
-    "tests/sim/test_scenarios.py",
-    "tests/sim/test_seeds.py",
+    "tests/sim/test_shipped_one.py",
+    "tests/sim/test_shipped_two.py",
     "tests/e2e/test_operator.py",
 )
 """The files that take a minute or more: begun last, one of them would keep a single worker busy at the end."""

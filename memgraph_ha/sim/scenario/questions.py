@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.record_json import dump_record
+from memgraph_ha.sim.checks.liveness import unwhole
 from memgraph_ha.sim.scenario.expressions import Answer, Question
-from memgraph_ha.sim.scenario.settle import whole
 
 if TYPE_CHECKING:
     from memgraph_ha.sim.scenario.stage import Stage
@@ -273,4 +273,4 @@ def _sent(stage: Stage, command: str) -> Answer:
 
 @_question("whole", "whether the cluster is as it should be: one MAIN serves, its standby is named, all are attached")
 def _whole(stage: Stage) -> Answer:
-    return whole(stage.cluster)
+    return unwhole(stage.cluster) is None

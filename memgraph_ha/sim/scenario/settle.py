@@ -9,8 +9,8 @@ from memgraph_ha.core import Ask
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.known import STOP_MEMORY_S
 from memgraph_ha.core.names import InstanceName
+from memgraph_ha.sim.checks import liveness
 from memgraph_ha.sim.checks.violation import ViolationError
-from memgraph_ha.sim.world.cluster import Cluster
 from memgraph_ha.sim.world.controller import WIRE_S
 
 if TYPE_CHECKING:
@@ -20,10 +20,7 @@ HEARD_S: Final = 0.5
 """How soon after the cluster is whole its controllers have heard of it."""
 
 CALM_S: Final = 3.0
-"""How long a cluster that came back is watched: it stays so, and its record is let alone (L1, L3)."""
-
-WRITES: Final = 1
-"""How often the record of a whole cluster may be written in that time: a level that rises."""
+"""How long a cluster that came back is watched: it stays so, and is let alone (L1, L3, L5)."""
 
 TRIES: Final = 4
 TRY_S: Final = 8.0
@@ -44,39 +41,13 @@ REINIT: Final = re.compile(r"memgraph-ha reinit (\w+)")
 """The command by which a hold says that a person may give up what an instance holds."""
 
 
-def whole(cluster: Cluster) -> bool:
-    """Whether the cluster is as it should be (L1): one MAIN serves, its standby is named, every replica is attached."""
-    record = cluster.store.read()[0]
-    if (
-        record is None
-        or not record.opened
-        or record.standby is None
-        or not all(cluster.up(name) for name in cluster.names)
-    ):
-        return False
-    if not any(permit is not None and permit.generation == record.generation for permit in cluster.gates.values()):
-        return False
-    standby = cluster.world[record.standby.instance]
-    rows = cluster.world[record.main].rows.values()
-    if standby.run_id != record.standby.run or record.standby.row not in [row.name for row in rows]:
-        return False  # a name that nobody bears is worse than none
-    if any(dict(record.level).get(name) != record.generation for name in cluster.names):
-        return False  # a later rebuild relies on it
-    healthy = [row for row in rows if not row.half and row.state.value in ("ready", "replicating")]
-    return cluster.world[record.main].is_main and len(healthy) == len(cluster.names) - 1 == len(rows)
-
-
 def converge(stage: Stage, within_s: float) -> None:
-    """L1: let time pass until the cluster is whole.
+    """L1, L4, L6: let time pass until the cluster is whole, and its controllers have heard of it.
 
     Raises:
         ViolationError: It does not come to that; the text says what every controller waits for.
     """
-    try:
-        stage.cluster.world.run_until(lambda: whole(stage.cluster), within_s)
-    except TimeoutError:
-        now = "; ".join(f"{controller.name}: {controller.doing}" for controller in stage.controllers)
-        raise ViolationError(f"L1: not whole after {within_s:g} s ({now})") from None
+    liveness.check_convergence(stage.cluster, within_s)
     stage.cluster.world.run(HEARD_S)
 
 
@@ -110,12 +81,10 @@ def settle(stage: Stage) -> None:
     if stage.scenario.operator:
         _be_helped(stage)
     converge(stage, timing.converge_s)
-    before = len(stage.cluster.store.history)
-    stage.cluster.world.run(CALM_S)
-    _check_ledger(stage.cluster)
-    written = len(stage.cluster.store.history) - before
-    if written > WRITES:
-        raise ViolationError(f"L3: the record was written {written} times in a healthy cluster")
+    liveness.check_ledger(stage.cluster)
+    liveness.check_calm(stage.cluster, CALM_S)
+    liveness.check_ledger(stage.cluster)
+    liveness.check_answers(stage.cluster)
 
 
 def _stays_stuck(stage: Stage) -> None:
@@ -132,7 +101,7 @@ def _stays_stuck(stage: Stage) -> None:
 
 def _be_helped(stage: Stage) -> None:
     for _ in range(TRIES):
-        if whole(stage.cluster):
+        if liveness.unwhole(stage.cluster) is None:
             return
         stage.cluster.world.run(TRY_S)
         _tend(stage)
@@ -147,7 +116,7 @@ def _tend(stage: Stage) -> None:
     That is: end a pause, give up what a replica holds, or say whose data counts.
     """
     record, leader = stage.cluster.store.read()[0], stage.leader
-    if whole(stage.cluster) or leader is None or leader.decision is None:
+    if liveness.unwhole(stage.cluster) is None or leader is None or leader.decision is None:
         return
     named, hold = REINIT.search(leader.decision.reason), leader.decision.hold
     stage.cluster.say("", f"the operator reads: {leader.decision.reason}")
@@ -166,15 +135,3 @@ def _fullest(stage: Stage) -> InstanceName | None:
     living = [name for name in pair if cluster.up(name)]
     kept = {name: len(cluster.ledger.kept & cluster.ids(name)) for name in living}
     return max(living, key=lambda name: (kept[name], cluster.world[name].is_main), default=None)
-
-
-def _check_ledger(cluster: Cluster) -> None:
-    """S1: MAIN and its standby hold whatever was acknowledged (but for what is on its way)."""
-    record = cluster.store.read()[0]
-    if record is None or record.standby is None:
-        raise ViolationError("L1: no standby is named")
-    settled = {ack.write for ack in cluster.acks if ack.at_s < cluster.now - 1} | cluster.ledger.by_hand
-    for name in (record.main, record.standby.instance):
-        lost = settled - cluster.ids(name)
-        if lost:
-            raise ViolationError(f"S1: {name} lacks {sorted(lost)[:5]} at the end")
