@@ -56,6 +56,7 @@ bench: $(DEV)
 	$(BIN)/python bench/relay.py
 	$(BIN)/python bench/failover.py
 	$(BIN)/python bench/switchover.py
+	$(BIN)/python bench/trace.py
 
 docs: $(DEV)
 	$(BIN)/python scripts/generate_docs.py
@@ -63,6 +64,7 @@ docs: $(DEV)
 	$(BIN)/python scripts/generate_api_docs.py
 	$(BIN)/python scripts/generate_cli_docs.py
 	$(BIN)/python scripts/generate_scenarios.py
+	$(BIN)/python -m scripts.generate_trace_docs
 
 format: $(DEV)
 	$(BIN)/ruff format .

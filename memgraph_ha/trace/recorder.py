@@ -70,7 +70,7 @@ class Recorder(Protocol):
     def end(self, who: str, why: str) -> None:
         """Note that a controller's process ended: a crash, or in order."""
 
-    def ghost(self, what: Ghost, who: str, **data: Plain) -> None:
+    def ghost(self, what: Ghost, who: str, /, **data: Plain) -> None:
         """Note what only the simulator can know; see `Ghost` for the data of each kind."""
 
 
@@ -96,7 +96,7 @@ class _Nobody:
     def end(self, who: str, why: str) -> None:
         pass
 
-    def ghost(self, what: Ghost, who: str, **data: Plain) -> None:
+    def ghost(self, what: Ghost, who: str, /, **data: Plain) -> None:
         pass
 
 
@@ -242,7 +242,7 @@ class LineRecorder:
         """See `Recorder.end`."""
         self._put(who, EndLine(seq=self._next(), t=self._clock(), who=who, why=why))
 
-    def ghost(self, what: Ghost, who: str, **data: Plain) -> None:
+    def ghost(self, what: Ghost, who: str, /, **data: Plain) -> None:
         """See `Recorder.ghost`."""
         self._sink.put(GhostLine(t=self._clock(), who=who, what=what, data=tuple(sorted(data.items()))))
 

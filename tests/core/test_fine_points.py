@@ -5,18 +5,29 @@ from functools import reduce
 from attrs import evolve
 
 from memgraph_ha.core import Unmet, View, decide, explain, observe
-from memgraph_ha.core.facts import Miss, Outcome, ProbeMissed, RoleSeen
-from memgraph_ha.core.record import Pause
+from memgraph_ha.core.facts import Miss, Outcome, ProbeMissed, RoleSeen, ServerSeen, StorageSeen
+from memgraph_ha.core.policy import AutoReinit
+from memgraph_ha.core.quiet import given_up
+from memgraph_ha.core.record import Pause, Switchover
 from memgraph_ha.core.requests import Ask
-from memgraph_ha.core.topology import Role
+from memgraph_ha.core.rowcare import stale_rows, why_not_rebuilt
+from memgraph_ha.core.topology import Role, RowStatus, StorageMode
 from tests.core.changes import (
     a_demotion,
     a_promotion,
     a_registration,
+    frozen,
+    gate_shut,
+    gone,
+    is_main,
+    lease,
     place,
+    policy,
     recorded,
     rows,
+    scene,
     tried,
+    unnamed,
     unprotected,
 )
 from tests.core.occasions import SWAPPED
@@ -75,3 +86,84 @@ def test_who_holds_the_replaced_data_set_already_is_not_rebuilt() -> None:
     record = rewritten(alike, "C20")
     assert record.rebuild == record.reinit == {M1}
     assert rewritten(evolve(alike, places=SWAPPED.places), "C20").rebuild == {M1, M2}
+
+
+def test_the_row_of_a_replica_that_is_rebuilt_goes_also_beside_a_named_standby() -> None:
+    """Who is named is somebody else: its own row stays."""
+    old = HEALTHY.but(recorded(rebuild=frozenset({M2})))
+    assert [row.name for row in stale_rows(old.view, old.recorded)] == ["m2"]
+    assert stale_rows(HEALTHY.view, HEALTHY.recorded) == []
+
+
+def test_that_an_instance_holds_nothing_must_be_known_of_its_present_run() -> None:
+    """What its process before held, or did not, may have been filled since."""
+    never = policy(auto_reinit=AutoReinit.NEVER)
+    empty = HEALTHY.but(never, place(M2, empty=True, uuid="another"), recorded(rebuild=frozenset({M2})))
+    assert why_not_rebuilt(empty.view, empty.recorded, M2) is None
+    newer = RoleSeen(at_s=NOW, asked_at_s=NOW, instance=M2, run=run_of(M2, 2), role=Role.REPLICA)
+    later = StorageSeen(
+        at_s=NOW,
+        asked_at_s=NOW,
+        instance=M2,
+        run=run_of(M2, 1),
+        uuid="another",
+        empty=True,
+        mode=StorageMode.TRANSACTIONAL,
+    )
+    seen = observe(observe(empty.observed, newer), later)
+    view = View(observed=seen, policy=empty.policy, now_s=NOW, wall_s=empty.wall_s)
+    assert why_not_rebuilt(view, empty.recorded, M2) == "policy auto_reinit is never"
+
+
+def test_a_standby_that_catches_up_as_async_keeps_its_row() -> None:
+    """It is dropped only once it is level, in a quiet moment (A10)."""
+    behind = async_row("m1", M1, RowStatus.RECOVERY)
+    old = HEALTHY.but(unprotected, rows(async_row(), behind))
+    assert stale_rows(old.view, old.recorded) == []
+    assert stale_rows(old.but(recorded(unprotected=False)).view, evolve(old.recorded, unprotected=False)) == [behind]
+
+
+def test_a_frozen_process_is_given_up() -> None:
+    """There is no point in waiting for what it may say, though it refuses nothing."""
+    old = HEALTHY.but(frozen(M1))
+    seen = old.observed.of(M1)
+    assert seen is not None
+    assert seen.refused == 0
+    assert old.view.given_up(seen)
+    brief = HEALTHY.but(frozen(M1, for_s=1.0))
+    just_now = brief.observed.of(M1)
+    assert just_now is not None
+    assert not brief.view.given_up(just_now)
+
+
+def test_a_switchover_to_somebody_who_is_not_the_standby_any_more_is_given_up() -> None:
+    """Another one is named by now: it is proven, the target is not."""
+    moving = HEALTHY.but(recorded(switchover=Switchover(target=M2, by="alice", reason="")))
+    assert given_up(moving.view) == "m2 is not the proven standby any more"
+    able = HEALTHY.but(recorded(switchover=Switchover(target=M1, by="alice", reason="")), scene(record_since_s=NOW - 1))
+    assert given_up(able.view) is None
+
+
+def test_a_record_that_was_restored_is_not_written_to() -> None:
+    """What it says of a standby is not believed, and not mended either: a human decides first."""
+    restored = HEALTHY.but(lease(floor_generation=9), gone(M1))
+    assert decide(restored.view).rule == "R40"
+    assert decide(HEALTHY.but(gone(M1)).view).rule == "U10"
+
+
+def test_how_an_earlier_process_was_configured_says_nothing_of_this_one() -> None:
+    """It is asked anew."""
+    plain = HEALTHY.but(place(M2, init_file=""))
+    assert decide(plain.view).rule == "Y70"
+    newer = RoleSeen(at_s=NOW, asked_at_s=NOW, instance=M2, run=run_of(M2, 2), role=Role.REPLICA)
+    late = ServerSeen(at_s=NOW, instance=M2, run=run_of(M2), version="3.6.1", wal=True, flush_every=1, init_file="")
+    seen = observe(observe(HEALTHY.observed, newer), late)
+    view = View(observed=seen, policy=HEALTHY.policy, now_s=NOW, wall_s=HEALTHY.wall_s)
+    assert isinstance(next(line.answer for line in explain(view) if line.rule == "Y70"), Unmet)
+
+
+def test_a_main_that_is_silent_beside_another_one_is_no_argument_for_the_record() -> None:
+    """Who answers as MAIN with the recorded data may be the one that a human promoted."""
+    other = unnamed(HEALTHY).but(is_main(M1))
+    assert decide(other.but(frozen(M0), gate_shut()).view).rule == "R40"
+    assert decide(other.view).rule != "R40"

@@ -300,7 +300,8 @@ def check_reason(cluster: Ground, change: Change, who: str) -> None:
 
 
 def check_lineage(cluster: Ground) -> None:
-    """S6: what a level replica holds, its MAIN holds too."""
+    """S6: what a level replica holds, its MAIN holds too; what is in doubt may still be on its way to either."""
+    settled = cluster.ledger.kept | cluster.ledger.refused
     for name in cluster.names:
         if not cluster.up(name) or not cluster.world[name].is_main:
             continue
@@ -312,7 +313,7 @@ def check_lineage(cluster: Ground) -> None:
             obeys = not replica.instance.is_main and replica.instance.main_uuid == main.main_uuid
             if not obeys or name in cluster.older or name in cluster.cut_short:
                 continue
-            more = (cluster.ids(InstanceName(replica.name)) - cluster.ids(name)) & cluster.ledger.kept
+            more = (cluster.ids(InstanceName(replica.name)) - cluster.ids(name)) & settled
             if more:
                 what = f"{replica.name} is level with {name}, which lacks its writes {sorted(more)[:5]}"
                 raise broken("S6", what, at_s=cluster.now)

@@ -21,8 +21,6 @@ EXCLUDED: Final = frozenset(
         "replace-data",  # RECOVER SNAPSHOT by hand gives acknowledged writes up, at once and everywhere
         "recover-snapshot",
         "start-clients",  # the clients are drawn
-        "api-stale",  # the record is read with reads that cannot be stale (`memgraph_ha.core.facts.RecordSeen`)
-        "leave",  # who lives and is listed no more cannot be stopped by the platform: the list is what is believed
     }
 )
 """Verbs that lives do not use."""
@@ -37,8 +35,12 @@ NARROWED: Final[Mapping[str, Mapping[str, tuple[Value, ...]]]] = {
 ENDS: Final = frozenset({"foreign-record", "spoil-record"})
 """Nothing but their undoing ends them, so they always are undone."""
 
-APART: Final = (frozenset({"delete-record", "forget-floor"}),)
-"""Each of these alone is survived, because the other is left; both are the loss of everything that was recorded."""
+APART: Final = (
+    frozenset({"delete-record", "forget-floor"}),  # the floor in the lease tells that there was a record
+    frozenset({"delete-record", "spoil-record"}),  # then there is none to put back
+    frozenset({"delete-record", "foreign-record"}),
+)
+"""Each of these alone is survived, because the other is left."""
 
 EMPTIES: Final = frozenset({"lose-volume", "empty-volume"})
 """They destroy what one instance stored."""

@@ -57,10 +57,12 @@ def summary(tally: Tally) -> RenderableType:
         f"{faults:,} faults ({each:.1f} each), {tally.acked:,} acknowledged writes",
         f"{tally.cluster_s / 3600:.1f} cluster-hours in {tally.wall_s:.0f} s: {pace(tally)}",
         f"{tally.failovers:,} failovers, {tally.unneeded:,} of them of a MAIN that could have acknowledged a write",
-        f"{sum(tally.stuck.values()):,} ended waiting for a person after a loss: {_listed(tally.stuck)}",
+        f"{sum(map(len, tally.stuck.values())):,} ended waiting for a person after a loss: {_listed(tally.stuck)}",
         f"{len(RULES) - len(never_fired(tally))} of {len(RULES)} rules fired; never: {_names(never_fired(tally))}",
         f"{len(tally.finds)} {'find' if len(tally.finds) == 1 else 'finds'}",
     ]
+    if tally.interrupted:
+        lines.append("it was interrupted")
     return Group(_table("fault", tally.faults), _marks(tally), *(Text(line) for line in lines))
 
 
@@ -81,8 +83,8 @@ def _table(name: str, counts: Counter[str]) -> Table:
     return table
 
 
-def _listed(counts: Counter[str]) -> str:
-    return ", ".join(f"{word} {count}" for word, count in sorted(counts.items())) or "none"
+def _listed(stuck: dict[str, list[int]]) -> str:
+    return ", ".join(f"{word} {len(seeds)} (seed {seeds[0]})" for word, seeds in sorted(stuck.items())) or "none"
 
 
 def _names(words: tuple[str, ...]) -> str:

@@ -14,7 +14,7 @@ from attrs import evolve
 
 from memgraph_ha.core import DataDurability, Policy
 from memgraph_ha.core.names import InstanceName
-from memgraph_ha.core.policy import AutoReinit
+from memgraph_ha.core.policy import AutoReinit, Triggers, Users
 from memgraph_ha.sim.fuzz.limits import ENDS, EXCLUDED, NARROWED, has_others, loses_data, within_limits
 from memgraph_ha.sim.scenario.model import Client, Fault, Scenario, Setting, Timing, Value, When
 from memgraph_ha.sim.scenario.registry import LEADERS, PARTS, ArgKind
@@ -60,8 +60,8 @@ STEP_SHARE: Final = 0.15
 STEP_WITHIN_S: Final = 8.0
 """A step that does not come is not waited for any longer; the fault then happens without it."""
 
-BASE: Final = evolve(Policy(), failover_limit=1000, main_restart_limit=1000)
-"""Without limits on reigns: faults are many. The limits have scenarios of their own."""
+BASE: Final = evolve(Policy(), main_restart_limit=1000)
+"""Without a limit on the reigns of a MAIN that restarts: faults are many. It has scenarios of its own."""
 
 
 def draw(seed: int) -> Scenario:
@@ -187,6 +187,10 @@ def _policy(dice: random.Random, setting: Setting) -> Policy:
         lease_duration_s=lease_s,
         lease_renew_s=renew_s,
         command_deadline_s=deadline_s,
+        users=dice.choice((Users.NONE, Users.NONE, Users.RESTORE)),
+        triggers=dice.choice(tuple(Triggers)),
+        failover_limit=dice.choice((1000, 1000, 1000, 2)),
+        failover_window_s=30.0,
         drain_s=dice.choice((0.0, 2.0)),
         quiesce_max_s=dice.choice((0.1, 0.5)),
         catch_up_max_s=dice.choice((0.1, 2.0)),

@@ -26,7 +26,7 @@ class Tally:
 
     Attributes:
         finds: The lives that somebody has to look at, in the order of their seeds.
-        stuck: How many ended waiting under each documented name.
+        stuck: The seeds of those that ended waiting under each documented name.
         faults: How often each verb was done; ``rules``, ``holds`` and ``marks`` likewise, see `Outcome`.
         cluster_s: Virtual seconds of all of them together.
         wall_s: What they took, in real seconds.
@@ -36,7 +36,7 @@ class Tally:
     first: int = 0
     runs: int = 0
     finds: list[Outcome] = field(factory=list)
-    stuck: Counter[str] = field(factory=Counter)
+    stuck: dict[str, list[int]] = field(factory=dict)
     faults: Counter[str] = field(factory=Counter)
     rules: Counter[str] = field(factory=Counter)
     holds: Counter[str] = field(factory=Counter)
@@ -54,7 +54,7 @@ class Tally:
         if outcome.is_find:
             self.finds.append(outcome)
         if outcome.verdict is Verdict.STUCK:
-            self.stuck[outcome.reason] += 1
+            self.stuck.setdefault(outcome.reason, []).append(outcome.seed)
         for sums, counts in (
             (self.faults, outcome.faults),
             (self.rules, outcome.rules),

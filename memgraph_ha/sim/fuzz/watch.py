@@ -151,7 +151,7 @@ class Watch:
         self._last.pop(who, None)
         self._leads.pop(who, None)
 
-    def ghost(self, what: Ghost, who: str, **data: Plain) -> None:
+    def ghost(self, what: Ghost, who: str, /, **data: Plain) -> None:
         """See `Recorder.ghost`."""
         self._note(what.name, who, *(f"{name}={data[name]}" for name in sorted(data)))
         match what:
@@ -225,21 +225,24 @@ class Watch:
             self._is(who, f"row {row.name}", ROWS.get(row.status))
 
     def _read(self, who: str, fact: RecordSeen) -> None:
-        gone = fact.record is None and self._record is not None
-        self._is(
-            who, "the record", Mark.RECORD_SPOILT if fact.trouble is not None else Mark.RECORD_GONE if gone else None
-        )
+        self._is(who, "the record", None if fact.trouble is None else Mark.RECORD_SPOILT)
         if fact.record is not None and fact.record != self._record:
             self._changed(fact.record, fact.at_s)
+        elif fact.record is None and fact.trouble is None and self._record is not None:
+            self._saw(Mark.RECORD_GONE)
+            self._record = None
 
     def _changed(self, record: Record, at_s: float) -> None:
-        old, self._record = self._record, record
+        old = self._record
+        if old is not None and record.generation < old.generation:
+            return  # somebody is behind
+        self._record = record
         if record in self._unknown:
             self._unknown.remove(record)
             self._saw(Mark.WRITE_APPLIED_UNKNOWN)
         if record.unprotected and not (old is not None and old.unprotected):
             self._saw(Mark.UNPROTECTED)
-        if not record.history or (old is not None and record.generation <= old.generation):
+        if not record.history or (old is not None and record.generation == old.generation):
             return
         change = record.history[-1]
         self._saw(KINDS[change.kind])

@@ -119,7 +119,7 @@ class _Past:
         ledgers: What each controller knows.
         fresh: The facts since each one's last tick.
         facts: Those that were new to a decision, by number.
-        ticks: Those that decided otherwise than the one before, by number.
+        ticks: Those that asked for commands or for another route than the one before, by number.
         last: Each one's last tick.
         sent: Every command.
         begin_s: When the first tick was.
@@ -137,6 +137,7 @@ class _Past:
         """Take the next line."""
         match line:
             case StartLine():
+                self.last.pop(line.who, None)
                 self.ledgers[line.who] = Ledger(line.policy, Observed())
             case MemoryLine():
                 self.ledgers[line.who] = Ledger.remembering(line)
@@ -157,9 +158,10 @@ class _Past:
     def _tick(self, line: TickLine) -> None:
         """Keep a decision, and of the facts before it those that were new to it."""
         self.begin_s = line.t if self.begin_s is None else self.begin_s
-        last = self.last.get(line.who)
+        last, decision = self.last.get(line.who), line.decision
         self.last[line.who] = line
-        if last is None or last.decision != line.decision:
+        before = None if last is None or last.decision is None else last.decision.route
+        if decision is not None and (decision.commands or decision.route != before):
             self.ticks[line.seq] = line
         new = set(line.causes)
         self.facts.update((each.seq, each) for each in self.fresh.pop(line.who, []) if each.seq in new)

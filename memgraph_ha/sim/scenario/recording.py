@@ -42,7 +42,7 @@ def record(scenario: Scenario, path: Path, seed: int | None = None, rules: tuple
         return stages[0].cluster.now if stages else 0.0
 
     dice = scenario.seed if seed is None else seed
-    recorder = LineRecorder(sink, source=Source.SIMULATOR, clock=now_s, seed=dice, scenario=scenario.name)
+    recorder = LineRecorder(sink, source=Source.SIMULATOR, clock=now_s, seed=dice, scenario=scenario.name, rules=rules)
     try:
         return play(scenario, dice, rules, recorder, stages.append)
     except FailedError as error:

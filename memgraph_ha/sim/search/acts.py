@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from memgraph_ha.core.commands import Command, CommitNoop, RebuildInstance, StopInstance, WriteRecord
 from memgraph_ha.core.facts import CommandEnded, Fact, Outcome, RecordSeen
@@ -11,6 +12,7 @@ from memgraph_ha.sim.search.checks import check_naming, check_record
 from memgraph_ha.sim.search.effects import AT_S, Answer, guard, landed, must_wait, platform, target_of, unheard
 from memgraph_ha.sim.search.ground import disconnected, is_known, resting, shifted, with_controller
 from memgraph_ha.sim.search.lives import end
+from memgraph_ha.sim.search.memgraph import Places
 from memgraph_ha.sim.search.mind import ANSWERS, REFUSED, SILENT, Mind, Scene, Sight, Thought
 from memgraph_ha.sim.search.renaming import Shift
 from memgraph_ha.sim.search.state import BLIND, CATCHING_UP, ROBBED, Flight, State
@@ -36,25 +38,14 @@ class Acts:
     def scene(self, state: State, index: int) -> Scene:
         """What a look would tell that controller now."""
         controller = state.controllers[index]
-        sights = tuple(self._sight(state, place, controller.unreached) for place in EVERYBODY)
         busy = state.write is not None and state.write.via == index
         return Scene(
             mode=controller.mode,
             floor=state.floor,
             record=-1 if controller.mode == BLIND else state.record,
-            sights=(sights[0], sights[1], sights[2]),
+            sights=_sights(state.instances, controller.unreached),
             settled=not busy,
         )
-
-    def _sight(self, state: State, index: int, unreached: int) -> Sight:
-        place = state.instances[index]
-        if unreached >> index & 1:
-            return Sight(SILENT)
-        if not place.up:
-            return Sight(REFUSED)
-        main = state.instances[place.follows] if place.follows >= 0 else None
-        filling = main is not None and any(row.to == index and row.status == CATCHING_UP for row in main.rows)
-        return Sight(ANSWERS, main=place.main, own=place.log is None and not filling, rows=place.rows)
 
     def look(self, state: State, index: int) -> tuple[State, Thought]:
         """One tick: facts, decision, route, and if nothing is in flight the first command."""
@@ -229,3 +220,22 @@ class Acts:
 
 def _run(command: Command) -> str:
     return "" if isinstance(command, (WriteRecord, StopInstance, RebuildInstance)) else str(command.run)
+
+
+@cache
+def _sights(places: Places, unreached: int) -> tuple[Sight, Sight, Sight]:
+    """What a controller sees that does not reach some of them."""
+    first, second, third = (_sight(places, index, unreached) for index in EVERYBODY)
+    return first, second, third
+
+
+def _sight(places: Places, index: int, unreached: int) -> Sight:
+    """An empty replica says that it holds MAIN's data set as soon as it is being filled (transcripts Q13)."""
+    place = places[index]
+    if unreached >> index & 1:
+        return Sight(SILENT)
+    if not place.up:
+        return Sight(REFUSED)
+    main = places[place.follows] if place.follows >= 0 else None
+    filling = main is not None and any(row.to == index and row.status == CATCHING_UP for row in main.rows)
+    return Sight(ANSWERS, main=place.main, own=place.log is None and not filling, rows=place.rows)

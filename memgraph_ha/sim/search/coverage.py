@@ -34,7 +34,6 @@ OUTSIDE: Final[dict[str, tuple[str, ...]]] = {
     "everybody listens where the platform says, and is configured as it should be": ("F20", "Y05", "Y50", "Y60", "Y70"),
     "there are no triggers": ("O44", "K20", "Y40"),
     "accounts are restored under the policy restore-users only": ("O42",),
-    "nobody is ever far behind, so nothing catches up without end": ("D15",),
 }
 """Why a rule cannot decide in the small world; the scenarios and the fuzzing go where the search does not."""
 

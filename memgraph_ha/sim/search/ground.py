@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from memgraph_ha.sim.search.memgraph import Places, canonical
 from memgraph_ha.sim.search.mind import Mind
 from memgraph_ha.sim.search.renaming import Shift
@@ -63,10 +65,7 @@ def _renumbered(places: Places, by: int) -> Places:
 def settled(state: State) -> State:
     """The one form of a state: logs without their common beginning, tokens by first appearance, controllers sorted."""
     write = state.write
-    places = canonical(state.instances)
-    names = _names(places)
-    if any(name != token for token, name in names.items()):
-        places = _renamed(places, names)
+    places, names = _form(state.instances)
     if write is not None:
         write = write._replace(token=names.get(write.token, BASE))
     acked, frail = _bits(state.acked, names), _bits(state.frail, names)
@@ -75,6 +74,14 @@ def settled(state: State) -> State:
         first, second = second, first
         write = write if write is None or write.via < 0 else write._replace(via=1 - write.via)
     return state._replace(instances=places, write=write, acked=acked, frail=frail & acked, controllers=(first, second))
+
+
+@cache
+def _form(places: Places) -> tuple[Places, dict[int, int]]:
+    """The instances in their one form, and what became of the tokens; there are few, and each is met very often."""
+    places = canonical(places)
+    names = _names(places)
+    return _renamed(places, names) if any(name != token for token, name in names.items()) else places, names
 
 
 def is_known(mind: Mind, state: State) -> bool:

@@ -142,7 +142,7 @@ class Ground:
         """Whether anybody records."""
         return self.recorder is not NO_RECORDER
 
-    def ghost(self, what: Ghost, who: str, **data: Plain) -> None:
+    def ghost(self, what: Ghost, who: str, /, **data: Plain) -> None:
         """Tell the recorder, if there is one, what only the simulator can know."""
         if self.recorder is not NO_RECORDER:
             self.recorder.ghost(what, who, **data)
@@ -252,9 +252,5 @@ class Ground:
 
 def ids_of(instance: Instance) -> set[int]:
     """Which writes an instance holds, committed."""
-    found = instance.graph.begin()
-    try:
-        states = (found.state(record) for record in found.candidates(["W"], {}))
-        return {int(str(state.properties["id"])) for state in states if state is not None}
-    finally:
-        found.abort()
+    states = (node.latest() for node in instance.graph.nodes.values())
+    return {int(str(state.properties["id"])) for state in states if state is not None and "W" in state.labels}

@@ -26,7 +26,7 @@ def test_counts_are_summed() -> None:
     """Every table is the sum of the lives' tables."""
     tally = tally_of(FINE, STUCK, FINE)
     assert (tally.runs, tally.faults["kill"], tally.rules["L30"], tally.acked) == (3, 5, 2, 20)
-    assert tally.stuck == {"NoSafeCandidate": 1}
+    assert tally.stuck == {"NoSafeCandidate": [2]}
     assert tally.cluster_s == 150.0
 
 

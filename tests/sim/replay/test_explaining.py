@@ -147,6 +147,21 @@ def test_time_alone_may_be_the_cause() -> None:
     assert explain_tick(sink.lines, ticks(sink.lines)[0].seq).in_time is None
 
 
+def test_a_new_life_is_not_compared_with_the_one_before() -> None:
+    """The first decision of a process that was started again has no tick before it, only what it heard itself."""
+    sink = ListSink()
+    told = Told(recorder_to(sink))
+    told.hear(LOST.facts())
+    told.tick(NOW - 900)
+    told.recorder.end("c1", "crash")
+    again = Told(told.recorder)
+    again.hear(LOST.facts())
+    _decision, seq = again.tick()
+    found = explain_tick(sink.lines, seq)
+    assert found.in_time is None
+    assert all(cause.statement.first.seq > seq - len(LOST.facts()) - 1 for cause in found.causes)
+
+
 def test_other_rules_than_those_of_the_trace_are_said() -> None:
     """What today's rules decide stands beside what was decided."""
     lines = failover()

@@ -13,8 +13,9 @@ from memgraph_ha.core import RULES, Rule
 from memgraph_ha.sim.checks.violation import ViolationError
 from memgraph_ha.sim.cli import sim
 from memgraph_ha.sim.exits import Exit
-from memgraph_ha.sim.scenario.registry import VERBS
+from memgraph_ha.sim.scenario.verbs import VERBS
 from memgraph_ha.trace.reading import TraceFile
+from memgraph_ha.trace.schema import HeaderLine
 from tests.sim.scenario.pages import RUN
 
 GOOD = 'schema = 1\nid = "good"\n[timing]\nthen = "0s"\n[[fault]]\nat = "1s"\ndo = "kill"\non = ["m0", "m2"]\n'
@@ -76,6 +77,14 @@ def test_a_trace_of_each_run_is_kept(folder: Path) -> None:
     kinds = {type(line).__name__ for line in file}
     assert {"HeaderLine", "FactLine", "TickLine", "CommandLine", "GhostLine", "FooterLine"} <= kinds
     assert file.intact
+
+
+def test_the_trace_of_a_run_without_a_rule_says_so(folder: Path) -> None:
+    """Its header names the rules that were there."""
+    _sim("run", "-j1", folder / "bad.toml", "--without", "Y10", "--trace", folder / "traces")
+    header = next(iter(TraceFile(folder / "traces" / "bad.jsonl")))
+    assert isinstance(header, HeaderLine)
+    assert set(header.rules) == {rule.id for rule in RULES} - {"Y10"}
 
 
 def test_a_rule_can_be_taken_out_and_a_broken_promise_has_its_own_exit_code() -> None:
