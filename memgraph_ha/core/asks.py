@@ -88,7 +88,7 @@ def no_adoption(view: View, instance: InstanceName) -> str | None:
         return f"the data set of {instance} is not known yet"
     floor = 0 if view.lease is None else view.lease.floor_generation
     if record is None or floor > record.generation:
-        return None  # nothing says who is MAIN: a human does
+        return _empty_beside_data(view, seen)  # nothing else says who is MAIN: a human does
     if view.replaced is not None:
         return None if instance == record.main else f"{instance} is not the MAIN whose data set was replaced"
     if view.main_role is not None:
@@ -98,6 +98,15 @@ def no_adoption(view: View, instance: InstanceName) -> str | None:
     if seen.storage.uuid != record.database_uuid:
         return f"{instance} holds data set {seen.storage.uuid}, the record says {record.database_uuid}"
     return None
+
+
+def _empty_beside_data(view: View, seen: Seen) -> str | None:
+    """Why an instance without data cannot be adopted: writes would begin from nothing beside the data."""
+    holders = [other for other in view.observed.seen if other.storage is not None and not other.storage.empty]
+    if seen.storage is None or not seen.storage.empty or not holders:
+        return None
+    names = ", ".join(other.member.name for other in holders)
+    return f"{seen.member.name} is empty, while {names} holds data: adopt that one (policy `eligible` must list it)"
 
 
 def _no_reinit(view: View, instance: InstanceName) -> str | None:

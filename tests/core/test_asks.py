@@ -46,6 +46,12 @@ from tests.core.views import HEALTHY, M0, M1, M2, NOW, Scene, async_row
         (HEALTHY, Ask.REINIT, M0, "m0 is MAIN: nothing may be thrown away there"),
         (HEALTHY, Ask.FAILOVER, M2, "m2 may not be MAIN (policy eligible lists m0 and m1)"),
         (HEALTHY, Ask.SWITCHOVER, M0, "m0 is MAIN already"),
+        (
+            EMPTY.but(place(M2, empty=False)),
+            Ask.ADOPT,
+            M0,
+            "m0 is empty, while m2 holds data: adopt that one (policy `eligible` must list it)",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_words(old: Scene, ask: Ask, name: InstanceName | None, why: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import multiprocessing
 import time
 import tomllib
@@ -12,18 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from memgraph_ha.core import RULES, Rule
+from memgraph_ha.core import RULES
 from memgraph_ha.sim.exits import Exit
-from memgraph_ha.sim.scenario.errors import INVARIANT, FailedError, ScenarioError
+from memgraph_ha.sim.scenario.errors import FailedError, ScenarioError
 from memgraph_ha.sim.scenario.load import load
 from memgraph_ha.sim.scenario.model import Result, Scenario
 from memgraph_ha.sim.scenario.play import play
 from memgraph_ha.sim.scenario.recording import record, trace_name
-
-SMALL: Final = "memgraph_ha.sim.search.scenario"
-"""Plays histories of the small world; loaded when there is one, for the search is large."""
+from memgraph_ha.sim.search.scenario import SmallScenarioError, load_small
+from memgraph_ha.sim.search.scenario import play as play_history
 
 GRAVEST: Final = (
     Exit.INTERNAL,
@@ -103,7 +101,7 @@ def jobs(
     made: list[Job] = []
     for path, run in found:
         if is_small(path):
-            made.append(Job(path=path, scenario=Scenario(id=path.stem), without=without, small=True))
+            made.append(Job(path=path, scenario=Scenario(id=_checked(path)), without=without, small=True))
             continue
         runs = load(path)
         chosen = [scenario for scenario in runs if run in ("", scenario.run)]
@@ -111,6 +109,18 @@ def jobs(
             raise ScenarioError(f"{path}: has no run {run!r}; it has {', '.join(one.run for one in runs)}")
         made += [Job(path=path, scenario=scenario, seed=seed, without=without, traces=traces) for scenario in chosen]
     return made
+
+
+def _checked(path: Path) -> str:
+    """Read a history of the small world; its id.
+
+    Raises:
+        ScenarioError: It is none.
+    """
+    try:
+        return load_small(path).id
+    except SmallScenarioError as error:
+        raise ScenarioError(str(error)) from error
 
 
 def is_small(path: Path) -> bool:
@@ -121,17 +131,18 @@ def is_small(path: Path) -> bool:
         return False  # `load` says what is wrong with it
 
 
-def _play_small(job: Job, rules: tuple[Rule, ...]) -> Outcome:
-    """Play a history of the small world; a broken promise is raised as in any other world."""
+def _play_small(job: Job) -> Outcome:
+    """Play a history of the small world, without the rules that the file and the job leave out."""
     began_s = time.perf_counter()
-    try:
-        importlib.import_module(SMALL).play_small(job.path, rules)
-    except AssertionError as error:
-        took_s, text = time.perf_counter() - began_s, str(error)
-        check = str(getattr(error, "check", "")) or INVARIANT
-        code = Exit.LIVENESS if check.startswith("L") else Exit.SAFETY
-        return Outcome(name=job.scenario.id, exit=code, took_s=took_s, check=check, reason=text)
-    return Outcome(name=job.scenario.id, exit=Exit.OK, took_s=time.perf_counter() - began_s)
+    scenario = load_small(job.path)
+    played = play_history(evolve(scenario, without=(*scenario.without, *job.without)))
+    took_s = time.perf_counter() - began_s
+    if played.check is None:
+        return Outcome(name=scenario.id, exit=Exit.OK, took_s=took_s)
+    code = Exit.LIVENESS if played.check.startswith("L") else Exit.SAFETY
+    return Outcome(
+        name=scenario.id, exit=code, took_s=took_s, check=played.check, reason=played.text, trace=played.story
+    )
 
 
 def play_job(job: Job) -> Outcome:
@@ -141,7 +152,7 @@ def play_job(job: Job) -> Outcome:
     name = job.scenario.name
     try:
         if job.small:
-            return _play_small(job, rules)
+            return _play_small(job)
         if job.trace is None:
             result = play(job.scenario, job.seed, rules)
         else:

@@ -1,16 +1,13 @@
 """`memgraph-ha sim run` and `memgraph-ha sim list`: what they say, and how they end."""
 
 import json
-import sys
 from pathlib import Path
-from types import ModuleType
 from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner, Result
 
-from memgraph_ha.core import RULES, Rule
-from memgraph_ha.sim.checks.violation import ViolationError
+from memgraph_ha.core import RULES
 from memgraph_ha.sim.cli import sim
 from memgraph_ha.sim.exits import Exit
 from memgraph_ha.sim.scenario.verbs import VERBS
@@ -139,32 +136,3 @@ def test_list_verbs_is_made_from_the_registry() -> None:
     """Every verb is there."""
     output = _sim("list", "--verbs").output
     assert all(name in output for name in VERBS)
-
-
-@pytest.mark.parametrize(
-    ("broken", "code", "says"),
-    [
-        (None, Exit.OK, "small world"),
-        ("S4: m1 lacks 2", Exit.SAFETY, "S4: m1 lacks 2"),
-        ("L1: no way", 4, "L1: no way"),
-    ],
-)
-def test_a_history_of_the_small_world_is_handed_on(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, broken: str | None, code: int, says: str
-) -> None:
-    """`world = "small"`: the search plays it; what it finds ends `sim run` like any broken promise."""
-    asked: list[Path] = []
-
-    def play_small(path: Path, rules: tuple[Rule, ...]) -> None:
-        asked.append(path)
-        assert rules == RULES
-        if broken is not None:
-            raise ViolationError(broken)
-
-    module = ModuleType("small")
-    monkeypatch.setattr(module, "play_small", play_small, raising=False)
-    monkeypatch.setitem(sys.modules, "memgraph_ha.sim.search.scenario", module)
-    (folder / "bad.toml").write_text('schema = 1\nid = "bad"\nworld = "small"\n')
-    result = _sim("run", folder / "bad.toml")
-    assert (result.exit_code, asked) == (code, [folder / "bad.toml"])
-    assert says in result.output
