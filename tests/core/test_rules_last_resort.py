@@ -75,10 +75,10 @@ def test_a_promoted_standby_is_asked_again_before_the_old_main_returns(change: S
     ("old", "guard"),
     [
         (HEALTHY.but(is_main(M1)), "MAIN is lost"),
-        (LOST, "the candidate is a adopt"),
-        (BY_HAND.but(restarted(M1, Role.MAIN)), "the candidate is a adopt"),
-        (BY_HAND.but(place(M1, uuid="b")), "the candidate is a adopt"),
-        (BY_HAND.but(given_up(M1)), "the candidate is a adopt"),
+        (LOST, "what is possible is a new reign by adopt"),
+        (BY_HAND.but(restarted(M1, Role.MAIN)), "what is possible is a new reign by adopt"),
+        (BY_HAND.but(place(M1, uuid="b")), "what is possible is a new reign by adopt"),
+        (BY_HAND.but(given_up(M1)), "what is possible is a new reign by adopt"),
     ],
     ids=["MAIN lives", "a REPLICA", "another run", "other data", "must be rebuilt"],
 )

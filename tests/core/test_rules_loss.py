@@ -232,7 +232,7 @@ def test_a_main_that_restarts_too_often_gives_way_to_its_standby() -> None:
     """After `main_restart_limit` re-promotions in the window, the standby takes over if it can."""
     often = BACK.but(recorded(unprotected=False, standby=HEALTHY.recorded.standby), reigns(ChangeKind.REPROMOTE, 3))
     decided(often, "L30")
-    assert_stopped(often, "L20", "the candidate is a repromote", "failover")
+    assert_stopped(often, "L20", "what is possible is a new reign by repromote", "failover")
     decided(often.but(policy(main_restart_limit=4)), "L20")
     decided(often.but(policy(main_restart_window_s=99)), "L20")
     decided(often.but(gone(M1), unnamed), "L20")

@@ -14,7 +14,11 @@ RUNS: Final = {path.stem: load(path) for path in shipped()}
 
 
 def of(sections: str) -> list[Any]:
-    """Every run of the files of these sections; of a sweep only the first one is played by default."""
+    """Every run of the files of these sections; of a sweep only the first one is played by default.
+
+    Args:
+        sections: First letters of ids; what the fuzzer found (``regress/``) has ids in small letters.
+    """
     return [
         pytest.param(run, id=run.name, marks=[] if place == 0 else [pytest.mark.slow])
         for runs in RUNS.values()

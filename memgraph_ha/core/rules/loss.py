@@ -267,7 +267,7 @@ def _begin_reign_of(view: View, kind: ChangeKind, rule: str) -> Decision | Unmet
     if not isinstance(found, Candidate):
         return Unmet("there is a candidate", _those(found, kind))
     if found.kind is not kind:
-        return Unmet(f"the candidate is a {kind.value}", found.kind.value)
+        return Unmet(f"what is possible is a new reign by {kind.value}", found.kind.value)
     reason = f"MAIN {record.main} is lost: {view.loss.evidence}"
     change = succession(view, record, found.instance, kind=kind, rule=rule, reason=reason)
     begun = record.begun(change, main_run=found.main_run, fallback=found.fallback)

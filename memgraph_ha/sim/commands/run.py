@@ -94,6 +94,6 @@ def _again(job: Job) -> str:
         return f"memgraph-ha sim render {job.trace}"
     seed = "" if job.seed is None else f" --seed {job.seed}"
     without = "".join(f" --without {rule}" for rule in job.without)
-    shipped = job.path.parent == SHIPPED
+    shipped = job.path.is_relative_to(SHIPPED)
     run = job.scenario.name if shipped else str(job.path)
     return f"memgraph-ha sim run {run}{seed}{without} --trace . && memgraph-ha sim render {trace_name(job.scenario)}"

@@ -14,7 +14,7 @@ from memgraph_ha.sim.scenario.load import load
 from memgraph_ha.sim.scenario.model import Scenario, Setting, Timing, When
 from memgraph_ha.sim.scenario.questions import QUESTIONS
 from memgraph_ha.sim.scenario.registry import Arg
-from memgraph_ha.sim.scenario.shelf import shipped
+from memgraph_ha.sim.scenario.shelf import SHIPPED, shipped
 from memgraph_ha.sim.scenario.triggers import COMMANDS
 from memgraph_ha.sim.scenario.verbs import VERBS
 from memgraph_ha.sim.scenario.words import show_duration
@@ -255,5 +255,5 @@ Without the rule at least one run of each of these fails; a test takes every rul
 def _row(path: Path, runs: tuple[Scenario, ...]) -> tuple[str, ...]:
     one = runs[0]
     stuck = f"; ends waiting as `{one.stuck.word}`" if one.stuck else ""
-    link = f"[`{one.id}`](../../scenarios/{path.name})"
+    link = f"[`{one.id}`](../../{path.relative_to(SHIPPED.parent)})"
     return link, " ".join(one.catalogue), one.title + stuck, str(len(runs)), " ".join(one.rules)

@@ -10,7 +10,9 @@ from click.testing import CliRunner, Result
 from memgraph_ha.core import RULES
 from memgraph_ha.sim.cli import sim
 from memgraph_ha.sim.exits import Exit
+from memgraph_ha.sim.scenario import suite
 from memgraph_ha.sim.scenario.verbs import VERBS
+from memgraph_ha.sim.search.scenario import Played, SmallScenario
 from memgraph_ha.trace.reading import TraceFile
 from memgraph_ha.trace.schema import HeaderLine
 from tests.sim.scenario.pages import RUN
@@ -136,3 +138,32 @@ def test_list_verbs_is_made_from_the_registry() -> None:
     """Every verb is there."""
     output = _sim("list", "--verbs").output
     assert all(name in output for name in VERBS)
+
+
+SMALL = 'schema = 1\nworld = "small"\nid = "small-one"\ntitle = "Nothing happens"\nstep = []\n'
+
+
+def test_a_history_of_the_small_world_is_played_by_the_search(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`world = "small"`: what the search finds ends `sim run` like any broken promise, and rules can be left out."""
+    (folder / "bad.toml").write_text(SMALL)
+    result = _sim("run", folder / "bad.toml")
+    assert (result.exit_code, "small world" in result.output) == (Exit.OK, True)
+    left_out: list[tuple[str, ...]] = []
+
+    def broken(scenario: SmallScenario) -> Played:
+        left_out.append(scenario.without)
+        return Played(id=scenario.id, check="S4", text="S4: m1 lacks a write", steps=1, story=("1. m0 dies",))
+
+    monkeypatch.setattr(suite, "play_history", broken)
+    result = _sim("run", folder / "bad.toml", "--without", "U10")
+    assert (result.exit_code, left_out) == (Exit.SAFETY, [("U10",)])
+    assert "S4: m1 lacks a write" in result.output
+    assert "1. m0 dies" in result.output
+
+
+def test_a_wrong_file_of_the_small_world_is_a_usage_error(folder: Path) -> None:
+    """With the field that is wrong."""
+    (folder / "bad.toml").write_text(SMALL + "colour = 1\n")
+    result = _sim("run", folder / "bad.toml")
+    assert result.exit_code == Exit.USAGE
+    assert "'colour' does not exist" in result.output
