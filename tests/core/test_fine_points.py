@@ -5,12 +5,14 @@ from functools import reduce
 from attrs import evolve
 
 from memgraph_ha.core import Unmet, View, decide, explain, observe
+from memgraph_ha.core.commands import RebuildInstance
 from memgraph_ha.core.facts import Miss, Outcome, ProbeMissed, RoleSeen, ServerSeen, StorageSeen
 from memgraph_ha.core.policy import AutoReinit
-from memgraph_ha.core.quiet import given_up
+from memgraph_ha.core.quiet import attaching, given_up
 from memgraph_ha.core.record import Pause, Switchover
 from memgraph_ha.core.requests import Ask
-from memgraph_ha.core.rowcare import stale_rows, why_not_rebuilt
+from memgraph_ha.core.rowcare import misfit, stale_rows, why_not_rebuilt
+from memgraph_ha.core.rules.rebuild import in_vain
 from memgraph_ha.core.topology import Role, RowStatus, StorageMode
 from tests.core.changes import (
     a_demotion,
@@ -27,13 +29,28 @@ from tests.core.changes import (
     rows,
     scene,
     tried,
+    unheard,
     unnamed,
     unprotected,
+    wiped,
 )
-from tests.core.occasions import SWAPPED
+from tests.core.occasions import OCCASIONS, SWAPPED
 from tests.core.orders import asks, held
-from tests.core.scenes import BEGUN
-from tests.core.views import HEALTHY, M0, M1, M2, NOW, answer, assert_stopped, async_row, rewritten, run_of
+from tests.core.scenes import BEGUN, LOST
+from tests.core.views import (
+    HEALTHY,
+    M0,
+    M1,
+    M2,
+    NOW,
+    answer,
+    assert_stopped,
+    async_row,
+    incarnation_of,
+    rewritten,
+    run_of,
+    strict_row,
+)
 
 FRESH = HEALTHY.but(unprotected, rows(async_row()), held())
 """m1 has no row, and new transactions are held for it."""
@@ -167,3 +184,72 @@ def test_a_main_that_is_silent_beside_another_one_is_no_argument_for_the_record(
     other = unnamed(HEALTHY).but(is_main(M1))
     assert decide(other.but(frozen(M0), gate_shut()).view).rule == "R40"
     assert decide(other.view).rule != "R40"
+
+
+def test_only_the_named_standby_is_waited_for_when_main_is_lost() -> None:
+    """A third instance that has not said a word holds nobody up: it has no title to the reign."""
+    assert decide(LOST.view).rule == "L30"
+    assert decide(LOST.but(unheard(M2)).view).rule == "L30"
+    assert decide(LOST.but(unheard(M1)).view).rule == "L10"
+
+
+def test_a_stray_main_that_does_not_listen_is_no_deaf_replica() -> None:
+    """A MAIN has nothing to listen for: it is demoted, which opens its port, not restarted."""
+    deaf = OCCASIONS["F20"]
+    assert decide(deaf.view).rule == "F20"
+    name = next(place.name for place in deaf.places if not place.port_open)
+    stray = deaf.but(place(name, role=Role.MAIN))
+    assert isinstance(answer(stray, "F20"), Unmet)
+
+
+def test_what_main_calls_diverged_was_not_rebuilt() -> None:
+    """Being empty is not enough: an instance of another cluster is empty too, with a history of its own."""
+    command = RebuildInstance(instance=M2, incarnation=incarnation_of(M2), generation=4)
+    rebuilt = HEALTHY.but(tried(command, Outcome.DONE, ago_s=5), wiped(M2), rows(strict_row()))
+    seen = rebuilt.observed.of(M2)
+    assert seen is not None
+    assert rebuilt.view.rebuilt(seen)
+    refused = rebuilt.but(rows(strict_row(), async_row(status=RowStatus.DIVERGED)))
+    assert not refused.view.rebuilt(seen)
+
+
+def test_what_a_process_before_held_does_not_make_this_one_rebuilt() -> None:
+    """It may have been filled since."""
+    command = RebuildInstance(instance=M2, incarnation=incarnation_of(M2), generation=4)
+    rebuilt = HEALTHY.but(tried(command, Outcome.DONE, ago_s=5), wiped(M2), rows(strict_row()))
+    newer = RoleSeen(at_s=NOW, asked_at_s=NOW, instance=M2, run=run_of(M2, 3), role=Role.REPLICA)
+    before = StorageSeen(
+        at_s=NOW, asked_at_s=NOW, instance=M2, run=run_of(M2, 2), uuid="x", empty=True, mode=StorageMode.TRANSACTIONAL
+    )
+    observed = observe(observe(rebuilt.observed, newer), before)
+    view = View(observed=observed, policy=rebuilt.policy, now_s=NOW, wall_s=rebuilt.wall_s)
+    seen = observed.of(M2)
+    assert seen is not None
+    assert not view.rebuilt(seen)
+
+
+def test_a_rebuild_whose_answer_was_lost_was_not_in_vain() -> None:
+    """Whether it was done shows by itself; until then it may be asked for again."""
+    command = RebuildInstance(instance=M2, incarnation=incarnation_of(M2), generation=4)
+    for outcome, vain in ((Outcome.DONE, True), (Outcome.UNKNOWN, False)):
+        old = HEALTHY.but(tried(command, outcome, ago_s=5))
+        seen = old.observed.of(M2)
+        assert seen is not None
+        assert (in_vain(old.view, seen) is not None) is vain
+
+
+def test_a_registration_that_failed_says_nothing_about_what_an_instance_fits() -> None:
+    """Only one that was done and left no row does."""
+    alone = HEALTHY.but(place(M2, uuid="another", empty=True), rows(strict_row()))
+    for outcome, unfit in ((Outcome.DONE, True), (Outcome.REFUSED, False)):
+        old = alone.but(tried(a_registration(alone, M2), outcome, ago_s=5))
+        seen = old.observed.of(M2)
+        assert seen is not None
+        assert misfit(old.view, seen) is unfit
+
+
+def test_nobody_is_held_to_attach_a_standby_while_its_protection_is_claimed() -> None:
+    """Without one every write waits anyway; the record must say first that MAIN goes on alone."""
+    assert attaching(FRESH.view, FRESH.recorded)
+    claimed = FRESH.but(recorded(unprotected=False))
+    assert not attaching(claimed.view, claimed.recorded)

@@ -19,7 +19,7 @@ from memgraph_ha.sim.search.verbs import FAULTS
 _EXAMPLES = (
     "memgraph-ha sim check",
     "memgraph-ha sim check --faults 1 --policy all",
-    "memgraph-ha sim check --plant keep-name-after-restart --out found.toml",
+    "memgraph-ha sim check --faults 2 --plant keep-name-after-restart --out found.toml",
     "memgraph-ha sim check --without U10 --kinds crash,wipe",
 )
 

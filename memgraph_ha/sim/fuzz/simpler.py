@@ -103,6 +103,8 @@ def _plainer_fault(fault: Fault) -> Iterator[Fault]:
 
 def _plainer_when(when: When) -> Iterator[When]:
     usual = When()
+    if (when.after, when.once, when.step) != (None, None, None):
+        yield When(plus_s=when.plus_s)  # right after the one before it, whatever is going on
     if when.at_s is not None:
         yield evolve(when, at_s=None)  # right after the one before it
         yield from (evolve(when, at_s=at_s) for at_s in rounder(when.at_s))

@@ -43,7 +43,7 @@ class Graph:
         edges: How many edges there are in all.
         depth: Of the last state.
         broken: The first promise that was broken, on the shortest way to it.
-        seconds: How long it took.
+        seconds: How long it took; ``cpu_seconds`` how much of that time a processor worked for it.
     """
 
     numbers: dict[State, int] = field(factory=dict)
@@ -57,6 +57,7 @@ class Graph:
     depth: int = 0
     broken: Broken | None = None
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
     def way_to(self, number: int) -> tuple[Move, ...]:
         """The shortest sequence of moves that leads to a state."""
@@ -106,7 +107,7 @@ class Search:
             gc.enable()
 
     def _run(self, limit: int | None, progress: Progress | None) -> Graph:
-        graph, begun = Graph(), time.perf_counter()
+        graph, begun, worked = Graph(), time.perf_counter(), time.process_time()
         _found(graph, self.first, 0, None)
         layer = 0
         next_layer = 1
@@ -129,6 +130,7 @@ class Search:
                 break
             number += 1
         graph.depth, graph.seconds = layer, time.perf_counter() - begun
+        graph.cpu_seconds = time.process_time() - worked
         return graph
 
     def replay(self, moves: tuple[Move, ...]) -> Iterator[tuple[Move, State]]:

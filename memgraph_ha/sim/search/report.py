@@ -76,10 +76,11 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         """Tell it to a person."""
-        graph, rate = self.graph, len(self.graph.states) / max(self.graph.seconds, 0.001)
+        graph, rate = self.graph, len(self.graph.states) / max(self.graph.cpu_seconds, 0.001)
+        took = f"{graph.seconds:.1f} s, {graph.cpu_seconds:.1f} s of them computing ({rate:,.0f} states/s)"
         yield (
             f"{self.policy}, {self.options.faults} faults: {len(graph.states):,} states, {graph.edges:,} edges, "
-            f"{graph.depth} steps deep, {graph.seconds:.1f} s ({rate:,.0f} states/s), {self.memory_mib} MiB"
+            f"{graph.depth} steps deep, {took}, {self.memory_mib} MiB"
         )
         if graph.broken is not None:
             yield f"BROKEN {graph.broken.check}: {graph.broken.text}"
@@ -113,6 +114,7 @@ class Report:
             "edges": graph.edges,
             "depth": graph.depth,
             "seconds": round(graph.seconds, 3),
+            "cpu_seconds": round(graph.cpu_seconds, 3),
             "memory_mib": self.memory_mib,
             "exhausted": self.exhausted,
             "exit": int(self.exit),

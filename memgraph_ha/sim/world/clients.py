@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 AGAIN_S: Final = 0.1
 """How long a client that nobody let in waits before it tries again."""
 
+JITTER: Final = 0.2
+"""By which part of it a client's rest between two requests varies, either way."""
+
 PATIENCE_S: Final = 10.0
 """How long a client waits to be let in somewhere, or for an answer; shorter than the 38 s for which a frozen standby
 may stall a commit (transcripts Q4), for drivers have timeouts of their own."""
@@ -54,12 +57,15 @@ class Caller:
     Implements `memgraph_ha.sim.world.gateway.Client`.
 
     Attributes:
+        dice: Its own: clients that were released at the same moment would else stay in step for ever, which makes
+            ASYNC rows look invalid at every commit (semantics 2.10).
         reads: It uses the read-only gateways.
         gone: It has done what it wanted.
     """
 
     cluster: Ground
     task: Task
+    dice: random.Random
     reads: bool = False
     gone: bool = False
     passage: Passage | None = None
@@ -141,6 +147,10 @@ class Caller:
     def _rest(self) -> None:
         self._tried = 0
         self.cluster.world.at(AGAIN_S, lambda: self._knock() if self._knocking else None)
+
+    def pause_s(self, every_s: float) -> float:
+        """Draw how long it rests, on average `every_s`."""
+        return every_s * (1 - JITTER + 2 * JITTER * self.dice.random())
 
     def ask(self, work: Work, *, begins: bool = True) -> None:
         """Ask for something on the connection."""
@@ -225,7 +235,7 @@ class Writer:
     def _rest(self, client: Caller) -> None:
         if not self._resting:
             self._resting = True
-            client.cluster.world.at(self.every_s, lambda: self._go_on(client))
+            client.cluster.world.at(client.pause_s(self.every_s), lambda: self._go_on(client))
 
     def _go_on(self, client: Caller) -> None:
         self._resting = False
@@ -306,7 +316,7 @@ class Reader:
         self.served += ticket is not None and ticket.error is None
         if not self._resting:
             self._resting = True
-            client.cluster.world.at(self.every_s, lambda: self._go_on(client))
+            client.cluster.world.at(client.pause_s(self.every_s), lambda: self._go_on(client))
 
     def _go_on(self, client: Caller) -> None:
         self._resting = False
@@ -379,6 +389,7 @@ class Clients:
             self._start(Writer(0.1, once=True), after_s=within_s * self.dice.random())
 
     def _start(self, task: Task, *, after_s: float = 0.0, reads: bool = False) -> None:
-        caller = Caller(self.cluster, task, reads=reads)
+        dice = self.cluster.dice(f"client {len(self.callers)}")
+        caller = Caller(self.cluster, task, dice, reads=reads)
         self.callers.append(caller)
         self.cluster.world.at(after_s, caller.begin)

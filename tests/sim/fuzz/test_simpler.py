@@ -19,6 +19,7 @@ LARGE = Scenario(
     faults=(
         Fault(do="freeze", args={"on": "main"}, when=When(at_s=3.27), for_s=12.0),
         Fault(do="kill", args={"on": "m1"}, when=When(plus_s=0.73)),
+        Fault(do="thaw", when=When(step="before promote", within_s=8.0, anyway=True)),
     ),
     operator=True,
 )
@@ -46,6 +47,7 @@ def test_every_part_is_made_plainer() -> None:
     assert any(step.faults[0].when == When(at_s=3.0) for step in steps)
     assert any(step.faults[0].for_s is None for step in steps)
     assert any(step.faults[1].when == When(plus_s=0.5) for step in steps)
+    assert any(step.faults[2].when == When() for step in steps)
     assert any(not step.operator for step in steps)
 
 
@@ -67,6 +69,7 @@ def test_taking_every_step_ends_at_the_plainest_scenario() -> None:
     assert [(fault.do, fault.args, fault.when, fault.for_s) for fault in scenario.faults] == [
         ("freeze", (), When(), None),
         ("kill", (), When(), None),
+        ("thaw", (), When(), None),
     ]
 
 

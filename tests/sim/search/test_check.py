@@ -46,10 +46,28 @@ def test_one_fault_breaks_no_promise_and_is_mended(policy: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("policy", POLICIES)
 def test_one_fault_of_any_kind_is_exhausted(policy: str) -> None:
     """The same with every kind of fault."""
     report = check_policy(policy, Options(faults=1))
+    assert report.exit is Exit.OK, "\n".join(report.lines())
+
+
+def test_two_faults_of_the_controllers_break_nothing() -> None:
+    """Two faults among those that concern only controllers and the lease; the numbers are those of today's rules."""
+    kinds = frozenset({"crash-controller", "delay", "cut-api", "steal-lease"})
+    report = check_policy("default", Options(faults=2, kinds=kinds))
+    assert report.exit is Exit.OK, "\n".join(report.lines())
+    assert (len(report.graph.states), report.graph.edges, report.graph.depth) == (668, 2707, 14)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kinds", ["crash", "wipe", "cut", "lose-finalize"])
+def test_two_faults_of_one_kind_break_nothing(kinds: str) -> None:
+    """Two faults of one kind, exhausted."""
+    report = check_policy("default", Options(faults=2, kinds=frozenset({kinds})))
     assert report.exit is Exit.OK, "\n".join(report.lines())
 
 

@@ -165,3 +165,17 @@ def test_calm_clients_write_nothing() -> None:
     cluster.calm = False
     cluster.world.run(1)
     assert cluster.ledger.writes > written
+
+
+def test_clients_that_were_released_together_do_not_stay_in_step() -> None:
+    """In step, each commit would meet the ASYNC row still replicating the one before it (semantics 2.10)."""
+    cluster, _, _ = whole(writers=2)
+    cluster.keep_down(M0)
+    cluster.world.run(3)
+    cluster.let_up(M0)
+    cluster.world.run(3)
+    states = []
+    for _ in range(100):
+        cluster.world.run(0.05)
+        states.append(next(row.state.value for row in cluster.world[M1].rows.values() if row.host == M2))
+    assert states.count("invalid") < 25
