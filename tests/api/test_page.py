@@ -9,9 +9,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from attrs import define, evolve, field
 
-from memgraph_ha.markup import h, prose
 from memgraph_ha.api.page_words import lasted
 from memgraph_ha.core.record import Change, ChangeKind, Pause
+from memgraph_ha.markup import h, prose
 from tests.api.pictures import PICTURES
 from tests.api.rig import SceneControl, served
 from tests.core.changes import recorded, scene

@@ -2,6 +2,7 @@
 
 from functools import reduce
 
+import pytest
 from attrs import evolve
 
 from memgraph_ha.core import Unmet, View, decide, explain, observe
@@ -23,6 +24,7 @@ from tests.core.changes import (
     gone,
     is_main,
     lease,
+    misses,
     place,
     policy,
     recorded,
@@ -253,3 +255,14 @@ def test_nobody_is_held_to_attach_a_standby_while_its_protection_is_claimed() ->
     assert attaching(FRESH.view, FRESH.recorded)
     claimed = FRESH.but(recorded(unprotected=False))
     assert not attaching(claimed.view, claimed.recorded)
+
+
+@pytest.mark.parametrize("more", [0, -1])
+def test_as_many_probes_as_the_policy_says_make_a_process_frozen(more: int) -> None:
+    """Not one more, and not one fewer."""
+    count = HEALTHY.policy.frozen_count + more
+    old = HEALTHY.but(place(M1, asked_s=NOW - 9), misses(M1, Miss.TIMED_OUT, count, 2.0))
+    seen = old.observed.of(M1)
+    assert seen is not None
+    assert seen.timeouts == count
+    assert old.view.given_up(seen) is (more == 0)

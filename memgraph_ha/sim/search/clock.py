@@ -165,7 +165,7 @@ def _seen(dial: _Dial, seen: Seen) -> Seen:
     """
     role = seen.role
     ages = _SILENCE if seen.member.name in NAMES[:2] else ()
-    silent = bool(seen.timeouts) and bisect_right(ages, dial.now_s - seen.timeouts_first_s) > 0
+    silent = seen.timeouts > 0
     since_s = dial.at(seen.timeouts_first_s, ages)
     return Seen(
         member=seen.member,

@@ -308,7 +308,7 @@ def _probed(instance: int, sight: Sight, now_s: float, first_s: float, policy: P
     """The facts of a round of probes. A verdict of loss takes as many as the policy wants: they are told at once."""
     name = NAMES[instance]
     if sight.how == REFUSED:
-        gap_s = policy.refused_gap_s
+        gap_s = policy.refused_gap_s * 1.05  # not to be one rounding short of it
         asked = [now_s - gap_s * (policy.refused_count - 1 - count) for count in range(policy.refused_count)]
         return tuple(ProbeMissed(at_s=at_s, asked_at_s=at_s, instance=name, miss=Miss.REFUSED) for at_s in asked)
     if sight.how == SILENT:
