@@ -8,6 +8,7 @@ from attrs import evolve
 from memgraph_ha.core import Unmet, View, decide, explain, observe
 from memgraph_ha.core.commands import RebuildInstance
 from memgraph_ha.core.facts import Miss, Outcome, ProbeMissed, RoleSeen, ServerSeen, StorageSeen
+from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.policy import AutoReinit
 from memgraph_ha.core.quiet import attaching, given_up
 from memgraph_ha.core.record import Pause, Switchover
@@ -266,3 +267,10 @@ def test_as_many_probes_as_the_policy_says_make_a_process_frozen(more: int) -> N
     assert seen is not None
     assert seen.timeouts == count
     assert old.view.given_up(seen) is (more == 0)
+
+
+def test_a_main_that_refuses_our_password_is_said_to_whoever_waits_for_it() -> None:
+    """What is waited for is a password, not an answer."""
+    for miss, hold in ((Miss.UNAUTHORISED, Hold.UNAUTHORISED), (Miss.TIMED_OUT, Hold.LOOKING)):
+        decision = decide(HEALTHY.but(unheard(M0), misses(M0, miss, 1, 0.1)).view)
+        assert (decision.rule, decision.hold) == ("W10", hold)

@@ -6,13 +6,14 @@ import pytest
 from attrs import evolve
 
 from memgraph_ha.core.commands import RegisterReplica, WriteRecord
-from memgraph_ha.core.decision import Unmet
+from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.facts import Miss, Outcome
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import Address, InstanceName, RowName, RunId
 from memgraph_ha.core.record import Fallback
 from memgraph_ha.core.topology import Mode, RowStatus, StorageMode
 from tests.core.changes import (
+    a_demotion,
     a_registration,
     data_unknown,
     gate_shut,
@@ -280,3 +281,22 @@ def test_a_rebuilt_standby_is_attached_and_its_mark_cleared() -> None:
     assert isinstance(register, RegisterReplica)
     assert write.record.rebuild == frozenset()
     assert register.replica == M1
+
+
+@pytest.mark.parametrize(
+    ("changes", "rises"),
+    [
+        ((tried(a_demotion(RISEN, M2), Outcome.DONE),), False),
+        ((tried(a_demotion(RISEN, M2), Outcome.DONE, ago_s=3), tried(a_registration(RISEN, M2), ago_s=1)), False),
+        ((tried(a_registration(RISEN, M2), Outcome.DONE, ago_s=3), tried(a_demotion(RISEN, M2), Outcome.DONE)), False),
+        (
+            (tried(a_demotion(RISEN, M2), Outcome.DONE), tried(a_registration(RISEN, M2), Outcome.DONE, ago_s=0.01)),
+            True,
+        ),
+        ((tried(evolve(a_demotion(RISEN, M2), generation=3), Outcome.DONE),), True),
+    ],
+    ids=["demoted", "refused since", "registered before", "registered since", "in another reign"],
+)
+def test_the_row_of_a_stray_does_not_give_its_level_back(changes: tuple[SceneChange, ...], rises: bool) -> None:
+    """The row was not heard since it was MAIN: by that level E10 would rebuild it, and what a human wrote is gone."""
+    assert isinstance(answer(RISEN.but(*changes), "K10"), Decision) is rises

@@ -4,11 +4,11 @@ from typing import Final
 
 from attrs import evolve
 
-from memgraph_ha.core.commands import CommitNoop, RegisterReplica
+from memgraph_ha.core.commands import CommitNoop, Demote, RegisterReplica
 from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.facts import Outcome
 from memgraph_ha.core.holds import Hold
-from memgraph_ha.core.names import RunId
+from memgraph_ha.core.names import InstanceName, RunId
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability, Triggers
 from memgraph_ha.core.quiet import async_first, wants_quiet
@@ -218,7 +218,8 @@ def attach_async(view: View) -> Decision | Unmet:
 def note_levels(view: View) -> Decision | Unmet:
     """Write down who has reached the present reign.
 
-    When: the reign is open, and a replica whose recorded level is lower takes MAIN's commits.
+    When: the reign is open, and a replica whose recorded level is lower takes MAIN's commits. The row of one that was a
+        stray MAIN in this reign may still say so (nobody asked it again): it counts once it was registered anew.
     Then: raise the levels: what an automatic rebuild may rely on later.
     Protects: NO_ACKED_LOSS (a rebuild needs an unbroken chain of reigns from that level).
     After: everything that gets writes back.
@@ -233,6 +234,7 @@ def note_levels(view: View) -> Decision | Unmet:
         owners[row.address]: record.generation
         for row in view.main_rows
         if row.takes_commits and row.address in owners and owners[row.address] not in record.rebuild
+        if not _was_stray(view, record, owners[row.address])
     }
     risen = {name: level for name, level in reached.items() if known.get(name, 0) < level}
     if not risen:
@@ -242,6 +244,14 @@ def note_levels(view: View) -> Decision | Unmet:
         commands=(view.rewrite(record.with_level(risen)),),
         wake_at_s=view.now_s + SHORT_S,
     )
+
+
+def _was_stray(view: View, record: Record, name: InstanceName) -> bool:
+    """Whether it was demoted in this reign and not registered since: what it took meanwhile may exist nowhere else."""
+    demoted, joined = view.attempt(Demote, name), view.attempt(RegisterReplica, name)
+    if demoted is None or demoted.generation != record.generation:
+        return False
+    return joined is None or joined.outcome is not Outcome.DONE or joined.at_s < demoted.at_s
 
 
 def note_triggers(view: View) -> Decision | Unmet:

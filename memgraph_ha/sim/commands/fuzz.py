@@ -102,7 +102,7 @@ def fuzz(
     if as_json:
         click.echo(json.dumps(_document(tally, files), indent=1))
     else:
-        Console(highlight=False).print(summary(tally), *_lines(files), soft_wrap=True)
+        Console(highlight=False).print(summary(tally), *_lines(files), sep="\n", soft_wrap=True)
     ctx.exit(Exit.UNMET if tally.exit is Exit.OK and all_marks and never_seen(tally) else tally.exit)
 
 

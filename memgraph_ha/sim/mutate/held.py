@@ -15,7 +15,7 @@ from attrs import define
 from memgraph_ha.core.rules import Rule
 from memgraph_ha.sim.mutate.detector import Case, Detector, UnfitError
 
-COMPARES: Final = ("test_mutants.py", "test_docs.py", "test_bench_decide.py", "test_purity.py")
+COMPARES: Final = ("test_mutants.py", "test_shipped.py", "test_docs.py", "test_bench_decide.py", "test_purity.py")
 """Files that compare today's rules with themselves, with the documents made of them, or that measure time."""
 
 
