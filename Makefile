@@ -43,9 +43,10 @@ test: $(DEV)
 slow: $(DEV)
 	$(PYTEST) $(JOINTLY) -m "slow and not matrix"
 
-# Every scenario of the catalogue that real processes can play, one at a time; about half an hour.
+# Every scenario of the catalogue that real processes can play, one at a time, about half an hour; then long searches.
 matrix: $(DEV)
 	$(PYTEST) -m slow tests/e2e
+	$(PYTEST) -m matrix tests/sim
 
 # About half an hour: 200 faults drawn by lot; SEED=n repeats a run, FAULTS=n shortens it.
 soak: $(RUN)

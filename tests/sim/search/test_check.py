@@ -63,6 +63,7 @@ def test_two_faults_of_the_controllers_break_nothing() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kinds", ["crash", "wipe", "cut", "lose-finalize"])
 def test_two_faults_of_one_kind_break_nothing(kinds: str) -> None:
