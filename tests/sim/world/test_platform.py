@@ -162,15 +162,20 @@ def test_a_power_cut_loses_what_was_not_forced_to_the_platter() -> None:
 
 
 def test_a_death_in_the_middle_of_a_commit_leaves_one_more_on_mains_volume() -> None:
-    """Decided, and nobody told (transcripts Q9): the volume holds a write that the standby lacks."""
-    cluster, _, _ = whole(writers=2)
-    cluster.platform.pods[M0].down = True
-    cluster.crash_in_commit(M0)
-    cluster.world.run_until(lambda: not cluster.up(M0), 10)
-    cluster.world.run(3)
-    more = cluster.stored(M0) - cluster.ids(M1)
-    assert len(more) == 1
-    assert more <= cluster.ledger.indeterminate
+    """Decided, and nobody told (transcripts Q9): the volume holds a write that the standby lacks, or a no-op."""
+    found: set[int] = set()
+    for wait_s in (0.0, 0.2, 0.4, 0.6):
+        cluster, _, _ = whole(writers=2)
+        cluster.world.run(wait_s)
+        cluster.platform.pods[M0].down = True
+        cluster.crash_in_commit(M0)
+        cluster.world.run_until(lambda world=cluster: not world.up(M0), 10)  # type: ignore[misc]
+        cluster.world.run(3)
+        more = cluster.stored(M0) - cluster.ids(M1)
+        assert len(more) <= 1
+        assert more <= cluster.ledger.indeterminate
+        found |= more
+    assert found
 
 
 def test_a_deaf_replica_answers_and_is_not_replicated_to() -> None:
