@@ -275,9 +275,10 @@ async def test_hand_over_and_observe(running: Making) -> None:
             assert (await cluster.record()).generation == before.generation
             cluster.thaw_controller(cluster.local)
             after = await cluster.protected(above=before.generation)
+        now = f"reign {after.generation}: {after.main} is MAIN"
+        await cluster.until_true(lambda: now in observer[1].read_text(), "the observer has read the record again")
         told = await _end_observer(observer)
     assert f"reign {before.generation}: {before.main} is MAIN" in told
-    assert f"reign {after.generation}: {after.main} is MAIN" in told
 
 
 def _controllers(cluster: Cluster) -> list[Path]:

@@ -29,6 +29,7 @@ global
   maxconn 100
 defaults
   mode tcp
+  retries 0
   timeout connect 5s
   timeout client 60s
   timeout server 60s
