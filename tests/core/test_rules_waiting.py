@@ -80,20 +80,25 @@ def test_a_reign_that_cannot_be_opened_yet_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "lack"),
+    ("change", "hold", "lack"),
     [
-        (scene(), "m1: it does not answer"),
-        (recorded(rebuild=frozenset({M1})), "m1 must be rebuilt"),
-        (standby_row(RowStatus.RECOVERY), "row m1_7 is recovery"),
-        (scene(places=(WAITING.place(M0),)), "the cluster has no second eligible instance"),
+        (scene(), Hold.WAITING_FOR_STANDBY, "m1: it does not answer"),
+        (recorded(rebuild=frozenset({M1})), Hold.REBUILDING, "m1 must be rebuilt"),
+        (recorded(rebuild=frozenset({M1}), level=((M0, 4),)), Hold.REBUILD_NEEDED, "memgraph-ha reinit m1"),
+        (standby_row(RowStatus.RECOVERY), Hold.WAITING_FOR_STANDBY, "row m1_7 is recovery"),
+        (
+            scene(places=(WAITING.place(M0),)),
+            Hold.WAITING_FOR_STANDBY,
+            "the cluster has no second eligible instance",
+        ),
     ],
-    ids=["gone", "to be rebuilt", "catching up", "none"],
+    ids=["gone", "to be rebuilt", "given up by nobody", "catching up", "none"],
 )
-def test_required_waits_for_a_standby_by_name(change: SceneChange, lack: str) -> None:
-    """`required`: writes wait, and what the standby lacks is said."""
+def test_required_waits_for_a_standby_by_name(change: SceneChange, hold: Hold, lack: str) -> None:
+    """`required`: writes wait, and what the standby lacks is said; the hold is what a human can end, if one must."""
     old = WAITING.but(recorded(unprotected=True), change)
     decision = decided(old, "Y10")
-    assert (decision.commands, decision.hold, decision.route.permit) == ((), Hold.WAITING_FOR_STANDBY, None)
+    assert (decision.commands, decision.hold, decision.route.permit) == ((), hold, None)
     assert lack in decision.reason
 
 

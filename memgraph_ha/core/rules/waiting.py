@@ -65,7 +65,7 @@ def hold_without_service(view: View) -> Decision | Unmet:
     """Say why read/write is shut although MAIN lives.
 
     When: no permit may be given, and no rule above could change that now.
-    Then: nothing until facts change.
+    Then: nothing until facts change. If writes wait for the standby, the hold's name says what is the matter with it.
     Protects: nothing waits without a name.
     After: all repairs.
     Source: design 1 (promise 4), 6 (`required`).
@@ -82,7 +82,7 @@ def hold_without_service(view: View) -> Decision | Unmet:
     elif not view.triggers_restored and not record.opened:
         hold, said = Hold.TRIGGERS_NOT_RESTORED, view.last_outcome(RestoreTriggers, record.main)
     elif waits:
-        hold, said = Hold.WAITING_FOR_STANDBY, _standby_lack(view)
+        hold, said = _what_is_wrong(view, record) or Hold.WAITING_FOR_STANDBY, _standby_lack(view)
     else:
         hold, said = Hold.BACKING_OFF, ""
     tries = view.last_outcome(CommitNoop if view.main_role is not None else Promote, record.main)
