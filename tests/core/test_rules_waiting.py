@@ -84,7 +84,7 @@ def test_a_reign_that_cannot_be_opened_yet_says_so() -> None:
     [
         (scene(), Hold.WAITING_FOR_STANDBY, "m1: it does not answer"),
         (recorded(rebuild=frozenset({M1})), Hold.REBUILDING, "m1 must be rebuilt"),
-        (recorded(rebuild=frozenset({M1}), level=((M0, 4),)), Hold.REBUILD_NEEDED, "memgraph-ha reinit m1"),
+        (recorded(rebuild=frozenset({M1}), level=((M0, 4), (M2, 4))), Hold.REBUILD_NEEDED, "memgraph-ha reinit m1"),
         (standby_row(RowStatus.RECOVERY), Hold.WAITING_FOR_STANDBY, "row m1_7 is recovery"),
         (
             scene(places=(WAITING.place(M0),)),
