@@ -1,6 +1,32 @@
-"""Spelling the statements that quote a name, a text or a trigger. Pure."""
+"""Spelling the statements that commands are sent as, and what they quote. Pure."""
 
+from typing import Final, assert_never
+
+from memgraph_ha.core.commands import CommitNoop, Demote, DropReplica, Promote, RegisterReplica
 from memgraph_ha.core.topology import Trigger
+
+NOOP: Final = "CREATE (n:MemgraphHaNoop) DELETE n"
+"""One commit that changes nothing (transcripts Q3, Q18)."""
+
+Spelled = Promote | Demote | RegisterReplica | DropReplica | CommitNoop
+"""The commands that are one statement each."""
+
+
+def statement_of(command: Spelled) -> str:
+    """Spell a command as Memgraph takes it (transcripts Summary; semantics 2.4)."""
+    match command:
+        case Promote():
+            return "SET REPLICATION ROLE TO MAIN"
+        case Demote(port=port):
+            return f"SET REPLICATION ROLE TO REPLICA WITH PORT {port}"
+        case RegisterReplica(row=row, mode=mode, address=address):
+            return f"REGISTER REPLICA {name_literal(row)} {mode.name} TO {string_literal(address)}"
+        case DropReplica(row=row):
+            return f"DROP REPLICA {name_literal(row)}"
+        case CommitNoop():
+            return NOOP
+        case _:  # pragma: no cover - the type checker proves that nothing is left
+            assert_never(command)
 
 
 def name_literal(name: str) -> str:

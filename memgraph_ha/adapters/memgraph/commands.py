@@ -11,7 +11,7 @@ from memgraph_ha.adapters.memgraph.errand import TARGET_TIMEOUT_S, End, Errand
 from memgraph_ha.adapters.memgraph.instance import AFTERMATH_S, Instance
 from memgraph_ha.adapters.memgraph.reading import read_role
 from memgraph_ha.core.commands import Demote, DropReplica, Promote, RegisterReplica
-from memgraph_ha.core.cypher import name_literal, string_literal
+from memgraph_ha.core.cypher import statement_of
 from memgraph_ha.core.facts import Outcome, RoleSeen, RowsSeen
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import RowName, RunId
@@ -23,11 +23,8 @@ async def change_role(errand: Errand, command: Promote | Demote) -> End:
 
     A promotion whose deadline (`database.PROMOTE_S`) is over excuses no silence: everybody waits for this instance.
     """
-    aftermath_s = AFTERMATH_S
-    if isinstance(command, Promote):
-        wanted, statement, aftermath_s = Role.MAIN, "SET REPLICATION ROLE TO MAIN", 0.0
-    else:
-        wanted, statement = Role.REPLICA, f"SET REPLICATION ROLE TO REPLICA WITH PORT {command.port}"
+    statement = statement_of(command)
+    wanted, aftermath_s = (Role.MAIN, 0.0) if isinstance(command, Promote) else (Role.REPLICA, AFTERMATH_S)
     async with errand.instance.commands.talk() as connection:
         seen = await errand.role(connection)
         if seen.run != command.run:
@@ -58,7 +55,7 @@ async def _try_role(errand: Errand, connection: BoltConnection, statement: str, 
 
 async def register(errand: Errand, command: RegisterReplica, replica: Instance) -> End:
     """Register a replica on MAIN, after asking both who they are; done when the row is there."""
-    statement = f"REGISTER REPLICA {name_literal(command.row)} {command.mode.name} TO {string_literal(command.address)}"
+    statement = statement_of(command)
     async with errand.instance.commands.talk() as connection:
         unfit = await unfit_main(errand, connection, command.run) or await _unfit_replica(errand, command, replica)
         if unfit is not None:
@@ -113,7 +110,7 @@ async def _unfit_replica(errand: Errand, command: RegisterReplica, replica: Inst
 
 async def drop(errand: Errand, command: DropReplica) -> End:
     """Drop a row on MAIN, if what SHOW REPLICAS says right before each try allows it; done when it is gone."""
-    statement = f"DROP REPLICA {name_literal(command.row)}"
+    statement = statement_of(command)
     async with errand.instance.commands.talk() as connection:
         unfit = await unfit_main(errand, connection, command.run)
         if unfit is not None:

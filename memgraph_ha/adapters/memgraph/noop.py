@@ -6,8 +6,6 @@ acknowledged no-op the proof *of this standby* is that the standby was counted: 
 row, before and after.
 """
 
-from typing import Final
-
 import trio
 from attrs import frozen
 
@@ -17,14 +15,13 @@ from memgraph_ha.adapters.memgraph.errand import TARGET_TIMEOUT_S, End, Errand
 from memgraph_ha.adapters.memgraph.instance import Instance
 from memgraph_ha.adapters.memgraph.reading import Clock, read_role
 from memgraph_ha.core.commands import CommitNoop
+from memgraph_ha.core.cypher import statement_of
 from memgraph_ha.core.facts import NoopSeen, Outcome, RoleSeen, ServerSeen, StorageSeen
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import RunId
 from memgraph_ha.core.record import Standby
 from memgraph_ha.core.rows import ONE_COMMIT
 from memgraph_ha.core.topology import Mode, Role, Row, StorageMode
-
-NOOP: Final = "CREATE (n:MemgraphHaNoop) DELETE n"
 
 
 @frozen(kw_only=True)
@@ -93,7 +90,7 @@ class NoopCommit:
                 self._before = await self._look(connection, self._standby)
                 if self._before is None:
                     return End(Outcome.NOT_SENT, self._silence)
-            refusal = await errand.send(connection, NOOP)
+            refusal = await errand.send(connection, statement_of(command))
             if refusal is not None:
                 return _refused(refusal)
             errand.settled = End(Outcome.DONE)

@@ -73,6 +73,7 @@ class Caller:
     _tried: int = 0
     _asks: int = 0
     _knocking: bool = False
+    _resting: bool = False
 
     def begin(self) -> None:
         """Look for a gateway, if there is no connection yet."""
@@ -148,6 +149,16 @@ class Caller:
         self._tried = 0
         self.cluster.world.at(AGAIN_S, lambda: self._knock() if self._knocking else None)
 
+    def pause(self, every_s: float) -> None:
+        """Rest, on average `every_s`, and begin again; who rests already goes on resting."""
+        if not self._resting:
+            self._resting = True
+            self.cluster.world.at(self.pause_s(every_s), self._wake)
+
+    def _wake(self) -> None:
+        self._resting = False
+        self.begin()
+
     def pause_s(self, every_s: float) -> float:
         """Draw how long it rests, on average `every_s`."""
         return every_s * (1 - JITTER + 2 * JITTER * self.dice.random())
@@ -208,13 +219,12 @@ class Writer:
     every_s: float
     once: bool = False
     number: int | None = None
-    _resting: bool = False
 
     def step(self, client: Caller) -> None:
         """Begin a write, unless clients are to be calm."""
         cluster = client.cluster
         if cluster.calm:
-            self._rest(client)
+            client.pause(self.every_s)
             return
         self.number = cluster.ledger.begin()[0]
         client.ask(run(CREATE, id=self.number))
@@ -230,16 +240,7 @@ class Writer:
             if passage is not None:
                 passage.cut()
         else:
-            self._rest(client)
-
-    def _rest(self, client: Caller) -> None:
-        if not self._resting:
-            self._resting = True
-            client.cluster.world.at(client.pause_s(self.every_s), lambda: self._go_on(client))
-
-    def _go_on(self, client: Caller) -> None:
-        self._resting = False
-        client.begin()
+            client.pause(self.every_s)
 
 
 @define(eq=False)
@@ -305,7 +306,6 @@ class Reader:
 
     every_s: float
     served: int = 0
-    _resting: bool = False
 
     def step(self, client: Caller) -> None:
         """Read."""
@@ -314,13 +314,7 @@ class Reader:
     def ended(self, client: Caller, ticket: Ticket | None) -> None:
         """Rest, and read again."""
         self.served += ticket is not None and ticket.error is None
-        if not self._resting:
-            self._resting = True
-            client.cluster.world.at(client.pause_s(self.every_s), lambda: self._go_on(client))
-
-    def _go_on(self, client: Caller) -> None:
-        self._resting = False
-        client.begin()
+        client.pause(self.every_s)
 
 
 def settle(cluster: Ground, numbers: range, ticket: Ticket | None, passage: Passage | None) -> None:

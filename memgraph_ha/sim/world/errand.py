@@ -23,6 +23,7 @@ from memgraph_ha.core.commands import (
     RestoreTriggers,
     RestoreUsers,
 )
+from memgraph_ha.core.cypher import statement_of
 from memgraph_ha.core.facts import NoopSeen, Outcome, RoleSeen, RowsSeen
 from memgraph_ha.core.messages import ErrorClass, classify_error
 from memgraph_ha.core.names import InstanceName, RowName, RunId
@@ -177,19 +178,11 @@ class Errand:
             )
 
     def _query(self) -> str:
-        match self.command:
-            case Promote():
-                return "SET REPLICATION ROLE TO MAIN"
-            case Demote(port=port):
-                return f"SET REPLICATION ROLE TO REPLICA WITH PORT {port}"
-            case CommitNoop():
-                return "CREATE (n:Noop) DELETE n"
-            case RegisterReplica(row=row, mode=mode, address=address):
-                return f'REGISTER REPLICA `{row}` {mode.name} TO "{address}"'
-            case DropReplica(row=row):
-                return f"DROP REPLICA `{row}`"
-            case Quiesce() | RestoreUsers() | RestoreTriggers():
-                return "SHOW TRANSACTIONS"
+        """Spell it as the adapter does."""
+        command = self.command
+        if isinstance(command, (Quiesce, RestoreUsers, RestoreTriggers)):
+            raise TypeError(f"{type(command).__name__} is more than one statement")
+        return statement_of(command)
 
     def _unknown(self) -> None:
         if isinstance(self.command, CommitNoop):
