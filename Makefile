@@ -41,11 +41,11 @@ test: $(DEV)
 
 # Minutes, not seconds: CI runs them after `test`.
 slow: $(DEV)
-	$(PYTEST) $(JOINTLY) -m "slow and not matrix"
+	$(PYTEST) $(JOINTLY) -m "slow and not matrix and not kube"
 
 # Every scenario of the catalogue that real processes can play, one at a time, about half an hour; then long searches.
 matrix: $(DEV)
-	$(PYTEST) -m slow tests/e2e
+	$(PYTEST) -m "slow and not kube" tests/e2e
 	$(PYTEST) -m matrix tests/sim
 
 # About half an hour: 200 faults drawn by lot; SEED=n repeats a run, FAULTS=n shortens it.

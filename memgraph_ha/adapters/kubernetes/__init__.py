@@ -1,0 +1,1 @@
+"""The ports of the daemon on the Kubernetes API: the record, the lease, pods, Events."""

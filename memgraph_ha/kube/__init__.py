@@ -1,0 +1,1 @@
+"""`memgraph-ha run`: one controller of a Memgraph StatefulSet on Kubernetes."""

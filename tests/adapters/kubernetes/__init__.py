@@ -1,0 +1,1 @@
+"""The Kubernetes adapters, without an API server: what is pure."""

@@ -1,0 +1,1 @@
+"""The chart: templates, schema, alert rules."""

@@ -1,0 +1,1 @@
+"""On a real Kubernetes API server, or a whole real cluster."""

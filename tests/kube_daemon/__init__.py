@@ -1,0 +1,1 @@
+"""`memgraph-ha run` without a cluster."""
