@@ -25,7 +25,7 @@ from memgraph_ha.drill.pauses import FaultKind
 from memgraph_ha.drill.plan import Plan, mix
 from memgraph_ha.drill.report import GOOD_S, TARGETS_S, Report, in_words
 from memgraph_ha.drill.results import DrillResult, first_pauses, to_json, writer_pauses
-from memgraph_ha.local.options import UsageError
+from memgraph_ha.runtime.usage import UsageError
 
 STOCK_SHARE = 10
 """The stock driver's run is this many times shorter."""

@@ -38,6 +38,10 @@ COMMANDS: Final[dict[str, Late]] = {
         "memgraph_ha.drill.command:demo", "Kill MAIN again and again under load, and prove that nothing is lost."
     ),
     "local": Late("memgraph_ha.local.command:local", "Run a whole cluster on this machine."),
+    "run": Late("memgraph_ha.kube.command:run", "Run a controller on Kubernetes."),
+    "set-aside": Late(
+        "memgraph_ha.kube.set_aside:set_aside", "In a pod's init container: move aside what the controller ordered."
+    ),
     **OPERATOR,
     "soak": Late(
         "memgraph_ha.drill.soak.command:soak", "Break a cluster in every way by lot, and prove that nothing is lost."

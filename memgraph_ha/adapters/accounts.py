@@ -26,6 +26,7 @@ from attrs import field, frozen
 _FIELDS: Final = frozenset({"user", "password"})
 _TABLES: Final = frozenset({"controller", "account"})
 _OTHERS_MAY: Final = stat.S_IRWXG | stat.S_IRWXO
+_GROUP_MAY_READ: Final = stat.S_IRGRP
 
 
 class AccountsError(ValueError):
@@ -73,11 +74,14 @@ class Accounts:
         return self.controller.user, self.controller.password
 
 
-def load_accounts(path: Path) -> Accounts:
+def load_accounts(path: Path, *, controller: Account | None = None, group_reads: bool = False) -> Accounts:
     """Read the accounts file.
 
     Args:
         path: A TOML file that only its owner may read (``chmod 600``).
+        controller: Whom the controller logs in as, if that is said elsewhere too: then the file may leave it out.
+        group_reads: Whether its group may read it as well: a Secret's file belongs to root, and reaches whoever is
+            not root through the pod's ``fsGroup`` alone (Kubernetes documentation, "Configure a Security Context").
 
     Returns:
         Its accounts; every name is there once, whatever its case, and no password is empty: Memgraph's default
@@ -89,7 +93,7 @@ def load_accounts(path: Path) -> Accounts:
     try:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if mode & _OTHERS_MAY:
+            if mode & (_OTHERS_MAY & ~_GROUP_MAY_READ if group_reads else _OTHERS_MAY):
                 raise AccountsError(
                     f"accounts file {path} has mode {mode:03o}: others could read the passwords; run 'chmod 600 {path}'"
                 )
@@ -100,18 +104,22 @@ def load_accounts(path: Path) -> Accounts:
         raise AccountsError(f"accounts file {path} is not UTF-8: save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise AccountsError(f"accounts file {path} is no TOML: {error}") from None
-    return _Reader(path).accounts(raw)
+    return _Reader(path, controller).accounts(raw)
 
 
 class _Reader:
     """Turns the file's tables into accounts; every complaint names file, field and fix."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, controller: Account | None) -> None:
+        self._path, self._controller = path, controller
 
     def accounts(self, raw: Mapping[str, object]) -> Accounts:
         self._known(raw, _TABLES, "")
-        controller = self._account(raw.get("controller"), "[controller]")
+        controller = self._controller
+        if controller is None or "controller" in raw:
+            controller = self._account(raw.get("controller"), "[controller]")
+        if self._controller not in (None, controller):
+            raise self._wrong("[controller]", "is not whom the controller logs in as: give the same, or leave it out")
         listed = raw.get("account", [])
         if not isinstance(listed, list):
             raise self._wrong("account", "must be a list of tables: write [[account]], not [account]")

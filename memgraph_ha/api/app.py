@@ -12,7 +12,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from memgraph_ha.api.control import Control
-from memgraph_ha.api.endpoints import Access, Auth, Call, Endpoint, Refused
+from memgraph_ha.api.endpoints import LONGEST_WAIT_S, Access, Auth, Call, Endpoint, Refused
 from memgraph_ha.api.metric import registry_of
 from memgraph_ha.api.metrics import METRICS
 from memgraph_ha.api.reading import admit, parse_object
@@ -59,10 +59,11 @@ class Application:
     Args:
         control: The controller.
         access: The secrets that callers must know.
+        hook_wait_s: How long a preStop hook is kept waiting at most, seconds.
     """
 
-    def __init__(self, control: Control, access: Access) -> None:
-        self._control, self._access = control, access
+    def __init__(self, control: Control, access: Access, hook_wait_s: float = LONGEST_WAIT_S) -> None:
+        self._control, self._access, self._hook_wait_s = control, access, hook_wait_s
         self._registry = registry_of(control, METRICS)
         self._ending = trio.Event()
         self._desk = trio.CapacityLimiter(1)
@@ -164,10 +165,16 @@ class Application:
     async def _answer(self, endpoint: Endpoint, scope: Scope, receive: Receive) -> Response:
         request = Request(scope, receive)
         try:
-            admit(request, endpoint.auth, self._access)
+            await admit(request, endpoint.auth, self._access)
             known = {} if endpoint.body is None else endpoint.body["properties"]
             body = {} if endpoint.body is None else parse_object(scope["body"], frozenset(known))  # type: ignore[call-overload]  # properties are a dict
-            call = Call(control=self._control, request=request, body=body, registry=self._registry)
+            call = Call(
+                control=self._control,
+                request=request,
+                body=body,
+                registry=self._registry,
+                hook_wait_s=self._hook_wait_s,
+            )
             if not endpoint.drawn:
                 return await endpoint.handler(call)
             async with self._desk:  # it is handed on in another turn of trio: the loop of the controller comes between

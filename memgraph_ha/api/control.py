@@ -183,8 +183,11 @@ class Snapshot:
 
     @property
     def leading(self) -> bool:
-        """Whether this controller holds the lease now: also when the loop that looked has stood still since."""
-        return self.lease_left_s > 0
+        """Whether this controller holds the lease now: also when the loop that looked has stood still since.
+
+        One that only observes decides as if it led, and never does.
+        """
+        return self.lease_left_s > 0 and not self.observe_only
 
     @property
     def lease_left_s(self) -> float:

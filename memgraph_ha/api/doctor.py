@@ -167,9 +167,8 @@ def _record(view: View) -> Iterator[Check]:
     if read is None:
         yield _check(name, None, None, Level.ERROR, "the record was not read yet", "look again in a second")
     elif read.trouble is not None:
-        trouble = (
-            "cannot be read" if read.trouble is RecordTrouble.UNREADABLE else f"is unusable ({read.trouble.value})"
-        )
+        unread = read.trouble in (RecordTrouble.UNREADABLE, RecordTrouble.UNANSWERED)
+        trouble = "cannot be read" if unread else f"is unusable ({read.trouble.value})"
         yield _check(
             name, None, False, Level.ERROR, f"the record {trouble}: {read.detail}", "see `memgraph-ha explain`"
         )

@@ -26,17 +26,25 @@ class Auth(enum.Enum):
     BASIC = "basic auth of the Memgraph user; without one, loopback only"
 
 
+Review = Callable[[str], Awaitable[str | None]]
+"""Judges a bearer token that is not ours: None if whoever has it may change the cluster, else why not, one sentence.
+
+It ends within a few seconds, raises nothing, and repeats no token."""
+
+
 @frozen(kw_only=True)
 class Access:
     """The secrets that callers must know. They are never shown.
 
     Attributes:
-        token: The bearer token; None: nobody may change anything.
+        token: The bearer token; None: no token of ours is good.
         basic: User and password of the hook; None: Memgraph has no accounts.
+        review: Judges other bearer tokens; None: there are no others.
     """
 
     token: str | None = field(repr=False)
     basic: tuple[str, str] | None = field(repr=False)
+    review: Review | None = None
 
 
 @frozen(kw_only=True)
@@ -48,12 +56,14 @@ class Call:
         request: What came; its body was read already, bounded.
         body: The parsed JSON object of an endpoint that takes one.
         registry: The metrics of this server.
+        hook_wait_s: How long a preStop hook is kept waiting at most, seconds.
     """
 
     control: Control
     request: Request
     body: Json
     registry: CollectorRegistry
+    hook_wait_s: float = LONGEST_WAIT_S
 
 
 Handler = Callable[[Call], Awaitable[Response]]

@@ -7,7 +7,7 @@ import trio
 from starlette.responses import Response
 
 from memgraph_ha.api.control import NoAnswer, NotLeading
-from memgraph_ha.api.endpoints import LONGEST_WAIT_S, Call, Refused
+from memgraph_ha.api.endpoints import Call, Refused
 from memgraph_ha.api.verbs import elsewhere, no_answer
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.requests import Ask
@@ -25,7 +25,7 @@ async def prestop(call: Call) -> Response:
     a refusal that may pass is waited out. Cancelling withdraws the request.
 
     Raises:
-        Refused: 404 no such instance, 503 another controller leads or none is known yet, 504 not within 600 s.
+        Refused: 404 no such instance, 503 another controller leads or none is known yet, 504 not in time.
     """
     control = call.control
     name = call.request.path_params["pod_name"]
@@ -36,7 +36,7 @@ async def prestop(call: Call) -> Response:
         text = f"there is no instance of that name; they are {', '.join(known)}"
         raise Refused(http.HTTPStatus.NOT_FOUND, text)
     why = "no answer"
-    ends_s = trio.current_time() + LONGEST_WAIT_S
+    ends_s = trio.current_time() + call.hook_wait_s
     with trio.move_on_at(ends_s):
         while True:
             wait_s = max(0.0, ends_s - trio.current_time())
@@ -53,4 +53,4 @@ async def prestop(call: Call) -> Response:
                     return Response(status_code=http.HTTPStatus.OK)
                 why = ended.text
             await trio.sleep(_PAUSE_S)
-    raise no_answer(f"the stop of {name} ({why})", LONGEST_WAIT_S)
+    raise no_answer(f"the stop of {name} ({why})", call.hook_wait_s)

@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from memgraph_ha.api.cluster import Json
 from memgraph_ha.api.control import Snapshot
-from memgraph_ha.api.endpoints import Access, Auth, Refused
+from memgraph_ha.api.endpoints import Access, Auth, Refused, Review
 from memgraph_ha.core.names import InstanceName
 
 LONGEST_BY: Final = 200
@@ -26,7 +26,7 @@ LONGEST_REASON: Final = 1000
 # --- who asks -----------------------------------------------------------------------------------------
 
 
-def admit(request: Request, auth: Auth, access: Access) -> None:
+async def admit(request: Request, auth: Auth, access: Access) -> None:
     """Let a caller pass, or refuse it.
 
     Secrets are compared in constant time. Without Memgraph accounts the hook is open to loopback only, and never to
@@ -36,7 +36,7 @@ def admit(request: Request, auth: Auth, access: Access) -> None:
         Refused: 401, with what would be taken.
     """
     if auth is Auth.TOKEN:
-        _admit_token(request, access.token)
+        await _admit_token(request, access.token, access.review)
     elif auth is Auth.BASIC and access.basic is not None:
         _admit_basic(request, access.basic)
     elif auth is Auth.BASIC and (not _is_loopback(request) or "origin" in request.headers):
@@ -48,16 +48,21 @@ def admit(request: Request, auth: Auth, access: Access) -> None:
         )
 
 
-def _admit_token(request: Request, token: str | None) -> None:
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    known = token is not None and scheme.lower() == "bearer"
-    if known and token is not None and hmac.compare_digest(given.strip().encode("latin-1"), token.encode()):
+async def _admit_token(request: Request, token: str | None, review: Review | None) -> None:
+    scheme, _, rest = request.headers.get("authorization", "").partition(" ")
+    given = rest.strip() if scheme.lower() == "bearer" else ""
+    if token is not None and hmac.compare_digest(given.encode("latin-1"), token.encode()):
         return
     why = "this controller was started without an API token, so nothing can be changed through it; give it one"
-    if token is not None:
+    if token is not None or review is not None:
         why = "give the API token: Authorization: Bearer TOKEN"
-        if given:
+        if rest:
             why = "this is not the API token; give the one that the controller was started with"
+        if given and review is not None:
+            judged = await review(given)
+            if judged is None:
+                return
+            why = f"this is not the API token, and as a Kubernetes token: {judged}"
     raise Refused(http.HTTPStatus.UNAUTHORIZED, why, headers={"WWW-Authenticate": 'Bearer realm="memgraph-ha"'})
 
 

@@ -21,7 +21,7 @@ from hypercorn.typing import ConnectionState
 
 from memgraph_ha.api.app import Application
 from memgraph_ha.api.control import Control
-from memgraph_ha.api.endpoints import Access
+from memgraph_ha.api.endpoints import LONGEST_WAIT_S, Access
 
 MOST_CONNECTIONS: Final = 400
 """Clients connected at once; further ones are closed."""
@@ -171,10 +171,10 @@ class _Server:
 async def serve(
     control: Control,
     *,
-    host: str,
+    host: str | None,
     port: int,
-    token: str | None,
-    basic_auth: tuple[str, str] | None,
+    access: Access,
+    hook_wait_s: float = LONGEST_WAIT_S,
     task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve the API until cancelled.
@@ -188,21 +188,22 @@ async def serve(
 
     Args:
         control: The controller.
-        host: Address to listen on, e.g. ``127.0.0.1`` or ``0.0.0.0``.
+        host: Address to listen on, e.g. ``127.0.0.1``; None for every address, of IPv4 and IPv6.
         port: 0 takes any free one.
-        token: What callers of verbs must know; None: nothing can be changed.
-        basic_auth: User and password that callers of the preStop hook must know; None: Memgraph has no accounts,
-            and only loopback may call it.
+        access: What callers must know.
+        hook_wait_s: How long a preStop hook is kept waiting at most, seconds.
         task_status: Told the port when connections are taken.
 
     Raises:
         OSError: The address cannot be bound; the text names it.
     """
-    server = _Server(Application(control, Access(token=token, basic=basic_auth)))
+    server = _Server(Application(control, access, hook_wait_s))
     try:
         listeners = await trio.open_tcp_listeners(port, host=host, backlog=128)
     except OSError as error:
-        raise OSError(error.errno, f"HTTP port {port} on {host} cannot be bound: {error.strerror or error}") from None
+        raise OSError(
+            error.errno, f"HTTP port {port} on {host or 'every address'} cannot be bound: {error.strerror or error}"
+        ) from None
     bound = int(listeners[0].socket.getsockname()[1])
     async with trio.open_nursery() as nursery:
         connections = await nursery.start(server.keep)

@@ -36,8 +36,14 @@ class Outcome(enum.Enum):
 
 
 class RecordTrouble(enum.Enum):
-    """Why there is no record to go by; each value names a hold."""
+    """Why the record cannot be acted on.
 
+    ``UNANSWERED``: the read told nothing, because its store did not answer or let nobody read. Only the leader writes
+    the record, so what it read last still tells whom clients may reach while it leads; but nothing is commanded on it.
+    All others: there is no record to go by.
+    """
+
+    UNANSWERED = "RecordUnanswered"
     UNREADABLE = "RecordUnknown"
     INVALID = "RecordInvalid"
     NEWER_SCHEMA = "RecordSchema"
@@ -178,7 +184,7 @@ class RecordSeen:
     """The record was read, with a read that cannot be stale.
 
     Attributes:
-        record: None if there is none, or if there is trouble.
+        record: None if there is none, or if there is trouble; once filed, ``UNANSWERED`` keeps the one read before.
         token: Its version for compare-and-set; None if there is none.
         trouble: Why it cannot be used.
         detail: What exactly is wrong with it.

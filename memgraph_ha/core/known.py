@@ -1,13 +1,13 @@
 """What is known: the facts, the policy and the time, with the questions that need no verdict about MAIN."""
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import TypeVar
 
 from attrs import field, frozen
 
+from memgraph_ha.core.cached import cached
 from memgraph_ha.core.commands import Command, Demote, RegisterReplica, WriteRecord
-from memgraph_ha.core.facts import LeaseSeen, Miss, Outcome
+from memgraph_ha.core.facts import LeaseSeen, Miss, Outcome, RecordTrouble
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import InstanceName, RowName, Token
 from memgraph_ha.core.observed import Attempt, Observed, Seen
@@ -66,7 +66,7 @@ class Known:
 
     # --- standing: may we act at all --------------------------------------------------------------
 
-    @cached_property
+    @cached
     def lease(self) -> LeaseSeen | None:
         """Our lease, if we hold it and it has not ended on our own clock."""
         lease = self.observed.lease
@@ -77,10 +77,18 @@ class Known:
         """What is left of our lease; 0 if we do not lead."""
         return 0.0 if self.lease is None else self.lease.until_s - self.now_s
 
-    @cached_property
+    @cached
     def record(self) -> Record | None:
-        """The record, if there is one and it can be used."""
-        return None if self.observed.record is None else self.observed.record.record
+        """The record, if there is one and it can be used.
+
+        While its store gives no answer that is the one read last, for only the leader writes it, unless a write of
+        ours may have changed it (docs/decisions/0011).
+        """
+        seen, doubtful_s = self.observed.record, self.observed.record_doubtful_s
+        if seen is None:
+            return None
+        unanswered = seen.trouble is RecordTrouble.UNANSWERED
+        return None if unanswered and doubtful_s is not None and doubtful_s >= seen.at_s else seen.record
 
     @property
     def token(self) -> Token | None:
@@ -94,24 +102,24 @@ class Known:
         """The platform's list, in ordinal order."""
         return () if self.observed.members is None else self.observed.members.members
 
-    @cached_property
+    @cached
     def pair(self) -> tuple[InstanceName, ...]:
         """The instances that may be MAIN."""
         return self.policy.eligible or tuple(member.name for member in self.members[:2])
 
-    @cached_property
+    @cached
     def main(self) -> Seen | None:
         """The recorded MAIN, if it is a member."""
         return None if self.record is None else self.observed.of(self.record.main)
 
-    @cached_property
+    @cached
     def partner(self) -> Seen | None:
         """The pair's other member: the standby-to-be."""
         if self.record is None:
             return None
         return next((seen for name in self.pair if name != self.record.main if (seen := self.observed.of(name))), None)
 
-    @cached_property
+    @cached
     def asyncs(self) -> tuple[Seen, ...]:
         """The members that may never be MAIN, and that the record relies on for nothing."""
         record, known = self.record, set(self.pair)

@@ -2,6 +2,8 @@
 
 from typing import assert_never
 
+from attrs import evolve
+
 from memgraph_ha.core.commands import (
     Command,
     CommitNoop,
@@ -30,6 +32,7 @@ from memgraph_ha.core.facts import (
     ProbeMissed,
     QuietSeen,
     RecordSeen,
+    RecordTrouble,
     RequestEnded,
     RequestSeen,
     RoleSeen,
@@ -221,6 +224,8 @@ def _catch_ups(
 def _record(observed: Observed, fact: RecordSeen) -> Observed:
     if not _newer(fact.at_s, observed.record):
         return observed
+    if fact.trouble is RecordTrouble.UNANSWERED:
+        return changed(observed, record=_unanswered(observed.record, fact))
     record = fact.record
     waiting = record is not None and record.opened and record.standby is None and not record.unprotected
     since = _since(fact.at_s, observed.unnamed_since_s, holds=waiting)
@@ -236,6 +241,13 @@ def _record(observed: Observed, fact: RecordSeen) -> Observed:
         switchover_since_s=moving_since,
         given_up_s=fact.at_s if given_up else observed.given_up_s,
     )
+
+
+def _unanswered(old: RecordSeen | None, fact: RecordSeen) -> RecordSeen:
+    """Keep what was read last, at the age that it has: a read without an answer is no news about the record."""
+    if old is None or old.record is None:
+        return fact
+    return evolve(old, trouble=fact.trouble, detail=fact.detail)
 
 
 def _since(at_s: float, before_s: float | None, *, holds: bool) -> float | None:
@@ -345,4 +357,10 @@ def _ended(observed: Observed, fact: CommandEnded) -> Observed:
     doubtful_s = observed.rows_doubtful_s
     if doubtful and (doubtful_s is None or fact.at_s > doubtful_s):
         doubtful_s = fact.at_s
-    return changed(observed, attempts=(*rest, attempt), rows_doubtful_s=doubtful_s)
+    unwritten = fact.outcome is Outcome.UNKNOWN and isinstance(command, WriteRecord)
+    return changed(
+        observed,
+        attempts=(*rest, attempt),
+        rows_doubtful_s=doubtful_s,
+        record_doubtful_s=fact.at_s if unwritten else observed.record_doubtful_s,
+    )

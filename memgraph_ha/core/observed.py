@@ -120,7 +120,8 @@ class Observed:
     Attributes:
         members: The last list of the platform.
         seen: One entry per member, in its order.
-        record: The last reading.
+        record: The last reading that told something, with the trouble of the last one.
+        record_doubtful_s: When a write of the record last ended unknown: what was read before may not be so any more.
         unnamed_since_s: Since when an opened, protected reign has had no standby, by our readings.
         lease: What we hold.
         gate: What our gateway allows.
@@ -144,6 +145,7 @@ class Observed:
     members: MembersSeen | None = None
     seen: tuple[Seen, ...] = ()
     record: RecordSeen | None = None
+    record_doubtful_s: float | None = None
     unnamed_since_s: float | None = None
     lease: LeaseSeen | None = None
     gate: GateSeen | None = None
@@ -165,7 +167,10 @@ class Observed:
 
     def of(self, name: InstanceName) -> Seen | None:
         """What is known of that instance; None if it is no member."""
-        return next((seen for seen in self.seen if seen.member.name == name), None)
+        for seen in self.seen:  # a loop: it is asked more often than anything else
+            if seen.member.name == name:
+                return seen
+        return None
 
     def asked(self, ask: Ask) -> Request | None:
         """The oldest open request of that kind."""

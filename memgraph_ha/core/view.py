@@ -1,10 +1,10 @@
 """The view: named questions about what was observed. No decisions here, only words for the rules to use."""
 
 import enum
-from functools import cached_property
 
 from attrs import frozen
 
+from memgraph_ha.core.cached import cached
 from memgraph_ha.core.commands import CommitNoop, RebuildInstance, RegisterReplica, RestoreTriggers, RestoreUsers
 from memgraph_ha.core.facts import NoopSeen, Outcome, RoleSeen
 from memgraph_ha.core.known import Known
@@ -45,7 +45,7 @@ class View(Known):
 
     # --- MAIN -------------------------------------------------------------------------------------
 
-    @cached_property
+    @cached
     def main_role(self) -> RoleSeen | None:
         """The recorded MAIN's last answer, if it says MAIN in a run that the record allows."""
         if self.record is None or self.main is None or self.main.role is None or self.loss is not None:
@@ -60,7 +60,7 @@ class View(Known):
             return False
         return seen.storage.run == seen.role.run
 
-    @cached_property
+    @cached
     def main_rows(self) -> tuple[Row, ...] | None:
         """MAIN's rows on its present run; None if unknown or doubtful since a command's answer was lost."""
         if self.main_role is None or self.main is None or self.main.rows is None:
@@ -72,7 +72,7 @@ class View(Known):
 
     # --- MAIN's loss ------------------------------------------------------------------------------
 
-    @cached_property
+    @cached
     def loss(self) -> Loss | None:
         """The verdict that MAIN is lost; None while it lives or nothing is known yet."""
         record, seen = self.record, self.main
@@ -118,7 +118,7 @@ class View(Known):
             return None
         return Loss(LossKind.NOT_WRITABLE, f"{tried.failures} commits failed: {noop.detail}")
 
-    @cached_property
+    @cached
     def replaced(self) -> str | None:
         """Why the living MAIN's data set is not the recorded one (RECOVER SNAPSHOT by hand); None if it is."""
         record, seen = self.record, self.main
@@ -128,7 +128,7 @@ class View(Known):
             return None
         return f"{record.main} holds data set {seen.storage.uuid} now, not {record.database_uuid}"
 
-    @cached_property
+    @cached
     def lost_data(self) -> str | None:
         """Why the re-promoted MAIN lacks commits that a replica holds; None if nothing says so (design 4).
 
@@ -147,7 +147,7 @@ class View(Known):
                 return f"{record.main} came back without commits that its replica {name} holds: {tried.detail}"
         return None
 
-    @cached_property
+    @cached
     def unreplicated_mode(self) -> StorageMode | None:
         """The living MAIN's storage mode, if it is known to be one that replicates nothing (transcripts Q21)."""
         storage = None if self.main is None else self.main.storage
@@ -163,7 +163,7 @@ class View(Known):
         same = tried is not None and seen.role is not None and tried.replica_run == seen.role.run
         return same and tried is not None and tried.error is ErrorClass.DIVERGED
 
-    @cached_property
+    @cached
     def cut_at_s(self) -> float | None:
         """Since when our gateway has certainly relayed nothing; None while it may (design 4: facts must be newer).
 
@@ -178,7 +178,7 @@ class View(Known):
 
     # --- the standby and its row ------------------------------------------------------------------
 
-    @cached_property
+    @cached
     def standby_row(self) -> Row | None:
         """The STRICT_SYNC row of the partner on MAIN that is numbered ``row_seq``, whole or not."""
         if self.record is None or self.partner is None or self.main_rows is None:
@@ -197,12 +197,12 @@ class View(Known):
         """MAIN's rows to that member: a row to its address is its whatever the name."""
         return tuple(row for row in self.main_rows or () if row.address == member.replication)
 
-    @cached_property
+    @cached
     def noop_in_reign(self) -> NoopSeen | None:
         """The last no-op acknowledged by MAIN on this run, in this reign, in our term of leadership."""
         return self._in_reign(self.observed.noop_done)
 
-    @cached_property
+    @cached
     def proof(self) -> NoopSeen | None:
         """The last acknowledged no-op with a witness on the row that could be named now."""
         proof = self._in_reign(self.observed.proof)
@@ -213,7 +213,7 @@ class View(Known):
         same = same and witness.instance == self.partner.member.name
         return proof if same and witness.row == self.record.standby_row(witness.instance) else None
 
-    @cached_property
+    @cached
     def unproven(self) -> str | None:
         """Why the proof's witness may not be named now; None if it may (design 4, to name a standby)."""
         proof, row = self.proof, self.standby_row
@@ -269,7 +269,7 @@ class View(Known):
             return "it must be rebuilt first"
         return "MAIN replicates nothing" if why is None and self.unreplicated_mode is not None else why
 
-    @cached_property
+    @cached
     def unsound(self) -> str | None:
         """Why MAIN's data cannot be relied on to fill another instance; None if it can, also while writes wait."""
         if self.main_role is None:
@@ -289,7 +289,7 @@ class View(Known):
 
     # --- routes -----------------------------------------------------------------------------------
 
-    @cached_property
+    @cached
     def unserved(self) -> str | None:
         """Why read/write must be shut; None if a permit may be given (`route` builds it)."""
         record, lease = self.record, self.lease

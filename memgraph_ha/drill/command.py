@@ -6,7 +6,7 @@ import click
 import trio
 
 from memgraph_ha.drill.demo import DemoOptions, run_demo
-from memgraph_ha.local.command import usage_errors
+from memgraph_ha.runtime.usage import usage_errors
 
 
 @click.command(short_help="Kill MAIN again and again under load, and prove that nothing is lost.")

@@ -15,7 +15,7 @@ from memgraph_ha.drill.errors import DrillError
 from memgraph_ha.drill.plan import Plan, mix
 from memgraph_ha.drill.report import Report, evidence
 from memgraph_ha.drill.results import to_json
-from memgraph_ha.local.options import UsageError
+from memgraph_ha.runtime.usage import UsageError
 
 PASSED: Final = 0
 FAILED: Final = 1

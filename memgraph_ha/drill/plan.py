@@ -10,7 +10,7 @@ from memgraph_ha.adapters.ports_in_use import port_holder, port_is_busy
 from memgraph_ha.adapters.process_argv import plan_ports
 from memgraph_ha.drill.errors import DrillError
 from memgraph_ha.drill.pauses import FaultKind
-from memgraph_ha.local.options import UsageError
+from memgraph_ha.runtime.usage import UsageError
 
 DEFAULT_PORT: Final = 7687
 

@@ -18,15 +18,17 @@ from memgraph_ha.adapters.process import ProcessPlatform
 from memgraph_ha.adapters.process_argv import LOOPBACK
 from memgraph_ha.adapters.process_events import RestartPolicy
 from memgraph_ha.api.accounting import Accounting
+from memgraph_ha.api.endpoints import Access
 from memgraph_ha.core import Decision, Policy, View
 from memgraph_ha.daemon import Daemon, World
 from memgraph_ha.local.control import LocalControl, serve_api
 from memgraph_ha.local.eviction import evict_from_ports
-from memgraph_ha.local.gateway import LeaderGateway
-from memgraph_ha.local.leading import Leading, WatchedLease
 from memgraph_ha.local.policies import Policies
 from memgraph_ha.proxy.gateway import RwGateway
 from memgraph_ha.proxy.read_gateway import Gateways, RoGateway
+from memgraph_ha.runtime.clock import boottime
+from memgraph_ha.runtime.gateway import LeaderGateway
+from memgraph_ha.runtime.leading import Leading, WatchedLease
 from memgraph_ha.trace.recorder import NO_RECORDER, Recorder
 
 RESET_AFTER_S: Final = 5.0
@@ -34,11 +36,6 @@ RESET_AFTER_S: Final = 5.0
 
 CONNECT_TIMEOUT_S: Final = 2.0
 MAX_CONNECTIONS: Final = 4000
-
-
-def boottime() -> float:
-    """Seconds on CLOCK_BOOTTIME, which goes on while the machine is suspended (design 7)."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @frozen(kw_only=True)
@@ -77,8 +74,8 @@ class Parts:
             nursery.start_soon(self._follow_policy)
             port = self.datadir.config.http_port
             if port:
-                account = None if self.accounts is None else self.accounts.auth
-                serve = functools.partial(serve_api, port=port, token=self.token, account=account)
+                access = Access(token=self.token, basic=None if self.accounts is None else self.accounts.auth)
+                serve = functools.partial(serve_api, port=port, access=access)
                 nursery.start_soon(serve, self.control, self.leading)
             await self.daemon.run()
 
@@ -164,6 +161,8 @@ def assemble(
         lease=world.lease,
         platform=platform,
         gateway=gateway,
+        rw_port=config.rw_port,
+        ro_port=config.ro_port,
         policies=policies,
         accounting=accounting,
     )

@@ -12,7 +12,8 @@ from memgraph_ha.adapters.json_fields import FieldError
 from memgraph_ha.adapters.ports_in_use import port_holder, port_is_busy
 from memgraph_ha.adapters.process_argv import LOOPBACK, plan_ports
 from memgraph_ha.core import Policy, PolicyError, parse_policy
-from memgraph_ha.local.options import LocalOptions, UsageError, find_binary
+from memgraph_ha.local.options import LocalOptions, find_binary
+from memgraph_ha.runtime.usage import UsageError
 
 DEFAULT_PORT: Final = 7687
 DEFAULT_RO_PORT: Final = 7688

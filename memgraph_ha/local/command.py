@@ -1,41 +1,20 @@
 """The command `memgraph-ha local`: its options, and how usage errors end it."""
 
-import functools
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final, ParamSpec
+from typing import Final
 
 import click
 import trio
 
-from memgraph_ha.local.options import LocalOptions, UsageError, default_data_dir, leaves, read_accounts, read_policy
+from memgraph_ha.local.options import LocalOptions, default_data_dir, read_accounts, read_policy
 from memgraph_ha.local.output import main_console
 from memgraph_ha.local.runtime import observe_local, run_local, stop_local
-
-P = ParamSpec("P")
+from memgraph_ha.runtime.usage import usage_errors
 
 _PORT: Final = click.IntRange(1, 65535)
 _PORT_OR_OFF: Final = click.IntRange(0, 65535)
 _BASE: Final = click.IntRange(1, 65000)
 _PATH: Final = click.Path(path_type=Path)
-
-
-def usage_errors(work: Callable[P, int]) -> Callable[P, None]:
-    """Turn a `UsageError` into one line on standard error and exit code 2, never a traceback."""
-
-    @functools.wraps(work)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        code, trouble = 2, list[BaseException]()
-        try:
-            code = work(*args, **kwargs)
-        except* UsageError as errors:  # a nursery wraps what its tasks raise, and would wrap what is raised here
-            trouble = leaves(errors)
-        if trouble:
-            click.echo(f"memgraph-ha: {'; '.join(map(str, trouble))}", err=True)
-        sys.exit(code)
-
-    return run
 
 
 @click.command(short_help="Run a whole cluster on this machine.")

@@ -12,20 +12,11 @@ from platformdirs import user_state_path
 
 from memgraph_ha.adapters.accounts import Accounts, AccountsError, load_accounts
 from memgraph_ha.core import PolicyError, parse_policy
+from memgraph_ha.runtime.policies import read_policy_file
+from memgraph_ha.runtime.usage import UsageError
 
 FAKE: Final = "memgraph-ha-fake"
 """The bundled stand-in, started whenever no real binary is named."""
-
-
-class UsageError(Exception):
-    """The command cannot do what it was asked; the text names what, where and the way out. Exit code 2."""
-
-
-def leaves(error: BaseException) -> list[BaseException]:
-    """List what was really raised: nurseries wrap the errors of their tasks in groups, also in groups of groups."""
-    if not isinstance(error, BaseExceptionGroup):
-        return [error]
-    return [leaf for inner in error.exceptions for leaf in leaves(inner)]
 
 
 @frozen(kw_only=True)
@@ -123,10 +114,7 @@ def read_policy(file: Path | None, settings: tuple[str, ...]) -> dict[str, objec
     """
     values: dict[str, object] = {}
     if file is not None:
-        try:
-            values.update(tomllib.loads(file.read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise UsageError(f"--policy {file}: {error}") from None
+        values.update(read_policy_file(file, "--policy"))
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals or not name:

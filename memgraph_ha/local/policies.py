@@ -14,23 +14,9 @@ from memgraph_ha.api.documents import plain_policy
 from memgraph_ha.core import Policy, PolicyError, parse_policy
 from memgraph_ha.core.policy import Users
 from memgraph_ha.local.cluster import policy_of
-from memgraph_ha.local.options import LocalOptions, UsageError
-
-RESTART_FIELDS: Final = frozenset(
-    {
-        "command_deadline_s",
-        "lease_duration_s",
-        "lease_renew_s",
-        "probe_interval_s",
-        "probe_timeout_s",
-        "refused_count",
-        "refused_gap_s",
-        "hold_max_s",
-        "hold_max_connections",
-    }
-)
-"""Fields that the lease, the record, the probes or the gateways read once: both they and the rules go by the values of
-the start until the controller starts again. All others hold from the next tick on."""
+from memgraph_ha.local.options import LocalOptions
+from memgraph_ha.runtime.policies import RESTART_FIELDS
+from memgraph_ha.runtime.usage import UsageError
 
 _NO_ACCOUNTS: Final = (
     "policy field users: 'restore' needs to know which; start `memgraph-ha local` with --accounts FILE, "

@@ -5,15 +5,13 @@ import errno
 import functools
 import os
 import shutil
-import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import structlog
 import trio
-from attrs import define, field
 from rich.console import Console
 
 from memgraph_ha.adapters.datadir import DataDir, DataDirError
@@ -24,25 +22,22 @@ from memgraph_ha.adapters.process_start import StartError
 from memgraph_ha.adapters.process_stop import living_in, stop_everything
 from memgraph_ha.local.assembly import Parts, assemble
 from memgraph_ha.local.cluster import check_gateways_free, check_same, find_cluster, open_cluster
-from memgraph_ha.local.observing import Teller, assemble_observer
-from memgraph_ha.local.options import LocalOptions, UsageError, leaves
+from memgraph_ha.local.observing import assemble_observer
+from memgraph_ha.local.options import LocalOptions
 from memgraph_ha.local.policies import Policies, check_accounts
 from memgraph_ha.local.screen import LiveScreen, PlainScreen, Screen
-from memgraph_ha.local.tracing import recording
 from memgraph_ha.logs import log_to
+from memgraph_ha.runtime.observing import Teller
+from memgraph_ha.runtime.process import SWITCH_INTERVAL_S, Told, end_when_told, ending_signals, what_broke
+from memgraph_ha.runtime.tracing import recording
+from memgraph_ha.runtime.usage import UsageError, leaves
 from memgraph_ha.trace.recorder import Recorder
 
 GRACE_S: Final = 10.0
 """How long instances have to write their snapshots and go."""
 
-SWITCH_INTERVAL_S: Final = 0.0005
-"""How soon the relay's thread gets the interpreter from the controller's: with Python's 5 ms a busy tick would cost
-every relayed message as much (measured: half the messages a second)."""
-
 _NO_PORT: Final = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 """What binding a gateway's port answers if it cannot be had; any other trouble with the system is a bug of ours."""
-
-_SHOWN: Final = 300
 
 _log = structlog.get_logger()
 
@@ -78,44 +73,17 @@ async def run_local(options: LocalOptions, console: Console) -> int:
                 with contextlib.suppress(OSError):
                     options.data.rmdir()  # only if it is empty
             raise
-        told = _Told()
-        with trio.open_signal_receiver(*_ending_signals()) as signals:
+        told = Told()
+        with trio.open_signal_receiver(*ending_signals()) as signals:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_end_when_told, signals, told)
+                nursery.start_soon(end_when_told, signals, told)
                 code = await _run(datadir, options, console, told, recorder, fresh=fresh)
                 nursery.cancel_scope.cancel()
     return code
 
 
-def _ending_signals() -> list[signal.Signals]:
-    """List what ends us: not a hang-up that whoever started us has switched off (``nohup``)."""
-    hang_up = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
-    return [signal.SIGINT, signal.SIGTERM, *hang_up]
-
-
-@define
-class _Told:
-    """What happens when we are told to end.
-
-    Attributes:
-        scope: Cancelled then.
-        before: Done first.
-    """
-
-    scope: trio.CancelScope = field(factory=trio.CancelScope)
-    before: Callable[[], Awaitable[None]] | None = None
-
-
-async def _end_when_told(signals: AsyncIterator[int], told: _Told) -> None:
-    """Begin the end at the first signal; a further one must not cut it off, or instances would be left running."""
-    async for _signal in signals:
-        if told.before is not None and not told.scope.cancel_called:
-            await told.before()
-        told.scope.cancel()
-
-
 async def _run(
-    datadir: DataDir, options: LocalOptions, console: Console, told: _Told, recorder: Recorder, *, fresh: bool
+    datadir: DataDir, options: LocalOptions, console: Console, told: Told, recorder: Recorder, *, fresh: bool
 ) -> int:
     with log_to(datadir.path / "controller.log", echo=options.verbose):
         policies = Policies(datadir, options.policy, accounts=options.accounts is not None)
@@ -230,7 +198,6 @@ def _crash(datadir: DataDir, error: Exception) -> int:
         The exit code, `os.EX_SOFTWARE`.
     """
     _log.critical("crashed", exc_info=error)
-    what = "; ".join(f"{type(each).__name__}: {each}"[:_SHOWN] for each in leaves(error))
     with contextlib.suppress(DataDirError):
         datadir = datadir.reread()  # the members may have changed since the start
     running = [spec.name for spec in datadir.specs() if living_in(spec.place)]
@@ -244,7 +211,7 @@ def _crash(datadir: DataDir, error: Exception) -> int:
     )
     with contextlib.suppress(OSError):  # nobody may be left to be told
         print(  # noqa: T201 - that is what standard error is for
-            f"memgraph-ha: this controller broke by a bug of its own ({what}); "
+            f"memgraph-ha: this controller broke by a bug of its own ({what_broke(error)}); "
             f"the traceback is in {datadir.path / 'controller.log'}; {left}",
             file=sys.stderr,
         )
@@ -340,7 +307,7 @@ async def observe_local(options: LocalOptions, console: Console) -> int:
         write = _writer(console)
         write(f"observing {datadir.path}: nothing is changed; ctrl-c ends it")
         observer = assemble_observer(datadir, policies.in_force, options.accounts, Teller(write).show, recorder)
-        with trio.open_signal_receiver(*_ending_signals()) as signals:
+        with trio.open_signal_receiver(*ending_signals()) as signals:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(observer.run)
                 async for _signal in signals:

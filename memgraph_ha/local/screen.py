@@ -14,6 +14,7 @@ from rich.text import Text
 from memgraph_ha.core import Decision, View
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.topology import Role, Row
+from memgraph_ha.runtime.observing import headline
 
 REFRESH_S = 0.2
 """The picture is drawn at most so often."""
@@ -92,17 +93,6 @@ def _state(row: Row | None, *, named: bool) -> str:
 
 def _style(row: Row | None) -> str:
     return "green" if row is not None and row.takes_commits else "yellow"
-
-
-def headline(view: View) -> str:
-    """One sentence about the whole cluster: the reign, its standby, and whether read/write is open."""
-    record = view.record
-    if record is None:
-        return "no reign yet"
-    standby = "no standby" if record.standby is None else f"standby {record.standby.instance}"
-    open_ = "read/write open" if view.unserved is None else f"read/write shut: {view.unserved}"
-    unprotected = ", UNPROTECTED" if record.unprotected else ""
-    return f"reign {record.generation}: {record.main} is MAIN, {standby}{unprotected}; {open_}"
 
 
 def _standing(view: View) -> tuple[object, ...]:

@@ -13,12 +13,13 @@ import click
 import trio
 from attrs import frozen
 
-from memgraph_ha.local.options import default_data_dir, leaves
+from memgraph_ha.local.options import default_data_dir
 from memgraph_ha.operate.client import Client
 from memgraph_ha.operate.documents import Cluster, structured
 from memgraph_ha.operate.exits import Exit, OperateError
 from memgraph_ha.operate.output import Output
 from memgraph_ha.operate.places import TOKEN_VARIABLE, Whereabouts
+from memgraph_ha.runtime.usage import leaves
 
 P = ParamSpec("P")
 Command = Callable[..., None]

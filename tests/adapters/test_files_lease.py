@@ -14,8 +14,9 @@ import trio
 from attrs import define, evolve, field, frozen
 
 from memgraph_ha.adapters.files_lease import FileLease
-from memgraph_ha.adapters.files_lease_note import Claim, LeaseNote, Sight, may_take
-from memgraph_ha.adapters.process_os import own_identity
+from memgraph_ha.adapters.files_lease_note import see, to_bytes
+from memgraph_ha.adapters.lease_note import Claim, LeaseNote, Sight, may_take
+from memgraph_ha.adapters.process_os import ProcessIdentity, own_identity
 from memgraph_ha.core.facts import Fact, LeaseSeen
 from memgraph_ha.core.policy import Policy
 
@@ -270,7 +271,7 @@ async def test_a_successor_ends_the_term(path: Path, nursery: trio.Nursery) -> N
     one = candidate(path, "one")
     nursery.start_soon(one.lease.campaign, one.report)
     gained = await one.until(leading)
-    path.write_bytes(evolve(NOTE, holder="other", session="theirs").to_bytes())
+    path.write_bytes(to_bytes(evolve(NOTE, holder="other", session="theirs"), own_identity()))
     lost = await one.until(not_leading, 1)
     assert lost.at_s < gained.until_s
 
@@ -289,7 +290,6 @@ async def test_releasing_what_is_not_held_does_nothing(path: Path, nursery: trio
 NOTE = LeaseNote(
     holder="one",
     session="theirs",
-    process=own_identity(),
     term=3,
     renewals=4,
     duration_s=10,
@@ -297,30 +297,34 @@ NOTE = LeaseNote(
     released=False,
     clean=True,
 )
-DEAD = evolve(own_identity(), start=own_identity().start + 1)
+OURS = own_identity()
+DEAD = evolve(OURS, start=OURS.start + 1)
 
 
 @pytest.mark.parametrize(
-    ("note", "unchanged_s", "clean"),
+    ("note", "process", "unchanged_s", "clean"),
     [
-        (NOTE, 9.9, None),
-        (NOTE, 10.0, True),
-        (evolve(NOTE, duration_s=60), 59, None),  # the holder's own duration counts, if it is the longer
-        (evolve(NOTE, duration_s=2), 9.9, None),  # and ours, if that is
-        (evolve(NOTE, released=True), 0, True),
-        (evolve(NOTE, process=DEAD), 0, True),  # the pid lives, but started at another time: it is somebody else
-        (evolve(NOTE, process=evolve(DEAD, boot="other")), 9.9, None),  # another machine, perhaps: not seen from here
-        (evolve(NOTE, process=evolve(DEAD, namespace="other")), 9.9, None),  # another container
-        (evolve(NOTE, session="ours"), 0, True),
-        (evolve(NOTE, released=True, clean=False), 0, False),  # the doubt outlives the term that had it
-        (evolve(NOTE, process=DEAD, clean=False), 0, False),
-        (evolve(NOTE, session="ours", clean=False), 0, False),
-        (evolve(NOTE, clean=False), 10, True),  # but not a whole duration
+        (NOTE, OURS, 9.9, None),
+        (NOTE, OURS, 10.0, True),
+        (evolve(NOTE, duration_s=60), OURS, 59, None),  # the holder's own duration counts, if it is the longer
+        (evolve(NOTE, duration_s=2), OURS, 9.9, None),  # and ours, if that is
+        (evolve(NOTE, released=True), OURS, 0, True),
+        (NOTE, DEAD, 0, True),  # the pid lives, but started at another time: it is somebody else
+        (NOTE, evolve(DEAD, boot="other"), 9.9, None),  # another machine, perhaps: not seen from here
+        (NOTE, evolve(DEAD, namespace="other"), 9.9, None),  # another container
+        (evolve(NOTE, session="ours"), OURS, 0, True),
+        (evolve(NOTE, released=True, clean=False), OURS, 0, False),  # the doubt outlives the term that had it
+        (evolve(NOTE, clean=False), DEAD, 0, False),
+        (evolve(NOTE, session="ours", clean=False), OURS, 0, False),
+        (evolve(NOTE, clean=False), OURS, 10, True),  # but not a whole duration
     ],
 )
-def test_when_a_lease_may_be_taken(note: LeaseNote, unchanged_s: float, clean: bool | None) -> None:
+def test_when_a_lease_may_be_taken(
+    note: LeaseNote, process: ProcessIdentity, unchanged_s: float, clean: bool | None
+) -> None:
     """A lease is taken when it ran out before our eyes, or when its holder cannot rely on it any more."""
-    sight = Sight(token="t", note=note, ever=True)  # noqa: S106 - a version, no secret
+    sight = see(to_bytes(note, process), ever=True, where="lease.json")
+    assert sight.note == note
     claim = may_take(sight, unchanged_s=unchanged_s, session="ours", policy=Policy())
     assert (claim and claim.clean) == clean
 

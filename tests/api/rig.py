@@ -11,6 +11,7 @@ from attrs import define, evolve, field, fields_dict
 
 from memgraph_ha.api.accounting import Accounting
 from memgraph_ha.api.control import Gate, Gateway, NoAnswer, NotLeading, NotSupported, Snapshot
+from memgraph_ha.api.endpoints import Access, Review
 from memgraph_ha.api.holding import HoldLog
 from memgraph_ha.api.server import serve
 from memgraph_ha.core.decide import decide
@@ -170,18 +171,18 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def served(control: SceneControl, *, accounts: bool = True, token: str | None = TOKEN) -> AsyncIterator[Served]:
+async def served(
+    control: SceneControl, *, accounts: bool = True, token: str | None = TOKEN, review: Review | None = None
+) -> AsyncIterator[Served]:
     """Serve a controller on a free port of loopback while the block runs."""
+    access = Access(token=token, basic=(USER, PASSWORD) if accounts else None, review=review)
     server = trio.CancelScope()
     with structlog.testing.capture_logs() as log:
         async with trio.open_nursery() as nursery:
 
             async def run(*, task_status: trio.TaskStatus[int]) -> None:
-                account = (USER, PASSWORD) if accounts else None
                 with server:
-                    await serve(
-                        control, host="127.0.0.1", port=0, token=token, basic_auth=account, task_status=task_status
-                    )
+                    await serve(control, host="127.0.0.1", port=0, access=access, task_status=task_status)
 
             port = await nursery.start(run)
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:

@@ -12,6 +12,7 @@ from attrs import evolve
 
 from memgraph_ha.api import app, server
 from memgraph_ha.api.control import Snapshot
+from memgraph_ha.api.endpoints import Access
 from memgraph_ha.api.routes import ENDPOINTS
 from memgraph_ha.api.server import serve
 from memgraph_ha.core.policy import Policy
@@ -206,7 +207,7 @@ async def test_the_server_ends_although_clients_hang() -> None:
 
 
 async def _plain_server(control: SceneControl, *, task_status: trio.TaskStatus[int]) -> None:
-    await serve(control, host="127.0.0.1", port=0, token=None, basic_auth=None, task_status=task_status)
+    await serve(control, host="127.0.0.1", port=0, access=Access(token=None, basic=None), task_status=task_status)
 
 
 async def test_a_busy_port_is_named_before_anything_is_served() -> None:
@@ -214,7 +215,7 @@ async def test_a_busy_port_is_named_before_anything_is_served() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match=f"HTTP port {port} on 127.0.0.1 cannot be bound") as caught:
-            await serve(SceneControl(HEALTHY), host="127.0.0.1", port=port, token=None, basic_auth=None)
+            await serve(SceneControl(HEALTHY), host="127.0.0.1", port=port, access=Access(token=None, basic=None))
     assert caught.value.errno == errno.EADDRINUSE
 
 
@@ -384,4 +385,4 @@ async def test_both_address_families_are_served() -> None:
 
 
 async def _on_ipv6(control: SceneControl, *, task_status: trio.TaskStatus[int]) -> None:
-    await serve(control, host="::1", port=0, token=None, basic_auth=None, task_status=task_status)
+    await serve(control, host="::1", port=0, access=Access(token=None, basic=None), task_status=task_status)

@@ -32,7 +32,7 @@ from memgraph_ha.drill.plan import Plan, choose_ports
 from memgraph_ha.drill.report import Report
 from memgraph_ha.drill.results import DrillResult
 from memgraph_ha.drill.waiting import until_protected
-from memgraph_ha.local.options import UsageError
+from memgraph_ha.runtime.usage import UsageError
 
 
 @pytest.fixture(autouse=True)

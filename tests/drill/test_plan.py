@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from memgraph_ha.drill.demo import DemoOptions
 from memgraph_ha.drill.pauses import FaultKind
 from memgraph_ha.drill.plan import DEFAULT_PORT, choose_ports, mix
-from memgraph_ha.local.options import UsageError
+from memgraph_ha.runtime.usage import UsageError
 
 KILL, STOP = FaultKind.KILL, FaultKind.STOP
 

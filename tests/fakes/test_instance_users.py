@@ -16,15 +16,10 @@ from tests.fakes.virtual_helpers import promote, refusal, register, switch_port,
 ADMIN = ("admin", "secret")
 
 
-@pytest.fixture(autouse=True)
-def _cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "ROUNDS", 10)
-
-
 def _pair(edition: Edition) -> World:
     world = World(seed=5)
     for name in "ab":
-        world.start(name, Settings(edition=edition, initial_user=ADMIN))
+        world.start(name, Settings(edition=edition, initial_user=ADMIN, hashing_rounds=10))
     switch_port(world, "b")
     return world
 
@@ -152,7 +147,7 @@ def test_users_are_not_replicated() -> None:
 def test_names_are_kept_in_lower_case() -> None:
     """No two differ by case only, whoever creates them (auth.cpp)."""
     world = World()
-    world.start("a", Settings(initial_user=("Admin", "secret")))
+    world.start("a", Settings(initial_user=("Admin", "secret"), hashing_rounds=10))
     world.ask("a", "CREATE USER IF NOT EXISTS ADMIN IDENTIFIED BY 'other'")
     world.ask("a", "CREATE USER App IDENTIFIED BY 'p'")
     assert world.ask("a", "SHOW USERS") == [["admin"], ["app"]]

@@ -13,7 +13,8 @@ from memgraph_ha.adapters.datadir import DataDir, open_data_dir
 from memgraph_ha.core.policy import DataDurability
 from memgraph_ha.local import cluster
 from memgraph_ha.local.cluster import check_gateways_free, open_cluster, policy_of
-from memgraph_ha.local.options import LocalOptions, UsageError, read_policy
+from memgraph_ha.local.options import LocalOptions, read_policy
+from memgraph_ha.runtime.usage import UsageError
 from tests.adapters.local_rig import free_ports
 
 

@@ -13,8 +13,9 @@ import pytest
 import structlog
 import trio
 
+from memgraph_ha.api.endpoints import Access
 from memgraph_ha.local.control import _tail, serve_api
-from memgraph_ha.local.leading import Leading
+from memgraph_ha.runtime.leading import Leading
 from tests.api.rig import SceneControl, until
 from tests.core.views import HEALTHY
 
@@ -44,7 +45,7 @@ async def test_the_port_is_ours_in_our_terms_only() -> None:
         async with trio.open_nursery() as nursery:
 
             async def serve() -> None:
-                await serve_api(SceneControl(HEALTHY), leading, port=port, token="t", account=None)  # noqa: S106 - made up
+                await serve_api(SceneControl(HEALTHY), leading, port=port, access=Access(token="t", basic=None))  # noqa: S106 - made up
 
             nursery.start_soon(serve)
             leading.set(leading=True)

@@ -11,8 +11,9 @@ from memgraph_ha.core.commands import StopInstance
 from memgraph_ha.core.facts import GateSeen, LeaseSeen, MembersSeen, Outcome
 from memgraph_ha.core.names import Incarnation
 from memgraph_ha.local.cluster import open_cluster
-from memgraph_ha.local.observing import ListingPlatform, PretendedGateway, PretendedLease, Teller, assemble_observer
+from memgraph_ha.local.observing import Listing, assemble_observer
 from memgraph_ha.local.options import LocalOptions
+from memgraph_ha.runtime.observing import PretendedGateway, PretendedLease, PretendedPlatform, Teller
 from tests.api.rig import until
 from tests.core.changes import no_noop, refuses, unnamed_for
 from tests.core.places import M0
@@ -64,7 +65,7 @@ async def test_the_hands_only_pretend(tmp_path: Path) -> None:
     datadir = open_cluster(LocalOptions(data=tmp_path / "data"))
     before = {path: path.stat().st_mtime_ns for path in datadir.path.rglob("*")}
     facts: list[Fact] = []
-    platform, gateway = ListingPlatform(datadir), PretendedGateway()
+    platform, gateway = PretendedPlatform(Listing(datadir)), PretendedGateway()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(PretendedLease(Policy()).campaign, facts.append)
         nursery.start_soon(platform.watch, facts.append)

@@ -9,8 +9,9 @@ from memgraph_ha.api.control import NotSupported
 from memgraph_ha.core import Policy, parse_policy
 from memgraph_ha.core.policy import Users
 from memgraph_ha.local.cluster import open_cluster
-from memgraph_ha.local.options import LocalOptions, UsageError, read_policy
+from memgraph_ha.local.options import LocalOptions, read_policy
 from memgraph_ha.local.policies import Policies, check_accounts
+from memgraph_ha.runtime.usage import UsageError
 
 pytestmark = pytest.mark.trio
 

@@ -16,6 +16,7 @@ LONG_S = 1.0
 """How soon to look again when only new facts can change anything."""
 
 _TROUBLE = {
+    RecordTrouble.UNANSWERED: Hold.RECORD_UNKNOWN,
     RecordTrouble.UNREADABLE: Hold.RECORD_UNKNOWN,
     RecordTrouble.INVALID: Hold.RECORD_INVALID,
     RecordTrouble.NEWER_SCHEMA: Hold.RECORD_SCHEMA,
@@ -33,7 +34,7 @@ def hold_without_lease(view: View) -> Decision | Unmet:
     """
     if view.lease is not None:
         return Unmet("we do not lead", "we do")
-    return Decision(hold=Hold.NOT_LEADING, reason="another controller leads", wake_at_s=view.now_s + SHORT_S)
+    return Decision(hold=Hold.NOT_LEADING, reason="another controller leads", wake_at_s=view.now_s + LONG_S)
 
 
 def hold_as_lease_ends(view: View) -> Decision | Unmet:

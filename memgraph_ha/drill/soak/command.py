@@ -16,7 +16,7 @@ from memgraph_ha.drill.soak.conduct import SoakPlan, conduct_soak
 from memgraph_ha.drill.soak.documents import to_json
 from memgraph_ha.drill.soak.isolation import enter, why_not_isolated
 from memgraph_ha.drill.soak.screen import Screen
-from memgraph_ha.local.command import usage_errors
+from memgraph_ha.runtime.usage import usage_errors
 
 _SIGNALLED: Final = 128
 _INSIDE: Final = "--already-isolated"

@@ -48,6 +48,8 @@ _Other: TypeAlias = (
     | SetDatabaseSetting
 )
 _REPLICATION: Final = (SetRole, Register, Drop)
+_ABOUT_REPLICATION: Final = (Topic.REPLICATION_ROLE, Topic.REPLICAS)
+_OLD_FORMS: Final = (StorageInfo.PLAIN, StorageInfo.GRAPH_MEMORY)
 
 
 def refuse_early(instance: Instance, statement: Statement, *, explicit: bool) -> None:
@@ -65,11 +67,10 @@ def refuse_early(instance: Instance, statement: Statement, *, explicit: bool) ->
         raise MemgraphError.client(texts.multicommand(_subject(statement)))
     if isinstance(statement, _REPLICATION) and not instance.transactional:
         raise MemgraphError.client(texts.NOT_TRANSACTIONAL)
-    old_forms = {StorageInfo.PLAIN, StorageInfo.GRAPH_MEMORY}
     if (
         isinstance(statement, Show)
         and statement.topic is Topic.DATABASE_STORAGE_INFO
-        and instance.quirks.storage_info in old_forms
+        and instance.quirks.storage_info in _OLD_FORMS
     ):
         raise MemgraphError.client(
             "Error on line 1 position 19. The underlying parsing error is mismatched input 'ON' expecting {<EOF>, ';'}"
@@ -77,8 +78,8 @@ def refuse_early(instance: Instance, statement: Statement, *, explicit: bool) ->
 
 
 def _subject(statement: Statement) -> str:
-    replication = {Topic.REPLICATION_ROLE, Topic.REPLICAS}
-    if isinstance(statement, _REPLICATION) or (isinstance(statement, Show) and statement.topic in replication):
+    asks = isinstance(statement, Show) and statement.topic in _ABOUT_REPLICATION
+    if asks or isinstance(statement, _REPLICATION):
         return "Managing replication is"
     if isinstance(statement, CreateUser | SetPassword | DropUser):
         return "Authentication clause"
@@ -130,7 +131,7 @@ def carry_out(instance: Instance, statement: Statement, user: str) -> Procedure[
 
 
 def _show(instance: Instance, query: Show, user: str) -> Procedure[Table]:
-    if query.topic in {Topic.REPLICATION_ROLE, Topic.REPLICAS}:
+    if query.topic in _ABOUT_REPLICATION:
         # Blocks while a role or registration command is under way (semantics 2.1; transcripts Q6).
         yield from acquire(instance.repl_lock, exclusive=False)
         try:

@@ -24,13 +24,18 @@ class Graph:
 
     `nodes`, `edges`, `lookup` and `schema` are for transactions and the query executor; everybody
     else reads through a transaction.
+
+    Attributes:
+        changes: How often what is committed changed: as long as it is the same, so is all that was read.
     """
 
     def __init__(self) -> None:
         self._open: dict[Transaction, None] = {}
+        self.changes = 0
         self._reset()
 
     def _reset(self) -> None:
+        self.changes += 1
         self.nodes: dict[int, NodeRecord] = {}
         self.edges: dict[int, EdgeRecord] = {}
         self.lookup = Lookup()
@@ -126,6 +131,7 @@ class Graph:
             raise DeltaError(f"not a dump of a graph: {error!r}") from error
 
     def _load(self, dump: dict[str, Any]) -> None:
+        self.changes += 1
         for node_id, labels, properties in dump["nodes"]:
             node = self.new_node(int(node_id))
             state = State(tuple(labels), dict(properties))
@@ -175,6 +181,7 @@ class Graph:
                 self._take_back(record)
         else:
             self._time += 1
+            self.changes += 1
             for record in owned:
                 self._publish(record)
             for word, item in transaction.schema_changes:

@@ -86,7 +86,7 @@ class Session:
         try:
             statement = parse_statement(text)
             express = isinstance(statement, Show) and statement.topic in EXPRESS
-            seat = yield from enter(self.workers, express=express)
+            seat = self.workers.take(express=express) or (yield from enter(self.workers, express=express))
             try:
                 if statement is not None:
                     self.result = yield from self._prepare_statement(text, statement, express=express)
@@ -277,7 +277,8 @@ class Answer:
         Raises:
             MemgraphError: What Memgraph says on PULL; an explicit transaction is then aborted.
         """
-        seat = yield from enter(self.session.workers, express=self.express)
+        workers = self.session.workers
+        seat = workers.take(express=self.express) or (yield from enter(workers, express=self.express))
         try:
             return (yield from self.fetch(number))
         except MemgraphError:
@@ -287,7 +288,7 @@ class Answer:
             self.session.abort()
             raise MemgraphError.database(f"Couldn't write to the data directory: {error.reason}") from error
         finally:
-            self.session.workers.give_back(seat)
+            workers.give_back(seat)
 
     def fetch(self, number: int) -> Procedure[Page]:
         """Do the work of `pull` on a worker."""

@@ -14,6 +14,8 @@ from .settings import StorageMode
 class Topic(enum.Enum):
     """What a SHOW query asks for."""
 
+    __hash__ = object.__hash__  # by identity: each query looks its topic up several times
+
     REPLICATION_ROLE = "REPLICATION ROLE"
     REPLICAS = "REPLICAS"
     VERSION = "VERSION"

@@ -97,9 +97,10 @@ class World:
 
     def run(self, seconds: float) -> None:
         """Let `seconds` pass."""
-        end = self.now + seconds
-        while self._events and self._events[0][0] <= end:
-            self._step()
+        end, events, pop = self.now + seconds, self._events, heapq.heappop
+        while events and events[0][0] <= end:
+            self.now, _, action = pop(events)
+            action()
         self.now = end
 
     def run_until(self, holds: Callable[[], bool], within_s: float = 120.0) -> float:
@@ -256,7 +257,9 @@ class World:
 
     def _query(self, session: Session, query: str, parameters: Mapping[str, Any]) -> Procedure[list[list[Any]]]:
         answer = yield from session.run(query, parameters, int(self.now * 1e6))
-        return (yield from answer.pull(-1)).rows
+        rows = (yield from answer.pull(-1)).rows
+        session.result = None  # the session is over, and so freed at once: the answer refers to it
+        return rows
 
     def _lost(self, ticket: Ticket, name: str) -> None:
         ticket.error = Refused(name)

@@ -29,6 +29,24 @@ class State(enum.Enum):
     OPEN = "open"
 
 
+class _Alive:
+    """Something that happens only in this life of a process; no closure: one that parks itself is freed late."""
+
+    __slots__ = ("_action", "_host", "_life")
+
+    def __init__(self, host: Host, action: Callable[[], None]) -> None:
+        self._host, self._life, self._action = host, host.life, action
+
+    def __call__(self) -> None:
+        host = self._host
+        if host.life is not self._life:
+            return
+        if host.frozen:
+            host.parked.append(self)
+        else:
+            self._action()
+
+
 @define(eq=False)
 class Host:
     """A place where an instance runs, or does not.
@@ -40,6 +58,8 @@ class Host:
         died_of: Signal of the last crash of its own making.
         disk_full: The disk takes nothing.
         refuses_to_listen: Somebody else is on the replication port.
+        life: Another one for each life of the process.
+        parked: What waits until it is thawed.
     """
 
     name: str
@@ -59,9 +79,9 @@ class Host:
     links: dict[Link, Connection] = field(factory=dict)
     pending: dict[Link, Callable[[Any], None]] = field(factory=dict)
     serving: list[Callable[[], None]] = field(factory=list)
-    _life: object = field(factory=object)
+    life: object = field(factory=object)
     _hung: list[Procedure[Any]] = field(factory=list)
-    _parked: list[Callable[[], None]] = field(factory=list)
+    parked: list[Callable[[], None]] = field(factory=list)
     _lost: list[Callable[[], None]] = field(factory=list)
 
     def live(self) -> Instance:
@@ -107,17 +127,7 @@ class Host:
 
     def alive(self, action: Callable[[], None]) -> Callable[[], None]:
         """Return what does the same, but only in this life of the process, and while it is frozen waits."""
-        life = self._life
-
-        def happen() -> None:
-            if self._life is not life:
-                return
-            if self.frozen:
-                self._parked.append(happen)
-            else:
-                action()
-
-        return happen
+        return _Alive(self, action)
 
     def advance(self, procedure: Procedure[Any], outcome: object, done: Callable[[Any], None] | None = None) -> None:
         """Resume a procedure and perform effects until one has to be waited for.
@@ -127,10 +137,10 @@ class Host:
             outcome: Of the effect that it waits for; a `StorageError` or `MemgraphError` is thrown.
             done: Called with its result.
         """
-        life = self._life
+        life = self.life
 
         def resume(value: object) -> None:
-            if self._life is life:  # the end of a process ends its procedures
+            if self.life is life:  # the end of a process ends its procedures
                 self.advance(procedure, value, done)
 
         while True:
@@ -147,7 +157,7 @@ class Host:
                 self._hung.append(procedure)  # it keeps its locks
                 return
             outcome = virtual_effects.perform(self, effect, resume)
-            if outcome is virtual_effects.LATER or self._life is not life:
+            if outcome is virtual_effects.LATER or self.life is not life:
                 return
 
     # -- life and death --------------------------------------------------------------------------
@@ -155,11 +165,11 @@ class Host:
     def kill(self, *, power_cut: bool = False) -> None:
         """End the process at once; what waits for it learns of it now."""
         run = None if self.instance is None else self.instance.run_id
-        self._life = object()
+        self.life = object()
         self.state, self.instance, self.server, self.frozen = State.STOPPED, None, None, False
         self.workers = Workers(self.settings.workers)
         self.disk.crash(power_cut=power_cut)
-        self._parked.clear()
+        self.parked.clear()
         self._hung.clear()
         self.links.clear()
         self.pending.clear()
@@ -179,7 +189,7 @@ class Host:
     def thaw(self) -> None:
         """Let a frozen process go on."""
         self.frozen = False
-        parked, self._parked = self._parked, []
+        parked, self.parked = self.parked, []
         for action in parked:
             self.world.at(0.0, action)
 

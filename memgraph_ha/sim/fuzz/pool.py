@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import multiprocessing
 import signal
@@ -31,7 +32,7 @@ def in_order(work: Callable[[int], Told], first: int, jobs: int) -> Generator[To
         yield from map(work, itertools.count(first))
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(max_workers=jobs, mp_context=context, initializer=_leave_ctrl_c_to_the_first)
+    pool = ProcessPoolExecutor(max_workers=jobs, mp_context=context, initializer=_begin, initargs=(work,))
     waiting: deque[Future[Told]] = deque()
     try:
         for number in itertools.count(first):
@@ -51,5 +52,8 @@ def _end(pool: ProcessPoolExecutor) -> None:
         process.join()
 
 
-def _leave_ctrl_c_to_the_first() -> None:
+def _begin(_work: Callable[[int], object]) -> None:
+    """Leave Ctrl-C to the first process. To get here the work's modules were imported: they are no garbage, ever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.collect()
+    gc.freeze()

@@ -36,11 +36,20 @@ COMMON_WEIGHT: Final = 4.0
 STEPS: Final = (3, 6, 10, 16, 25)
 """How many faults a life has."""
 
-PAUSES_S: Final = (0.0, 0.01, 0.05, 0.2, 0.5, 1.0, 3.0, 8.0)
+PAUSES_S: Final = (0.0, 0.01, 0.05, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Pauses between two faults."""
 
-LASTS_S: Final = (0.05, 0.5, 2.0, 5.0, 12.0, 30.0)
+LASTS_S: Final = (0.05, 0.5, 2.0, 5.0, 12.0, 20.0)
 """How long a fault lasts that is undone after a while."""
+
+THEN_S: Final = (0.0, 1.0, 5.0)
+"""How long nothing is healed yet after the last fault."""
+
+HEAL_S: Final = 2.0
+"""How long a healed cluster is left alone before anybody asks whether it is whole: at first it may only look so."""
+
+WRITES_EVERY_S: Final = (0.25, 1.0, 1.0, 2.0)
+"""How long a writer rests. A write costs as much as all the probes of a second; few lives need many."""
 
 TIMES_S: Final = (0.02, 0.3, 1.0, 4.0, 10.0, 30.0)
 """Arguments of verbs that are times."""
@@ -57,7 +66,7 @@ Choices = Mapping[ArgKind, tuple[Value, ...]]
 STEP_SHARE: Final = 0.15
 """Which part of the faults waits for a command on its way instead of for a time."""
 
-STEP_WITHIN_S: Final = 8.0
+STEP_WITHIN_S: Final = 4.0
 """A step that does not come is not waited for any longer; the fault then happens without it."""
 
 BASE: Final = evolve(Policy(), main_restart_limit=1000)
@@ -85,7 +94,7 @@ def draw(seed: int) -> Scenario:
         seed=seed,
         setting=setting,
         policy=_policy(dice, setting),
-        timing=Timing(then_s=dice.choice((0.0, 1.0, 10.0)), heal_s=6.0, converge_s=120.0),
+        timing=Timing(then_s=dice.choice(THEN_S), heal_s=HEAL_S, converge_s=120.0),
         clients=_clients(dice),
         faults=tuple(drawn),
         operator=True,
@@ -163,7 +172,7 @@ def _setting(dice: random.Random) -> Setting:
 
 
 def _clients(dice: random.Random) -> tuple[Client, ...]:
-    writers = Client(count=dice.choice((1, 2, 3)), every_s=dice.choice((0.2, 0.5, 1.0)))
+    writers = Client(count=dice.choice((1, 1, 2, 3)), every_s=dice.choice(WRITES_EVERY_S))
     others = [Client(kind=kind, count=1, every_s=1.0) for kind in OTHERS if dice.choice((True, False, False))]
     return (writers, *others)
 

@@ -56,7 +56,7 @@ def records_of(story: Story) -> Iterator[Written]:
         if not isinstance(line, FactLine) or not isinstance(line.fact, RecordSeen):
             continue
         fact = line.fact
-        if fact.trouble is RecordTrouble.UNREADABLE:
+        if fact.trouble in (RecordTrouble.UNREADABLE, RecordTrouble.UNANSWERED):
             continue
         trouble = "" if fact.trouble is None else fact.trouble.value
         stale = not trouble and fact.token in seen and fact.token != newest

@@ -101,9 +101,8 @@ def _stays_stuck(stage: Stage) -> None:
 
 def _be_helped(stage: Stage) -> None:
     for _ in range(TRIES):
-        if liveness.unwhole(stage.cluster) is None:
+        if liveness.becomes_whole(stage.cluster, TRY_S):
             return
-        stage.cluster.world.run(TRY_S)
         _tend(stage)
     asked = [seen.stop_asked_s for c in stage.controllers for seen in c.observed.seen if seen.stop_asked_s is not None]
     if asked:  # until no stop is expected any more that was announced and never came

@@ -8,14 +8,14 @@ from functools import cache
 from memgraph_ha.core.commands import Command, CommitNoop, RebuildInstance, StopInstance, WriteRecord
 from memgraph_ha.core.facts import CommandEnded, Fact, Outcome, RecordSeen
 from memgraph_ha.core.holds import Hold
-from memgraph_ha.sim.search.checks import check_naming, check_record
+from memgraph_ha.sim.search.checks import check_naming, check_rebuild, check_record
 from memgraph_ha.sim.search.effects import AT_S, Answer, guard, landed, must_wait, platform, target_of, unheard
 from memgraph_ha.sim.search.ground import disconnected, is_known, resting, shifted, with_controller
 from memgraph_ha.sim.search.lives import end
 from memgraph_ha.sim.search.memgraph import Places
 from memgraph_ha.sim.search.mind import ANSWERS, REFUSED, SILENT, Mind, Scene, Sight, Thought
 from memgraph_ha.sim.search.renaming import Shift
-from memgraph_ha.sim.search.state import BLIND, CATCHING_UP, ROBBED, Flight, State
+from memgraph_ha.sim.search.state import BLIND, CATCHING_UP, LEADS, ROBBED, Flight, State
 from memgraph_ha.sim.search.words import CURRENT, EVERYBODY, GENERATION, INDEX, ROW
 
 LATE_LIMIT = 2
@@ -100,6 +100,8 @@ class Acts:
         state = with_controller(state, index, controller._replace(flight=flight))
         if controller.mode == BLIND:
             return self.ended(state, index, Answer(Outcome.NOT_SENT))
+        if isinstance(command, RebuildInstance) and controller.mode == LEADS:
+            check_rebuild(self.mind, state, INDEX[command.instance], sent=True)
         if isinstance(command, (WriteRecord, StopInstance, RebuildInstance)):
             return state
         answer = guard(state, command, controller.unreached)

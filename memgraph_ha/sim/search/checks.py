@@ -92,13 +92,24 @@ def check_promotion(mind: Mind, state: State, index: int, generation: int) -> St
     return state._replace(acked=state.acked & ~lost, frail=state.frail & ~lost)
 
 
-def check_rebuild(mind: Mind, state: State, index: int) -> None:
-    """S5: nobody is emptied who holds what MAIN lacks.
+def check_rebuild(mind: Mind, state: State, index: int, *, sent: bool) -> None:
+    """S5: nobody is told to begin anew who holds what MAIN lacks.
+
+    On its way a rebuild can be overtaken by a fault: MAIN's volume is lost, or an older record is put back. It lands
+    all the same, and what it moves aside is kept (design 6); so there it is asked for less.
+
+    Args:
+        mind: The production core.
+        state: Before it.
+        index: Whom.
+        sent: Whether it is being sent, else it lands.
 
     Raises:
         ViolationError: It is.
     """
     main = INDEX[mind.records.values[state.record].main]
+    if not sent and (state.overtaken or state.instances[main].log is None):
+        return
     lost = lacks(state, main) & ~lacks(state, index) & ~state.frail
     if lost or main == index:
         raise ViolationError("S5", f"{NAMES[index]} is emptied, and {NAMES[main]} lacks {words(lost)}")

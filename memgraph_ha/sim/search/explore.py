@@ -13,6 +13,7 @@ from memgraph_ha.core.policy import Policy
 from memgraph_ha.core.rules import RULES, Rule
 from memgraph_ha.sim.search.mind import Mind, Watch
 from memgraph_ha.sim.search.moves import Move, Moves
+from memgraph_ha.sim.search.pace import Pace
 from memgraph_ha.sim.search.start import healthy
 from memgraph_ha.sim.search.state import State, ViolationError
 
@@ -77,6 +78,7 @@ class Search:
         faults: How many may happen.
         rules: In order; other than the shipping ones only to see what a rule is for.
         without: Verbs of faults that never happen.
+        pace: How fast controllers are.
         watch: Told of each distinct view that was decided on.
     """
 
@@ -87,10 +89,11 @@ class Search:
         *,
         rules: tuple[Rule, ...] = RULES,
         without: frozenset[str] = frozenset(),
+        pace: Pace = Pace.PROMPT,
         watch: Watch | None = None,
     ) -> None:
         self.mind = Mind(policy, rules, watch)
-        self.moves = Moves(self.mind, without)
+        self.moves = Moves(self.mind, without, pace)
         self.first = healthy(self.mind, faults)
 
     def run(self, limit: int | None = None, progress: Progress | None = None) -> Graph:

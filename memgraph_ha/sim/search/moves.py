@@ -23,6 +23,7 @@ from memgraph_ha.sim.search.memgraph import (
     takes,
 )
 from memgraph_ha.sim.search.mind import Mind
+from memgraph_ha.sim.search.pace import Pace, all_looked, is_busy
 from memgraph_ha.sim.search.renaming import Shift
 from memgraph_ha.sim.search.state import BLIND, IDLE, LEADS, ROBBED, State, Write, link
 from memgraph_ha.sim.search.words import EVERYBODY, GENERATION, PAIR, ROW
@@ -54,10 +55,11 @@ class Moves:
     Args:
         mind: The production core.
         without: Verbs of faults that never happen.
+        pace: How fast controllers are.
     """
 
-    def __init__(self, mind: Mind, without: frozenset[str] = frozenset()) -> None:
-        self.mind, self.acts, self.without = mind, Acts(mind), without
+    def __init__(self, mind: Mind, without: frozenset[str] = frozenset(), pace: Pace = Pace.PROMPT) -> None:
+        self.mind, self.acts, self.without, self.pace = mind, Acts(mind), without, pace
 
     def after(self, state: State) -> Iterator[tuple[Move, State]]:
         """Every next state, each in its one form and checked.
@@ -65,8 +67,10 @@ class Moves:
         Raises:
             ViolationError: A move breaks a promise; `reckless` says which.
         """
+        prompt = self.pace is Pace.PROMPT
         for move, made in self.every(state):
-            found = settled(made)
+            slow = move.fault or move.verb == "look"
+            found = settled(all_looked(self.acts, made) if prompt and not slow else made)
             if found != state:
                 check_state(found)
                 yield move, found
@@ -75,11 +79,13 @@ class Moves:
         """Every move, in a fixed order; some may change nothing."""
         self.trying = Move("nothing", (), fault=False)
         yield from self._controllers(state)
-        yield from self._commands(state)
+        yield from self._landings(state)
         yield from self._clients(state)
-        yield from self._instances(state)
-        yield from self._lease(state)
-        yield from self._mending(state)
+        if self.pace is Pace.ANY or not is_busy(self.acts, state):
+            yield from self._expiries(state)
+            yield from self._instances(state)
+            yield from self._lease(state)
+            yield from self._mending(state)
         if state.budget:
             for move, made in self._faults(state._replace(budget=state.budget - 1)):
                 if move.verb not in self.without:
@@ -103,15 +109,17 @@ class Moves:
                     if not number or calm(state):
                         yield self._try("wait-long" if number else "wait", index), later[1]
 
-    def _commands(self, state: State) -> Iterator[tuple[Move, State]]:
-        for index, controller in enumerate(state.controllers):
-            if controller.flight is None:
-                continue
+    def _landings(self, state: State) -> Iterator[tuple[Move, State]]:
+        for index in range(len(state.controllers)):
             move = self._try("land", index)
             made = self.acts.land(state, index)
             if made is not None:
                 yield move, made
-            elif self._hopeless(state, index):
+
+    def _expiries(self, state: State) -> Iterator[tuple[Move, State]]:
+        """Commands that run into their deadline, and what becomes of those that nobody waits for any more."""
+        for index in range(len(state.controllers)):
+            if self.acts.land(state, index) is None and self._hopeless(state, index):
                 yield self._try("expire", index), self.acts.give_up(state, index)
         for place in range(len(state.late)):
             move = self._try("land-late", place)

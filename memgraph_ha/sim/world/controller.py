@@ -47,6 +47,9 @@ from memgraph_ha.trace.schema import Ghost, Plain
 LONGEST_SLEEP_S: Final = 0.25
 """As the daemon: it decides at least this often."""
 
+IDLE_S: Final = 1.0
+"""Who does not lead decides nothing until it does, which is a fact: it sleeps longer, and so saves half of its work."""
+
 WIRE_S: Final = 0.002
 """How long a command is on its way, besides its link, when nothing delays it."""
 
@@ -103,6 +106,7 @@ class Controller(Process):
     _turn: int = field(default=0, init=False)
     _asked: int = field(default=0, init=False)
     _last_s: float = field(default=0.0, init=False)
+    _longest_s: float = field(default=LONGEST_SLEEP_S, init=False)
     _told: dict[str, Callable[[Answer], None]] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -133,7 +137,7 @@ class Controller(Process):
         self.observed, self.decision, self._route = Observed(), None, None
         self._news.forget()
         self._told.clear()
-        self._awake, self._last_s = False, self.now_s
+        self._awake, self._last_s, self._longest_s = False, self.now_s, LONGEST_SLEEP_S
         self.recorder.start(self.name, self.policy)
         self.runner.begin()
         self.gateway.apply(Route(permit=None, hold=False, why="it starts"))
@@ -249,7 +253,7 @@ class Controller(Process):
     def _tick(self) -> None:
         self._awake = False
         now_s, gap_s = self.now_s, self.now_s - self._last_s
-        if gap_s > self.policy.tilt_gap_s + LONGEST_SLEEP_S:
+        if gap_s > self.policy.tilt_gap_s + self._longest_s:
             gap = GapSeen(at_s=now_s, gap_s=gap_s)
             self.recorder.fact(self.name, gap)
             self.observed = observe(self.observed, gap)
@@ -266,7 +270,8 @@ class Controller(Process):
             self.cluster.say(self.name, self.doing)
         for name in decision.look:
             self.watcher.look(name)
-        self._sleep(max(0.001, min(decision.wake_at_s - now_s, LONGEST_SLEEP_S)))
+        self._longest_s = IDLE_S if decision.hold is Hold.NOT_LEADING else LONGEST_SLEEP_S
+        self._sleep(max(0.001, min(decision.wake_at_s - now_s, self._longest_s)))
         self.runner.run(decision, tick)
 
     def _decide(self, view: View) -> tuple[Decision, int]:

@@ -17,7 +17,7 @@ from memgraph_ha.core.permit import Permit
 from memgraph_ha.core.record import ChangeKind, Record
 from memgraph_ha.core.topology import Member
 from memgraph_ha.fakes.memgraph.disk import Disk
-from memgraph_ha.fakes.memgraph.instance import Instance
+from memgraph_ha.fakes.memgraph.graph import Graph
 from memgraph_ha.fakes.memgraph.virtual import Refused, Ticket, World
 from memgraph_ha.fakes.memgraph.virtual_host import Host, State
 from memgraph_ha.fakes.memgraph.virtual_net import Network, Reach
@@ -89,6 +89,7 @@ class Ground:
         self.unneeded = 0
         self.scaled_s = -math.inf
         self.on_ack: Callable[[], None] = lambda: None
+        self._ids: dict[str, tuple[Graph, int, frozenset[int]]] = {}
         self.api = Api(self, self.dice("api"))
         self.clients = Clients(self, self.dice("clients"))
         self.hands = Hands(self)
@@ -236,21 +237,25 @@ class Ground:
         graph = self.world[name].graph
         return (graph.vertex_count + graph.edge_count) * self.weight
 
-    def ids(self, name: InstanceName) -> set[int]:
+    def ids(self, name: InstanceName) -> frozenset[int]:
         """Which writes a living instance holds, committed: what only the simulator may see."""
-        return ids_of(self.world[name])
+        graph = self.world[name].graph
+        known = self._ids.get(name)
+        if known is None or known[0] is not graph or known[1] != graph.changes:
+            known = self._ids[name] = (graph, graph.changes, ids_of(graph))
+        return known[2]
 
-    def stored(self, name: InstanceName) -> set[int]:
+    def stored(self, name: InstanceName) -> frozenset[int]:
         """Which writes an instance holds or, if no process lives there, would hold after a start from its volume."""
         if self.up(name) and self.world.hosts[name].state is State.OPEN:
             return self.ids(name)
         scratch = World(0)
         host = scratch.hosts[name] = Host(name, scratch, disk=self.image(name))
         scratch.start(name, self.platform.settings)
-        return ids_of(host.live())
+        return ids_of(host.live().graph)
 
 
-def ids_of(instance: Instance) -> set[int]:
-    """Which writes an instance holds, committed."""
-    states = (node.latest() for node in instance.graph.nodes.values())
-    return {int(str(state.properties["id"])) for state in states if state is not None and "W" in state.labels}
+def ids_of(graph: Graph) -> frozenset[int]:
+    """Which writes a graph holds, committed."""
+    states = (node.latest() for node in graph.nodes.values())
+    return frozenset(int(str(state.properties["id"])) for state in states if state is not None and "W" in state.labels)

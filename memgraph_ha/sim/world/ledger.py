@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+
 from attrs import define, field, frozen
 
 from memgraph_ha.core.names import InstanceName, RunId
@@ -46,6 +48,7 @@ class Ledger:
     writers: dict[int, tuple[InstanceName, RunId]] = field(factory=dict)
     writes: int = 0
     newest: int = 0
+    _acked: set[int] = field(factory=set)
 
     def begin(self, count: int = 1) -> range:
         """Number so many new writes."""
@@ -58,13 +61,16 @@ class Ledger:
         self.newest = 0
 
     @property
-    def kept(self) -> set[int]:
+    def kept(self) -> AbstractSet[int]:
         """What must be kept: acknowledged, or written by hand and relied on."""
-        return {ack.write for ack in self.acks} | self.by_hand
+        acked = self._acked
+        acked.update(ack.write for ack in self.acks[len(acked) :])  # each write is acknowledged once
+        return acked | self.by_hand if self.by_hand else acked
 
-    def give_up(self, kept: set[int]) -> int:
+    def give_up(self, kept: AbstractSet[int]) -> int:
         """A human gives up what is not among `kept`; returns how many writes that were acknowledged."""
         lost = {ack.write for ack in self.acks} - kept
         self.forgiven |= lost
         self.acks = [ack for ack in self.acks if ack.write in kept]
+        self._acked.clear()
         return len(lost)

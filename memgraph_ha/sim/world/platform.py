@@ -84,7 +84,7 @@ class Platform:
         self.pods: dict[InstanceName, Pod] = {}
         self.empties = True
         self.gone: set[InstanceName] = set()
-        self.settings = evolve(Settings(), flush_every=1, snapshot_on_exit=False)
+        self.settings = evolve(Settings(), flush_every=1, snapshot_on_exit=False, hashing_rounds=1)
         cluster.world.on_end = self._ended
         for _ in range(count):
             self._place()

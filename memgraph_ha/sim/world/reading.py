@@ -54,7 +54,7 @@ class RecordReader:
             self._reading = False
             if seen is None:
                 seen = RecordSeen(
-                    at_s=asked_s, record=None, token=None, trouble=RecordTrouble.UNREADABLE, detail="no answer"
+                    at_s=asked_s, record=None, token=None, trouble=RecordTrouble.UNANSWERED, detail="no answer"
                 )
             self.take(seen)
             if self._again:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LINEAGE_S: Final = 2.0
 """How often it is looked whether a level replica holds what its MAIN lacks (S6)."""
 
-LOOK_S: Final = 0.02
+LOOK_S: Final = 0.05
 """How often the state and the role of instances are looked at, if anybody records."""
 
 STATES: Final = {State.STOPPED: "down", State.STARTING: "starting", State.OPEN: "up"}
@@ -27,7 +27,7 @@ class Witness:
     """Sees everything, and changes nothing."""
 
     cluster: Ground
-    _seen: dict[str, dict[str, Plain]] = field(factory=dict)
+    _seen: dict[str, tuple[State, bool, str, bool]] = field(factory=dict)
 
     def begin(self) -> None:
         """Look for ever."""
@@ -42,11 +42,18 @@ class Witness:
     def _look(self) -> None:
         self.cluster.world.at(LOOK_S, self._look)
         for name, host in self.cluster.world.hosts.items():
-            state: dict[str, Plain] = {"state": "frozen" if host.frozen else STATES[host.state]}
-            if host.instance is not None:
-                state["run"] = host.instance.run_id
-                if host.state is State.OPEN:
-                    state["role"] = "MAIN" if host.instance.is_main else "REPLICA"
-            if self._seen.get(name) != state:
-                self._seen[name] = state
-                self.cluster.ghost(Ghost.INSTANCE, name, **state)
+            instance = host.instance
+            run, is_main = ("", False) if instance is None else (instance.run_id, instance.is_main)
+            seen = (host.state, host.frozen, run, is_main and host.state is State.OPEN)
+            if self._seen.get(name) != seen:
+                self._seen[name] = seen
+                self.cluster.ghost(Ghost.INSTANCE, name, **_told(*seen))
+
+
+def _told(state: State, frozen: bool, run: str, is_main: bool) -> dict[str, Plain]:
+    told: dict[str, Plain] = {"state": "frozen" if frozen else STATES[state]}
+    if run:
+        told["run"] = run
+        if state is State.OPEN:
+            told["role"] = "MAIN" if is_main else "REPLICA"
+    return told

@@ -118,10 +118,11 @@ def test_a_record_that_cannot_be_used_is_red_until_it_can(told: Script) -> None:
     assert stretches(drawn, 1) == [("unprotected", 1.0, 2.0), ("unprotected", 4.0, 10.0)]
 
 
-def test_a_controller_that_cannot_read_the_record_says_nothing_of_it(told: Script) -> None:
+@pytest.mark.parametrize("trouble", [RecordTrouble.UNREADABLE, RecordTrouble.UNANSWERED])
+def test_a_controller_that_cannot_read_the_record_says_nothing_of_it(told: Script, trouble: RecordTrouble) -> None:
     """It is cut off; the record is as it was, for those who can read it."""
     told.fact("C1", record_seen(1.0, record(1, M0), 1))
-    told.fact("C1", RecordSeen(at_s=2.0, record=None, token=None, trouble=RecordTrouble.UNREADABLE))
+    told.fact("C1", RecordSeen(at_s=2.0, record=None, token=None, trouble=trouble))
     told.fact("C1", record_seen(3.0, record(1, M0), 1))
     assert stretches(lane(told, "record")) == [("reign 1: m0, failover", 1.0, 10.0)]
 

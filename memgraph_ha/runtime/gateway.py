@@ -1,4 +1,8 @@
-"""The gateways of a `memgraph-ha local`: their ports belong to whoever leads, so they are bound in each term anew."""
+"""The gateways of one controller: only the leader relays, so their ports are bound in each term of it anew.
+
+Who does not lead has no port: the kernel refuses its clients at once, and they, or the Service in front, try the next.
+On one machine the ports are the same for all controllers of a cluster, and belong to whoever leads.
+"""
 
 import itertools
 from collections.abc import Awaitable, Callable
@@ -9,8 +13,8 @@ import trio
 
 from memgraph_ha.adapters.ports import Report
 from memgraph_ha.core.permit import Route
-from memgraph_ha.local.leading import Leading
 from memgraph_ha.proxy.read_gateway import Gateways
+from memgraph_ha.runtime.leading import Leading
 
 _BIND_WITHIN_S: Final = 10.0
 """The leader before us needs milliseconds to give the port up; who still has it then is a stranger."""
@@ -29,10 +33,12 @@ class LeaderGateway:
     Args:
         make: Makes gateways that are not bound yet.
         leading: Whether we lead.
-        evict: Ends the controller that led before us, if it keeps the port.
+        evict: Ends the controller that led before us, if it keeps the port; None where it had a port of its own.
     """
 
-    def __init__(self, make: Callable[[], Gateways], leading: Leading, evict: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, make: Callable[[], Gateways], leading: Leading, evict: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         self._make, self._leading, self._evict = make, leading, evict
         self._gateway: Gateways | None = None
         self._route: Route | None = None
@@ -118,7 +124,7 @@ class LeaderGateway:
                     raise
                 if not tries:
                     _log.warning("the gateway's port is busy", error=str(error))
-                if waited_s >= _HAND_OVER_S and not evicted:
+                if waited_s >= _HAND_OVER_S and not evicted and self._evict is not None:
                     evicted = True
                     await self._evict()
                 await trio.sleep(_BIND_RETRY_S)

@@ -1,0 +1,143 @@
+"""The lease of `memgraph-ha run`: which controller of a release leads, by a Lease object of that release."""
+
+import time
+from collections.abc import Awaitable, Mapping
+from typing import Any, Final, Protocol
+
+from kubernetes.client import CoordinationV1Api
+
+from memgraph_ha.adapters.kubernetes.client import Clock, KubeClient
+from memgraph_ha.adapters.kubernetes.errors import ApiError, ConflictError, NotFoundError
+from memgraph_ha.adapters.kubernetes.lease_object import read_lease, write_lease
+from memgraph_ha.adapters.lease_campaign import Campaign, LeaseTroubleError
+from memgraph_ha.adapters.lease_failsafe import Failsafe
+from memgraph_ha.adapters.lease_note import LeaseNote, Sight
+from memgraph_ha.core.policy import Policy
+
+_LOOK_S: Final = 0.25
+"""Pause between two looks at somebody else's lease: bounds how long a release goes unnoticed. One small read each."""
+
+_RETRY_S: Final = 0.3
+"""Pause after a renewal that failed."""
+
+_TRIES: Final = 4
+"""A connection that died without a word is found out by a time-out: so many of them fit into one lease."""
+
+
+class Ever(Protocol):
+    """Asks whether anybody can ever have led, see `ConfigMapRecordStore.ever`."""
+
+    def __call__(self, *, timeout_s: float) -> Awaitable[bool]:
+        """Ask; raises `ApiError` if that cannot be found out."""
+        ...
+
+
+class KubeLease(Campaign):
+    """Implements `Lease` on one Lease object, for any number of controllers.
+
+    Error handling: as `Campaign`.
+
+    Args:
+        client: Of the namespace that the Lease is in.
+        name: Of the Lease: one for each release.
+        holder: The name of this controller's pod.
+        policy: ``lease_duration_s``, ``lease_renew_s``, ``command_deadline_s``.
+        clock: Seconds on CLOCK_BOOTTIME.
+        ever: Asked where there is no Lease: if there never was a leader, its absence is no sign of trouble.
+        labels: That the Lease shall have, for people and their tools.
+        floor: The highest generation known so far.
+        failsafe: What may prolong a term while the API is away; by default nothing.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        *,
+        name: str,
+        holder: str,
+        policy: Policy,
+        clock: Clock,
+        ever: Ever,
+        labels: Mapping[str, str],
+        floor: int = 0,
+        failsafe: Failsafe | None = None,
+    ) -> None:
+        longest_s = policy.lease_duration_s / _TRIES
+        super().__init__(
+            _LeaseObject(client, name=name, labels=labels, clock=clock, ever=ever, longest_s=longest_s),
+            holder=holder,
+            policy=policy,
+            clock=clock,
+            floor=floor,
+            look_s=_LOOK_S,
+            retry_s=_RETRY_S,
+            failsafe=failsafe,
+        )
+
+
+class _LeaseObject:
+    """Implements `LeaseBox`: quorum reads, and patches that name the version they are for."""
+
+    def __init__(
+        self, client: KubeClient, *, name: str, labels: Mapping[str, str], clock: Clock, ever: Ever, longest_s: float
+    ) -> None:
+        self._client = client
+        self._name = name
+        self._labels = dict(labels)
+        self._clock = clock
+        self._ever = ever
+        self._longest_s = longest_s
+
+    @property
+    def where(self) -> str:
+        return f"lease {self._client.namespace}/{self._name}"
+
+    async def look(self, *, timeout_s: float) -> Sight:
+        namespace, name = self._client.namespace, self._name
+        until_s = self._clock() + min(timeout_s, self._longest_s)
+        try:
+            found = await self._client.call(
+                lambda api: CoordinationV1Api(api).read_namespaced_lease(name, namespace),
+                what=f'get leases "{name}"',
+                timeout_s=until_s - self._clock(),
+            )
+            return read_lease(found)
+        except NotFoundError:
+            return await self._absent(until_s)
+        except ApiError as error:
+            raise LeaseTroubleError(str(error)) from error
+
+    async def swap(self, note: LeaseNote, sight: Sight, *, until_s: float) -> bool:
+        timeout_s = min(until_s - self._clock(), self._longest_s)
+        body = write_lease(note, sight, labels=self._labels, wall_s=time.time())
+        try:
+            await (self._create(body, timeout_s) if sight.token is None else self._patch(body, timeout_s))
+        except (ConflictError, NotFoundError):
+            return False
+        except ApiError as error:
+            raise LeaseTroubleError(str(error)) from error
+        return True
+
+    async def _absent(self, until_s: float) -> Sight:
+        try:
+            ever = await self._ever(timeout_s=until_s - self._clock())
+        except ApiError as error:
+            raise LeaseTroubleError(str(error)) from error
+        return Sight(token=None, note=None, ever=ever)
+
+    async def _create(self, body: dict[str, Any], timeout_s: float) -> None:
+        namespace, name = self._client.namespace, self._name
+        new: Any = {**body, "metadata": {**body["metadata"], "name": name}}
+        await self._client.call(
+            lambda api: CoordinationV1Api(api).create_namespaced_lease(namespace, new),
+            what=f'create leases "{name}"',
+            timeout_s=timeout_s,
+        )
+
+    async def _patch(self, body: dict[str, Any], timeout_s: float) -> None:
+        namespace, name = self._client.namespace, self._name
+        await self._client.call(
+            lambda api: CoordinationV1Api(api).patch_namespaced_lease(name, namespace, body),
+            what=f'patch leases "{name}"',
+            timeout_s=timeout_s,
+        )

@@ -1,0 +1,100 @@
+"""Which instances there are, by what the API shows of one StatefulSet and its pods. Pure.
+
+A member is a place, not a pod: it stays while its pod is replaced, and has then no process. Members are every pod that
+the StatefulSet wants, and every pod beyond that whose process still runs: a MAIN that is scaled away is to hand over
+first, and nobody is forgotten while it may still acknowledge writes.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from attrs import field, frozen
+
+from memgraph_ha.adapters.kubernetes.pods import Pod, StatefulSet
+from memgraph_ha.core.names import Address, InstanceName
+from memgraph_ha.core.topology import Member
+
+
+@frozen(kw_only=True)
+class Ports:
+    """Where an instance listens in its pod; each 1 to 65535.
+
+    Attributes:
+        bolt: For clients and the controller.
+        replication: For MAIN.
+    """
+
+    bolt: int = 7687
+    replication: int = 10000
+
+
+@frozen(kw_only=True)
+class Listing:
+    """Who there is, and where everybody was last.
+
+    Attributes:
+        members: In ordinal order.
+        leaving: The pods whose process runs and whose end was asked for, in ordinal order.
+        addresses: The last address of every member that ever had one, while nobody else has it.
+    """
+
+    members: tuple[Member, ...] = ()
+    leaving: tuple[Pod, ...] = ()
+    addresses: Mapping[str, str] = field(factory=dict)
+
+
+def make_listing(statefulset: StatefulSet, pods: Iterable[Pod], ports: Ports, *, before: Mapping[str, str]) -> Listing:
+    """Say who there is.
+
+    An instance without a pod keeps its last address for replication: MAIN's row to it is still its own, and is
+    replaced when the next address is known, not before. But nobody is looked for at an address that may be somebody
+    else's by now: its Bolt address leads nowhere (``.invalid``, RFC 6761).
+
+    Args:
+        statefulset: The living one.
+        pods: Whatever pods there are; those of others are left out, whatever their labels say.
+        ports: Where instances listen.
+        before: `Listing.addresses` of the last listing.
+    """
+    ours = {pod.name: pod for pod in pods if pod.owner == statefulset.uid and statefulset.ordinal(pod.name) is not None}
+    names = {*statefulset.wanted(), *(pod.name for pod in ours.values() if pod.incarnation is not None)}
+    order = sorted(names, key=lambda name: statefulset.ordinal(name) or 0)
+    addresses = _addresses([ours[name] for name in order if name in ours], order, before)
+    return Listing(
+        members=tuple(_member(name, ours.get(name), addresses.get(name, ""), ports) for name in order),
+        leaving=tuple(
+            pod
+            for pod in map(ours.get, order)
+            if pod is not None and pod.grace_s is not None and pod.incarnation is not None
+        ),
+        addresses=addresses,
+    )
+
+
+def _addresses(pods: list[Pod], names: list[str], before: Mapping[str, str]) -> dict[str, str]:
+    """Give each of these names the address that is its own, or was last; never one address to two of them.
+
+    A pod whose process ended keeps its address in the API, while the network may have given it to another pod.
+    """
+    found: dict[str, str] = {}
+    claims = [(pod.name, pod.ip) for pod in pods if pod.incarnation is not None]
+    claims += [(pod.name, pod.ip) for pod in pods if pod.incarnation is None]
+    claims += [(name, before.get(name, "")) for name in names]
+    for name, ip in claims:
+        if ip and name not in found and ip not in found.values():
+            found[name] = ip
+    return found
+
+
+def _member(name: str, pod: Pod | None, ip: str, ports: Ports) -> Member:
+    nowhere = f"{name}.invalid"
+    present = pod is not None and pod.ip != "" and pod.ip == ip
+    return Member(
+        name=InstanceName(name),
+        bolt=_join(ip if present else nowhere, ports.bolt),
+        replication=_join(ip or nowhere, ports.replication),
+        incarnation=pod.incarnation if pod is not None and present else None,
+    )
+
+
+def _join(host: str, port: int) -> Address:
+    return Address(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")

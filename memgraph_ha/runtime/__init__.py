@@ -1,0 +1,1 @@
+"""What every way of running the daemon shares: `memgraph-ha local` on one machine, `memgraph-ha run` on Kubernetes."""

@@ -1,0 +1,41 @@
+"""The programs that look at the chart: helm and kubeconform from tools/kube, promtool from Debian's `prometheus`."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.chart.kit import Helm
+from tools.kube import builds, programs
+
+
+def _built(program: programs.Program) -> Path:
+    """Give the binary that `tools/kube` builds, built now if it is not there yet; one on the PATH will do as well."""
+    found = builds.path_of(program)
+    if not builds.missing((program,)):
+        return found
+    elsewhere = shutil.which(program.name)
+    if elsewhere is not None:
+        return Path(elsewhere)
+    builds.build((program,))
+    return found
+
+
+@pytest.fixture(scope="session")
+def helm() -> Helm:
+    """Helm."""
+    return Helm(program=_built(programs.HELM))
+
+
+@pytest.fixture(scope="session")
+def kubeconform() -> Path:
+    """Kubeconform, which holds objects against their schemas."""
+    return _built(programs.KUBECONFORM)
+
+
+@pytest.fixture(scope="session")
+def promtool() -> Path:
+    """Promtool, which tries alerts."""
+    found = shutil.which("promtool")
+    assert found is not None, "promtool is missing: apt-get install prometheus"
+    return Path(found)

@@ -1,0 +1,77 @@
+"""`KubePlatform` while the API server stands still, or is gone."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from memgraph_ha.core.commands import RebuildInstance, StopInstance
+from memgraph_ha.core.facts import Outcome
+from tests.kube.api.pods_rig import last, life, member, rig_on
+
+pytestmark = [pytest.mark.kube, pytest.mark.trio]
+
+FROZEN_S = 12.0
+
+
+async def test_a_frozen_api_server_takes_nobody_away(kube_api_alone: Any, tmp_path: Path) -> None:
+    """Members stay as they were, commands end by their deadline, and what happened meanwhile is seen at once after."""
+    pid = kube_api_alone.apiserver_pid
+    async with rig_on(kube_api_alone.kubeconfig, tmp_path) as rig, trio.open_nursery() as nursery:
+        nursery.start_soon(rig.platform(watch_s=2).watch, rig.told)
+        await rig.all_up()
+        before, facts = last(rig.told.facts), len(rig.told.facts)
+        incarnation, name = life(before, "db-0"), member(before, "db-0").name
+        commander = rig.platform(rig.another_client(), deadline_s=2.0)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            began_s = time.monotonic()
+            stopped = await commander.stop(StopInstance(instance=name, incarnation=incarnation, generation=1))
+            took_s = time.monotonic() - began_s
+            rebuilt = await commander.rebuild(RebuildInstance(instance=name, incarnation=incarnation, generation=1))
+            await trio.sleep(max(0.0, FROZEN_S - (time.monotonic() - began_s)))
+            assert rig.told.facts[facts:] == []
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert took_s < 3
+        assert stopped.outcome in (Outcome.UNKNOWN, Outcome.NOT_SENT)
+        assert rebuilt.outcome in (Outcome.UNKNOWN, Outcome.NOT_SENT)
+        await rig.world.kill("db-1")
+        woken_s = time.monotonic()
+        await rig.seen(
+            lambda seen: member(seen, "db-1").incarnation not in (None, life(before, "db-1")),
+            "the change is seen",
+            after=facts,
+        )
+        assert time.monotonic() - woken_s < 8
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_server_that_was_killed_is_found_again(kube_api_alone: Any, tmp_path: Path) -> None:
+    """While it is gone nobody is reported gone; once it is back, so is the watch."""
+    async with rig_on(kube_api_alone.kubeconfig, tmp_path) as rig, trio.open_nursery() as nursery:
+        nursery.start_soon(rig.platform(watch_s=2).watch, rig.told)
+        await rig.all_up()
+        before, facts = last(rig.told.facts), len(rig.told.facts)
+        os.kill(kube_api_alone.apiserver_pid, signal.SIGKILL)
+        name, incarnation = member(before, "db-0").name, life(before, "db-0")
+        await trio.sleep(1)
+        ended = await rig.platform(rig.another_client()).stop(
+            StopInstance(instance=name, incarnation=incarnation, generation=1)
+        )
+        assert ended.outcome is Outcome.NOT_SENT
+        assert "refused" in ended.detail.lower()
+        await trio.sleep(2)
+        assert rig.told.facts[facts:] == []
+        await trio.to_thread.run_sync(kube_api_alone.start)
+        await rig.world.kill("db-1")
+        await rig.seen(
+            lambda seen: member(seen, "db-1").incarnation not in (None, life(before, "db-1")),
+            "the change is seen",
+            after=facts,
+        )
+        nursery.cancel_scope.cancel()

@@ -1,0 +1,191 @@
+"""What `KubePlatform.watch` makes of what happens to a StatefulSet and its pods, on a real API server."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from memgraph_ha.adapters.kubernetes.errors import GoneError
+from memgraph_ha.adapters.kubernetes.watching import Mirror, Selection
+from memgraph_ha.core.commands import StopInstance
+from memgraph_ha.core.facts import MembersSeen, Outcome, RequestEnded, RequestSeen
+from memgraph_ha.core.requests import Ask
+from memgraph_ha.runtime.clock import boottime
+from memgraph_ha.testing.contract import Sink
+from tests.kube.api.pods_rig import Rig, last, life, member, rig_on
+
+pytestmark = [pytest.mark.kube, pytest.mark.trio]
+
+
+@asynccontextmanager
+async def watched(kube_api: Any, tmp_path: Path, replicas: int = 3) -> AsyncIterator[Rig]:
+    """Have a StatefulSet whose pods all run, watched by a platform."""
+    async with rig_on(kube_api.kubeconfig, tmp_path, replicas) as rig, trio.open_nursery() as nursery:
+        nursery.start_soon(rig.platform().watch, rig.told)
+        await rig.all_up(replicas)
+        yield rig
+        nursery.cancel_scope.cancel()
+
+
+async def test_only_pods_that_the_statefulset_owns_are_members(kube_api: Any, tmp_path: Path) -> None:
+    """Pods with its labels and names like its own are nobody, whoever made them."""
+    async with watched(kube_api, tmp_path) as rig:
+        await rig.world.add_pod("db-7", None)
+        await rig.world.add_pod("db-8", "11111111-2222-3333-4444-555555555555")
+        await rig.world.add_pod("intruder", None)
+        await rig.until(lambda: len(rig.world.lives) == 6, "all pods run")
+        await trio.sleep(0.5)
+        assert [each.name for each in last(rig.told.facts).members] == ["db-0", "db-1", "db-2"]
+        owner = await rig.world.statefulset()
+        assert {fact.cluster for fact in rig.told.of(MembersSeen)} == {owner.metadata.uid}
+
+
+async def test_a_restarted_container_is_another_incarnation_in_the_same_pod(kube_api: Any, tmp_path: Path) -> None:
+    """The address stays, the life is another one, and in between there is none."""
+    async with watched(kube_api, tmp_path) as rig:
+        before, facts = last(rig.told.facts), len(rig.told.facts)
+        await rig.world.kill("db-1")
+        await rig.seen(lambda seen: member(seen, "db-1").incarnation is None, "it has no process", after=facts)
+        after = await rig.seen(
+            lambda seen: member(seen, "db-1").incarnation not in (None, life(before, "db-1")), "it runs", after=facts
+        )
+        assert member(after, "db-1").bolt == member(before, "db-1").bolt
+        assert life(after, "db-1").partition("/")[0] == life(before, "db-1").partition("/")[0]
+
+
+async def test_a_deleted_pod_is_a_request_to_stop_until_it_is_gone(kube_api: Any, tmp_path: Path) -> None:
+    """The request comes with the deletion and ends with the process; the next pod has another address."""
+    async with watched(kube_api, tmp_path) as rig:
+        before, facts = last(rig.told.facts), len(rig.told.facts)
+        uid = life(before, "db-0").partition("/")[0]
+        await rig.world.delete("db-0", 30)
+        after = await rig.seen(
+            lambda seen: member(seen, "db-0").incarnation not in (None, life(before, "db-0")), "it runs", after=facts
+        )
+        new = rig.told.facts[facts:]
+        (asked,) = [fact for fact in new if isinstance(fact, RequestSeen)]
+        (ended,) = [fact for fact in new if isinstance(fact, RequestEnded)]
+        assert (asked.request.id, asked.request.ask) == (f"deletion-of-{uid}", Ask.STOP)
+        assert asked.request.instance == "db-0"
+        assert asked.request.until_s - asked.request.asked_s == 30
+        assert ended.request_id == asked.request.id
+        assert new.index(asked) < new.index(ended)
+        assert member(after, "db-0").replication != member(before, "db-0").replication
+        gone = [fact for fact in new if isinstance(fact, MembersSeen) and "invalid" in member(fact, "db-0").bolt]
+        assert gone, "a pod that is gone is looked for nowhere"
+        assert {member(fact, "db-0").replication for fact in gone} == {member(before, "db-0").replication}
+
+
+async def test_a_pod_on_a_lost_node_is_never_gone_and_deleted_once(kube_api: Any, tmp_path: Path) -> None:
+    """It stays a member with its process; a second stop changes nothing and says why it waits."""
+    async with watched(kube_api, tmp_path) as rig:
+        before = last(rig.told.facts)
+        rig.world.lost.add("db-0")
+        platform = rig.platform()
+        stop = StopInstance(instance=member(before, "db-0").name, incarnation=life(before, "db-0"), generation=4)
+        first = await platform.stop(stop)
+        version = (await rig.world.pods())["db-0"].metadata.resource_version
+        second = await platform.stop(stop)
+        assert (first.outcome, second.outcome) == (Outcome.UNKNOWN, Outcome.UNKNOWN)
+        assert "its node is lost" in second.detail
+        assert (await rig.world.pods())["db-0"].metadata.resource_version == version
+        await trio.sleep(1)
+        assert life(last(rig.told.facts), "db-0") == stop.incarnation
+        rig.world.lost.clear()
+        await rig.seen(lambda seen: member(seen, "db-0").incarnation not in (None, stop.incarnation), "it is replaced")
+        assert (await platform.stop(stop)).outcome is Outcome.DONE
+
+
+async def test_a_long_deletion_is_shortened_by_a_stop(kube_api: Any, tmp_path: Path) -> None:
+    """A frozen process whose pod somebody deleted with a long grace is killed all the same."""
+    async with watched(kube_api, tmp_path) as rig:
+        before = last(rig.told.facts)
+        rig.world.lost.add("db-0")
+        await rig.world.delete("db-0", 600)
+        stop = StopInstance(instance=member(before, "db-0").name, incarnation=life(before, "db-0"), generation=4)
+        assert (await rig.platform().stop(stop)).outcome is Outcome.UNKNOWN
+        assert (await rig.world.pods())["db-0"].metadata.deletion_grace_period_seconds == 1
+
+
+async def test_scaling_forgets_nobody_who_still_runs(kube_api: Any, tmp_path: Path) -> None:
+    """More pods are members at once; one that is scaled away is one until its process has ended."""
+    async with watched(kube_api, tmp_path) as rig:
+        await rig.world.scale(5)
+        grown = await rig.all_up(5)
+        rig.world.lost.add("db-4")
+        facts = len(rig.told.facts)
+        await rig.world.scale(2)
+        shrunk = await rig.seen(lambda seen: len(seen.members) == 3, "db-2 and db-3 have left", after=facts)
+        assert [each.name for each in shrunk.members] == ["db-0", "db-1", "db-4"]
+        assert life(shrunk, "db-4") == life(grown, "db-4")
+        rig.world.lost.clear()
+        await rig.seen(lambda seen: len(seen.members) == 2, "db-4 has left", after=facts)
+        assert [fact.request.instance for fact in rig.told.of(RequestSeen)].count(member(grown, "db-4").name) == 1
+
+
+async def test_a_statefulset_made_anew_is_another_cluster(kube_api: Any, tmp_path: Path) -> None:
+    """Members are told under the new UID, and only once its own pods were listed."""
+    async with watched(kube_api, tmp_path) as rig:
+        old, facts = await rig.world.statefulset(), len(rig.told.facts)
+        namespace = rig.world.client.namespace
+        await rig.world.apps(lambda api: api.delete_namespaced_stateful_set("db", namespace))
+        for name in ("db-0", "db-1", "db-2"):
+            await rig.world.delete(name, 1)
+        await trio.sleep(1)
+        assert len(last(rig.told.facts).members) == 3, "who it wanted is still known"
+        await rig.world.create(3)
+        seen = await rig.seen(
+            lambda seen: seen.cluster != old.metadata.uid and all(each.incarnation for each in seen.members),
+            "the new pods run",
+            after=facts,
+        )
+        owner = await rig.world.statefulset()
+        assert seen.cluster == owner.metadata.uid
+
+
+async def test_a_version_that_is_too_old_is_a_gap_and_everything_is_listed_again(kube_api: Any, tmp_path: Path) -> None:
+    """The server's 410 is told apart from an outage, and a watch goes on after it with what there is."""
+    async with watched(kube_api, tmp_path) as rig:
+        client = rig.world.client
+        told: list[int] = []
+        selection = Selection.pods(client.namespace, "app=db", "pods")
+        mirror = Mirror(client, selection, lambda objects: told.append(len(objects)), clock=boottime)
+        with pytest.raises(GoneError):
+            await mirror._follow("1")
+        real = mirror._list
+
+        async def once_old() -> str:
+            version = await real()
+            return "1" if len(told) == 1 else version
+
+        mirror._list = once_old  # type: ignore[method-assign]  # the list is fine, its version compacted away
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(mirror.run)
+            await rig.until(lambda: len(told) == 2, "it was listed again")
+            await rig.world.add_pod("more", None)
+            await rig.until(lambda: told[-1] == 4, "the watch goes on")
+            nursery.cancel_scope.cancel()
+
+
+async def test_nothing_is_told_before_everything_is_known(kube_api: Any, tmp_path: Path) -> None:
+    """Without a StatefulSet nothing is reported; a later one is found by itself."""
+    async with rig_on(kube_api.kubeconfig, tmp_path) as rig, trio.open_nursery() as nursery:
+        platform, told = rig.platform(), Sink()
+        platform._name = "other"
+        nursery.start_soon(platform.watch, told)
+        await trio.sleep(1)
+        assert told.facts == []
+        rig.world.name = "other"
+        await rig.world.create(2)
+        await told.next(
+            MembersSeen,
+            lambda seen: [each.name for each in seen.members] == ["other-0", "other-1"],
+            within_s=20,
+            port="Platform",
+            clause="it is found",
+        )
+        assert all(len(fact.members) == 2 for fact in told.of(MembersSeen))
+        nursery.cancel_scope.cancel()

@@ -1,0 +1,74 @@
+"""A few plain requests to the API server: the tool needs no more of a client."""
+
+import ssl
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from tools.kube.errors import ClusterError
+from tools.kube.place import Place, Settings
+
+_ASKED_WITHIN_S: Final = 5.0
+
+
+class Api:
+    """The administrator's requests.
+
+    Args:
+        place: Where the server's certificate is.
+        settings: Where the server is, and the token.
+    """
+
+    def __init__(self, place: Place, settings: Settings) -> None:
+        self._certificate = place.certificates / "apiserver.crt"
+        self._settings = settings
+
+    @property
+    def certificate(self) -> Path:
+        """The certificate that clients trust: the API server makes it at its first start."""
+        return self._certificate
+
+    def answers(self, path: str) -> bool:
+        """Whether a GET of this path is answered by 200."""
+        if not self._certificate.exists():
+            return False
+        try:
+            return self._request("GET", path).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    def get(self, path: str) -> httpx.Response:
+        """Get a path, whatever the status of the answer.
+
+        Raises:
+            ClusterError: The server does not answer.
+        """
+        return self._said("GET", path, None)
+
+    def create(self, path: str, manifest: dict[str, object]) -> None:
+        """Create an object; one that is there already is left as it is.
+
+        Raises:
+            ClusterError: The server refuses, or does not answer.
+        """
+        response = self._said("POST", path, manifest)
+        if response.is_error and response.status_code != httpx.codes.CONFLICT:
+            raise ClusterError(f"creating {manifest.get('kind')} was refused: {response.status_code} {response.text}")
+
+    def _said(self, method: str, path: str, content: dict[str, object] | None) -> httpx.Response:
+        try:
+            return self._request(method, path, content)
+        except httpx.HTTPError as error:
+            raise ClusterError(f"the API server {self._settings.server} does not answer: {error!r}") from error
+
+    def _request(self, method: str, path: str, content: dict[str, object] | None = None) -> httpx.Response:
+        trusted = ssl.create_default_context(cafile=self._certificate)
+        # No proxy of the environment: the server is on this machine.
+        with httpx.Client(verify=trusted, timeout=_ASKED_WITHIN_S, trust_env=False) as client:
+            return client.request(
+                method,
+                f"{self._settings.server}{path}",
+                json=content,
+                headers={"Authorization": f"Bearer {self._settings.token}"},
+            )

@@ -1,0 +1,3 @@
+module memgraph-ha/tools/kube/pause
+
+go 1.24.0

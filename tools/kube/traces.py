@@ -1,0 +1,87 @@
+"""What a node leaves on the machine when all its processes are gone, and how it is removed."""
+
+import os
+import time
+from pathlib import Path
+from typing import Final
+
+from tools.kube.errors import ClusterError
+from tools.kube.network import BRIDGE
+from tools.kube.run import run
+
+_UNMOUNTED_WITHIN_S: Final = 20.0
+_REMOVED_WITHIN_S: Final = 10.0
+_POLL_S: Final = 0.1
+_MOUNT_POINT: Final = 4
+_CGROUPS: Final = Path("/sys/fs/cgroup")
+_PODS: Final = "kubepods"
+"""The cgroup that the kubelet makes for all pods, in each hierarchy."""
+
+
+def unmount_below(root: Path) -> None:
+    """Unmount everything below a directory, last mounted first.
+
+    Raises:
+        ClusterError: A mount stays busy.
+    """
+    end_s = time.monotonic() + _UNMOUNTED_WITHIN_S
+    while points := _mounts_below(root):
+        for point in reversed(points):
+            run(["umount", point], may_fail=True)
+        left = _mounts_below(root)
+        if left and time.monotonic() >= end_s:
+            raise ClusterError(f"{left[-1]} cannot be unmounted; see who holds it with `fuser -vm {left[-1]}`")
+        if left:
+            time.sleep(_POLL_S)
+
+
+def remove_cgroups() -> None:
+    """Remove the pods' cgroups; the kernel lets go of a killed process's group a moment later.
+
+    Raises:
+        ClusterError: One is still in use.
+    """
+    end_s = time.monotonic() + _REMOVED_WITHIN_S
+    while found := [*_CGROUPS.glob(_PODS), *_CGROUPS.glob(f"*/{_PODS}")]:
+        busy = [path for top in found for path in _removed_below(top)]
+        if busy and time.monotonic() >= end_s:
+            raise ClusterError(f"the cgroup {busy[0]} is still in use; its processes are in its file cgroup.procs")
+        if busy:
+            time.sleep(_POLL_S)
+
+
+def remove_notes(root: Path) -> None:
+    """Remove the links and notes outside the cluster's directory that lead to it.
+
+    Args:
+        root: The cluster's directory.
+    """
+    for note in Path("/var/lib/cni/results").glob(f"{BRIDGE}-*"):
+        note.unlink(missing_ok=True)
+    for link in Path("/var/log/containers").glob("*.log"):
+        remove_link(link, root)
+
+
+def remove_link(link: Path, root: Path) -> None:
+    """Remove a symbolic link if it leads below a directory."""
+    if link.is_symlink() and link.readlink().is_relative_to(root):
+        link.unlink()
+
+
+def _removed_below(top: Path) -> list[Path]:
+    busy = []
+    for folder, _below, _files in os.walk(top, topdown=False):
+        try:
+            Path(folder).rmdir()
+        except FileNotFoundError:
+            continue
+        except OSError:
+            busy.append(Path(folder))
+    return busy
+
+
+def _mounts_below(root: Path) -> list[str]:
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    # The kernel writes a space in a path as \040 (proc(5)).
+    points = [line.split(" ")[_MOUNT_POINT].encode().decode("unicode_escape") for line in lines]
+    return [point for point in points if Path(point).is_relative_to(root)]
