@@ -25,7 +25,7 @@ _LOOK_S: Final = 0.1
 """Pause between two looks at somebody else's lease: bounds how long a killed holder goes unnoticed."""
 
 _RETRY_S: Final = 0.2
-"""Pause after a renewal that failed."""
+"""Least time between the starts of two renewals, where the first one failed."""
 
 
 class FileLease(Campaign):

@@ -89,7 +89,7 @@ class Campaign:
         clock: Seconds on CLOCK_BOOTTIME.
         floor: The highest generation known so far.
         look_s: Pause between two looks at somebody else's lease: bounds how long a release goes unnoticed.
-        retry_s: Pause after a renewal that failed.
+        retry_s: Least time between the starts of two renewals, where the first one failed.
         failsafe: What may prolong a term while the box cannot be reached; by default nothing.
     """
 
@@ -231,14 +231,13 @@ class Campaign:
             sight = await self._look(until_s - now_s)
             if sight.note is not None and not self._is_ours(sight):
                 return self._lose(f"{sight.note.holder} holds it")
-            done = await self._renew(held, sight, now_s)
+            await self._renew(held, sight, now_s)
             self._say("")
         except LeaseTroubleError as error:
             self._say(str(error))
-            done = False
-        return 0.0 if done else self._retry_s
+        return 0.0
 
-    async def _renew(self, held: Held, sight: Sight, sent_s: float) -> bool:
+    async def _renew(self, held: Held, sight: Sight, sent_s: float) -> None:
         """Write our note again, also where somebody removed or overwrote it while the term runs."""
         settled = held.clean or sent_s >= held.since_s + held.note.duration_s
         note = evolve(
@@ -254,7 +253,6 @@ class Campaign:
             self._failsafe.kept(note, sent_s)
             if self._clock() < sent_s + note.duration_s:
                 self._tell()
-        return done
 
     async def _swap(self, note: LeaseNote, sight: Sight, until_s: float) -> bool:
         self._failsafe.wrote(note.controllers)

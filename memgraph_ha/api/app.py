@@ -174,6 +174,7 @@ class Application:
                 body=body,
                 registry=self._registry,
                 hook_wait_s=self._hook_wait_s,
+                promise=self._access.promise,
             )
             if not endpoint.drawn:
                 return await endpoint.handler(call)

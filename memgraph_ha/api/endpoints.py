@@ -23,6 +23,7 @@ class Auth(enum.Enum):
 
     NONE = "open"
     TOKEN = "bearer token"  # noqa: S105 - the name of a way, not a token
+    PEER = "signed with the key that the controllers of one release share"
     BASIC = "basic auth of the Memgraph user; without one, loopback only"
 
 
@@ -32,19 +33,27 @@ Review = Callable[[str], Awaitable[str | None]]
 It ends within a few seconds, raises nothing, and repeats no token."""
 
 
+Promise = Callable[[Json], Mapping[str, str]]
+"""Answers a signed question of another controller (docs/decisions/0011); returns at once.
+
+It raises `memgraph_ha.failsafe.wire.WireError` for what is not from one."""
+
+
 @frozen(kw_only=True)
 class Access:
-    """The secrets that callers must know. They are never shown.
+    """What callers must know, and who judges it. Secrets are never shown.
 
     Attributes:
         token: The bearer token; None: no token of ours is good.
         basic: User and password of the hook; None: Memgraph has no accounts.
         review: Judges other bearer tokens; None: there are no others.
+        promise: Answers other controllers; None: there are none, or no failsafe.
     """
 
     token: str | None = field(repr=False)
     basic: tuple[str, str] | None = field(repr=False)
     review: Review | None = None
+    promise: Promise | None = None
 
 
 @frozen(kw_only=True)
@@ -57,6 +66,7 @@ class Call:
         body: The parsed JSON object of an endpoint that takes one.
         registry: The metrics of this server.
         hook_wait_s: How long a preStop hook is kept waiting at most, seconds.
+        promise: As in `Access`.
     """
 
     control: Control
@@ -64,6 +74,7 @@ class Call:
     body: Json
     registry: CollectorRegistry
     hook_wait_s: float = LONGEST_WAIT_S
+    promise: Promise | None = None
 
 
 Handler = Callable[[Call], Awaitable[Response]]

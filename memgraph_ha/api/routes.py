@@ -5,7 +5,7 @@ from typing import Final
 from prometheus_client.exposition import choose_encoder
 from starlette.responses import Response
 
-from memgraph_ha.api import hook, reads, verbs
+from memgraph_ha.api import hook, promise, reads, verbs
 from memgraph_ha.api.endpoints import Auth, Call, Endpoint, Handler, answer
 from memgraph_ha.api.openapi import openapi_document
 from memgraph_ha.api.page import page_response, wants_page
@@ -204,6 +204,32 @@ _HOOKS: Final = (
     ),
 )
 
+_PEERS: Final = (
+    Endpoint(
+        method="POST",
+        path="/api/v1/failsafe",
+        handler=promise.promise,
+        summary="Promise the leader, which cannot renew its lease, not to take it for a while.",
+        doc=(
+            "Only for other controllers of the same release (docs/decisions/0011): question and answer are signed "
+            "with a key that is made from the API token."
+        ),
+        auth=Auth.PEER,
+        body=asked(
+            "A signed question.",
+            required=("message", "mac"),
+            message=text("the question, as the text of a JSON object"),
+            mac=text("its HMAC-SHA256, in hexadecimal digits"),
+        ),
+        answers={
+            200: ("the signed answer, also of one that promises nothing", named("Signed")),
+            400: _REFUSALS[400],
+            401: ("it is not from a controller of this release", _ERROR),
+            404: ("this controller has no failsafe", _ERROR),
+        },
+    ),
+)
+
 _VERBS: Final = (
     _verb(
         Verb(ask=Ask.SWITCHOVER, field="target", needed=False),
@@ -285,5 +311,5 @@ _VERBS: Final = (
     ),
 )
 
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (*_READS, *_HOOKS, *_VERBS)
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (*_READS, *_HOOKS, *_PEERS, *_VERBS)
 """Everything that is served, in the order of the reference."""

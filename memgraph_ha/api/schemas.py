@@ -278,6 +278,11 @@ SCHEMAS: Final[dict[str, Schema]] = {
         leader=maybe(text("with 503: who leads, as last read")),
         absent=("leader",),
     ),
+    "Signed": fields(
+        "A signed message between controllers of one release.",
+        message=text("the text of a JSON object"),
+        mac=text("its HMAC-SHA256, in hexadecimal digits"),
+    ),
     "Answer": fields(
         "The end of a verb.",
         ok=flag("whether what was asked for is now so; of a dry run: whether it would be taken up now"),

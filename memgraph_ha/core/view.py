@@ -6,7 +6,7 @@ from attrs import frozen
 
 from memgraph_ha.core.cached import cached
 from memgraph_ha.core.commands import CommitNoop, RebuildInstance, RegisterReplica, RestoreTriggers, RestoreUsers
-from memgraph_ha.core.facts import NoopSeen, Outcome, RoleSeen
+from memgraph_ha.core.facts import Miss, NoopSeen, Outcome, RoleSeen
 from memgraph_ha.core.known import Known
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.observed import Seen
@@ -17,6 +17,11 @@ from memgraph_ha.core.topology import Member, Mode, Role, Row, RowStatus, Storag
 
 UNWRITABLE_COUNT = 2
 """Failed no-op commits in a row after which a full or failing disk counts as a loss."""
+
+
+UNLISTED_S = 1.0
+"""How long lists of the members must have lacked MAIN: one that comes from a server which is behind may lack it for a
+moment (Kubernetes API concepts, "Resource versions": a list may be older than the one before it)."""
 
 
 class LossKind(enum.Enum):
@@ -79,9 +84,11 @@ class View(Known):
         if record is None:
             return None
         if seen is None:
+            if self.now_s - self.observed.names_since_s < UNLISTED_S:
+                return None
             return Loss(LossKind.GONE, f"{record.main} is no member of this cluster")
-        if seen.member.incarnation is None:
-            return Loss(LossKind.GONE, f"the platform has no process for {record.main}")
+        if seen.member.incarnation is None and _unanswered(seen):
+            return Loss(LossKind.GONE, f"the platform has no process for {record.main}, and it does not answer")
         return self._silence(seen) or self._other_life(record, seen) or self._unwritable(record, seen)
 
     def _silence(self, seen: Seen) -> Loss | None:
@@ -312,6 +319,8 @@ class View(Known):
         role = self.main_role
         if self.loss is not None:
             return f"MAIN {record.main} is lost: {self.loss.evidence}"
+        if self.main is not None and self.main.member.incarnation is None:
+            return f"the platform lists no process for MAIN {record.main}"
         if role is None or self.main is None or record.main_run != role.run:
             return f"MAIN {record.main} has not answered yet"
         broke = self.main.sentinel
@@ -350,3 +359,14 @@ class View(Known):
             generation=record.generation,
             valid_until_s=lease.until_s - LEASE_MARGIN_S,
         )
+
+
+def _unanswered(seen: Seen) -> bool:
+    """Whether the last question to it in this life was not answered at all: a word of the platform is not enough.
+
+    Its list may be behind, and lack a process that has started since; that one then answers.
+    """
+    role, miss = seen.role, seen.miss
+    if miss is None or miss.excused or miss.miss not in (Miss.REFUSED, Miss.TIMED_OUT):
+        return False
+    return role is None or miss.asked_at_s > role.asked_at_s

@@ -135,7 +135,7 @@ class Promiser:
     def knows_gone(self, uids: frozenset[str], now_s: float) -> "Promiser":
         """Take note of who in the lease's list is gone for good: no process can live under that UID any more."""
         roster = self.roster
-        if roster is None or not roster.uids & uids:
+        if roster is None or not roster.pods.keys() & uids:
             return evolve(self, gone_since_s=None)
         return self if self.gone_since_s is not None else evolve(self, gone_since_s=now_s)
 
@@ -213,7 +213,7 @@ class Promiser:
     def _outside(self, unchanged_s: float, now_s: float, duration_s: float) -> str | None:
         """Who is not in the list was not asked: it waits until no promise can keep the holder leading."""
         roster = self.roster
-        if roster is None or not roster.peers or self.uid in roster.uids:
+        if roster is None or not roster.peers or self.uid in roster.pods:
             return None
         left_s = outlasting(roster.longest_s) - unchanged_s
         if self.gone_since_s is not None:

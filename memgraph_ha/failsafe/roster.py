@@ -1,7 +1,6 @@
 """Who may lead: the list that the holder of the lease keeps in it, and how long each must wait by it."""
 
 import json
-import math
 from typing import Final
 
 from attrs import frozen
@@ -13,7 +12,7 @@ and short enough for a night on call."""
 MOST_PEERS: Final = 32
 """A list that is longer is none of ours."""
 
-_FIELDS: Final = {"holder", "longest_s", "peers"}
+_FIELDS: Final = {"pod", "holder", "longest_s", "peers"}
 _PEER_FIELDS: Final = {"pod", "uid", "address"}
 
 
@@ -53,11 +52,13 @@ class Roster:
     """What the holder says of itself and of all others that may follow it.
 
     Attributes:
-        holder: Its own pod's UID.
+        pod: Its own pod's name.
+        holder: That pod's UID.
         longest_s: For how long after its last renewal its term may go on by promises, seconds.
         peers: All others, by UID. Without any there are no promises: the term ends when it is not renewed.
     """
 
+    pod: str
     holder: str
     longest_s: float = LONGEST_S
     peers: tuple[Peer, ...] = ()
@@ -65,15 +66,16 @@ class Roster:
     def to_text(self) -> str:
         """Write it as it stands in the lease, to be read back by `read_roster`."""
         peers = [{"pod": peer.pod, "uid": peer.uid, "address": peer.address} for peer in self.peers]
-        return json.dumps({"holder": self.holder, "longest_s": self.longest_s, "peers": peers}, separators=(",", ":"))
+        made = {"pod": self.pod, "holder": self.holder, "longest_s": self.longest_s, "peers": peers}
+        return json.dumps(made, separators=(",", ":"))
 
     @property
-    def uids(self) -> frozenset[str]:
-        """Everybody in it, the holder too."""
-        return frozenset({self.holder, *(peer.uid for peer in self.peers)})
+    def pods(self) -> dict[str, str]:
+        """Everybody in it, the holder too: UIDs to names."""
+        return {self.holder: self.pod, **{peer.uid: peer.pod for peer in self.peers}}
 
 
-UNREADABLE: Final = Roster(holder="", peers=(Peer(pod="?", uid="", address=""),))
+UNREADABLE: Final = Roster(pod="", holder="", peers=(Peer(pod="?", uid="", address=""),))
 """What a list is taken for that makes no sense: nobody is in it, and somebody may have promised something."""
 
 
@@ -94,17 +96,16 @@ def read_roster(text: str) -> Roster | None:
         return UNREADABLE
     if not isinstance(made, dict) or set(made) != _FIELDS or not isinstance(made["peers"], list):
         return UNREADABLE
-    holder, longest_s = made["holder"], made["longest_s"]
+    pod, holder, longest_s = made["pod"], made["holder"], made["longest_s"]
     peers = [_peer(each) for each in made["peers"][: MOST_PEERS + 1]]
-    good = (
-        isinstance(holder, str) and holder and isinstance(longest_s, (int, float)) and not isinstance(longest_s, bool)
-    )
-    if not good or not math.isfinite(longest_s) or not 0 <= longest_s <= LONGEST_S or len(peers) > MOST_PEERS:
+    named = isinstance(pod, str) and pod and isinstance(holder, str) and holder
+    counted = isinstance(longest_s, (int, float)) and not isinstance(longest_s, bool)
+    if not named or not counted or not 0 <= longest_s <= LONGEST_S or len(peers) > MOST_PEERS:
         return UNREADABLE
     known = tuple(peer for peer in peers if peer is not None)
     if len(known) != len(peers) or len({peer.uid for peer in known} | {holder}) != len(known) + 1:
         return UNREADABLE
-    return Roster(holder=holder, longest_s=float(longest_s), peers=known)
+    return Roster(pod=pod, holder=holder, longest_s=float(longest_s), peers=known)
 
 
 def _peer(made: object) -> Peer | None:

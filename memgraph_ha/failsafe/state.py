@@ -59,6 +59,10 @@ class State:
         """When a term really ends that ends then by its last renewal."""
         return until_s if self.term is None else max(until_s, self.term.promised_s)
 
+    def knows_gone(self, uids: frozenset[str], now_s: float) -> "State":
+        """Take note of who in the lease's list is gone for good, see `Promiser.knows_gone`."""
+        return evolve(self, promiser=self.promiser.knows_gone(uids, now_s))
+
     # --- asking and promising ---------------------------------------------------------------------
 
     def due(self, now_s: float, *, first_s: float, every_s: float) -> bool:

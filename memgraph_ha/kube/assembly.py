@@ -10,7 +10,7 @@ from attrs import frozen
 from memgraph_ha.adapters.memgraph import MemgraphDatabase
 from memgraph_ha.adapters.ports import Lease, Platform, RecordStore
 from memgraph_ha.api.accounting import Accounting
-from memgraph_ha.api.endpoints import Access, Review
+from memgraph_ha.api.endpoints import Access, Promise, Review
 from memgraph_ha.core import Decision, View
 from memgraph_ha.daemon import Daemon, Watcher, World
 from memgraph_ha.kube.control import KubeControl
@@ -43,6 +43,7 @@ class Cluster:
         watchers: Told of every tick; each returns at once.
         tasks: What runs beside the daemon.
         review: Judges Kubernetes tokens; None: they are not taken.
+        promise: Answers the other controllers while nobody can reach the lease; None: there is no failsafe.
     """
 
     record: RecordStore
@@ -52,6 +53,7 @@ class Cluster:
     watchers: tuple[Watcher, ...] = ()
     tasks: tuple[Task, ...] = ()
     review: Review | None = None
+    promise: Promise | None = None
 
 
 @frozen(kw_only=True)
@@ -89,7 +91,11 @@ class Parts:
     async def _serve_api(self) -> None:
         options = self.options
         await serve_steadily(
-            self.control, host=None, port=options.http_port, access=self.access, hook_wait_s=options.prestop_s
+            self.control,
+            host=options.http_host,
+            port=options.http_port,
+            access=self.access,
+            hook_wait_s=options.prestop_s,
         )
 
     async def drain(self) -> None:
@@ -153,7 +159,7 @@ def assemble(options: RunOptions, cluster: Cluster, log: Log, recorder: Recorder
         daemon=daemon,
         gateway=gateway,
         control=control,
-        access=Access(token=options.token, basic=options.hook, review=cluster.review),
+        access=Access(token=options.token, basic=options.hook, review=cluster.review, promise=cluster.promise),
         tasks=() if options.observe_only else cluster.tasks,
     )
 

@@ -3,8 +3,11 @@
 import time
 from typing import Final
 
+import structlog
+
 from memgraph_ha.adapters.kubernetes.client import KubeClient, connect
 from memgraph_ha.adapters.kubernetes.events import EventWriter
+from memgraph_ha.adapters.kubernetes.failsafe import KubeFailsafe
 from memgraph_ha.adapters.kubernetes.labels import LeaderLabel, RoleLabels
 from memgraph_ha.adapters.kubernetes.lease import KubeLease
 from memgraph_ha.adapters.kubernetes.marker import MarkerStore
@@ -12,12 +15,15 @@ from memgraph_ha.adapters.kubernetes.members import Ports
 from memgraph_ha.adapters.kubernetes.platform import KubePlatform
 from memgraph_ha.adapters.kubernetes.record import ConfigMapRecordStore
 from memgraph_ha.api.endpoints import Review
+from memgraph_ha.failsafe.wire import failsafe_key
 from memgraph_ha.kube.assembly import Cluster
 from memgraph_ha.kube.options import RunOptions
 from memgraph_ha.runtime.clock import boottime
 from memgraph_ha.runtime.leading import Leading
 
 MANAGED_BY: Final = "memgraph-ha"
+
+_log = structlog.get_logger("memgraph_ha.kube")
 
 
 def labels_of(options: RunOptions) -> dict[str, str]:
@@ -47,6 +53,7 @@ def open_cluster(options: RunOptions) -> Cluster:
     record = ConfigMapRecordStore(
         client, name=options.record, labels=labels, clock=boottime, deadline_s=policy.command_deadline_s
     )
+    failsafe = _failsafe(options, client)
     events = EventWriter(client, statefulset=options.statefulset, reporter=options.pod, clock=boottime, wall=time.time)
     roles = RoleLabels(client)
     leader = LeaderLabel(client, pod=options.pod, selector=selector_of(options))
@@ -60,6 +67,7 @@ def open_cluster(options: RunOptions) -> Cluster:
             clock=boottime,
             ever=record.ever,
             labels=labels,
+            failsafe=failsafe,
         ),
         platform=KubePlatform(
             client,
@@ -71,8 +79,34 @@ def open_cluster(options: RunOptions) -> Cluster:
         ),
         leading=Leading(),
         watchers=(leader, roles, events),
-        tasks=(leader.run, roles.run, events.run),
+        tasks=(leader.run, roles.run, events.run, *(() if failsafe is None else (failsafe.run,))),
+        promise=None if failsafe is None else failsafe.promise,
         review=_review(options, client),
+    )
+
+
+def _failsafe(options: RunOptions, client: KubeClient) -> KubeFailsafe | None:
+    """Make what lets a term go on while the API is away, if the other controllers can know us (decision 0011)."""
+    if options.observe_only:
+        return None
+    lacking = {
+        "POD_UID": options.pod_uid,
+        "POD_IP": options.pod_ip,
+        "MEMGRAPH_HA_API_TOKEN_FILE": options.token,
+    }
+    missing = [name for name, value in lacking.items() if value is None]
+    if missing or options.pod_uid is None or options.token is None:
+        _log.warning("no failsafe: read/write closes while the API server is away", not_given=", ".join(missing))
+        return None
+    return KubeFailsafe(
+        client,
+        pod=options.pod,
+        uid=options.pod_uid,
+        selector=selector_of(options),
+        port=options.http_port,
+        key=failsafe_key(options.token),
+        policy=options.policy,
+        clock=boottime,
     )
 
 

@@ -79,6 +79,24 @@ ANY: Final = Text(r".+", "any text")
 
 
 @frozen
+class Ip:
+    """An address of IPv4 or IPv6."""
+
+    @property
+    def allowed(self) -> str:
+        """The form."""
+        return "an IP address"
+
+    def read(self, text: str) -> str:
+        """Read it; gives its usual spelling."""
+        return str(ipaddress.ip_address(text))
+
+
+IP: Final = Ip()
+"""Any address."""
+
+
+@frozen
 class Whole:
     """A whole number in a range.
 

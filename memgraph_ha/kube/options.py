@@ -88,7 +88,8 @@ class RunOptions:
         observe_only: Change nothing.
         trace: Where to record; `STDOUT` for standard output; None: nowhere.
         trace_mib: How large that may become, MiB.
-        http_port: Where the HTTP API listens.
+        http_host: The address on which the HTTP API listens; None for every one.
+        http_port: Its port.
         prestop_s: How long a preStop hook is kept waiting at most, seconds.
         log: What is logged.
         gateways: How clients are served.
@@ -113,6 +114,7 @@ class RunOptions:
     observe_only: bool
     trace: Path | None
     trace_mib: int
+    http_host: str | None
     http_port: int
     prestop_s: float
     log: LogOptions
@@ -173,6 +175,7 @@ def read_options(environment: Mapping[str, str], overrides: Mapping[str, str]) -
         observe_only=given.sure(s.OBSERVE_ONLY),
         trace=given.of(s.TRACE),
         trace_mib=given.sure(s.TRACE_MIB),
+        http_host=given.of(s.HTTP_ADDRESS),
         http_port=given.sure(s.HTTP_PORT),
         prestop_s=float(given.sure(s.PRESTOP_TIMEOUT)),
         log=LogOptions(

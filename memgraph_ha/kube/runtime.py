@@ -78,7 +78,7 @@ async def _check_ports(options: RunOptions) -> None:
         UsageError: One is busy, or may not be used.
     """
     with _port_errors(f"HTTP_PORT {options.http_port}"):
-        for listener in await trio.open_tcp_listeners(options.http_port, host=None):
+        for listener in await trio.open_tcp_listeners(options.http_port, host=options.http_host):
             await listener.aclose()
     if options.observe_only:
         return

@@ -8,7 +8,7 @@ import enum
 import logging
 from typing import Final
 
-from memgraph_ha.kube.kinds import ANY, PORT, File, Flag, Seconds, Text, Whole, Word, name
+from memgraph_ha.kube.kinds import ANY, IP, PORT, File, Flag, Seconds, Text, Whole, Word, name
 from memgraph_ha.kube.setting import DAY_S, Setting
 from memgraph_ha.kube.settings_gateway import GATEWAY_SETTINGS
 
@@ -42,7 +42,7 @@ POD_NAME: Final = Setting(
 )
 POD_IP: Final = Setting(
     name="POD_IP",
-    kind=Text(r"[0-9a-fA-F:.]{2,45}", "an IP address"),
+    kind=IP,
     doc="this controller's address, where the other controllers ask it; without it they do not know it",
 )
 POD_UID: Final = Setting(
@@ -121,6 +121,9 @@ CONFIG: Final = Setting(
     doc="a TOML file of settings, by their names in lower case, and a table `policy` (`--config`)",
 )
 HTTP_PORT: Final = Setting(old=True, name="HTTP_PORT", kind=PORT, default="8080", doc="where the HTTP API listens")
+HTTP_ADDRESS: Final = Setting(
+    name="MEMGRAPH_HA_HTTP_ADDRESS", kind=IP, doc="the one address on which it listens; by default on every one"
+)
 PRESTOP_TIMEOUT: Final = Setting(
     old=True,
     name="PRESTOP_TIMEOUT_SECONDS",

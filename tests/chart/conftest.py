@@ -1,11 +1,13 @@
 """The programs that look at the chart: helm and kubeconform from tools/kube, promtool from Debian's `prometheus`."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.chart.kit import Helm
+from tests.kube.daemon.site import ApiServer
 from tools.kube import builds, programs
 
 
@@ -39,3 +41,13 @@ def promtool() -> Path:
     found = shutil.which("promtool")
     assert found is not None, "promtool is missing: apt-get install prometheus"
     return Path(found)
+
+
+@pytest.fixture(scope="session")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    """An API server with its etcd: whatever is made on it stays an object, and no pod runs."""
+    server = ApiServer.start(tmp_path_factory.mktemp("api") / "state")
+    try:
+        yield server
+    finally:
+        server.down()

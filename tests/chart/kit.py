@@ -82,7 +82,13 @@ LITTLE: Final[Values] = {
 }
 """Everything off, secrets of one's own."""
 
-VALUE_SETS: Final[Mapping[str, Values]] = {"defaults": {}, "everything": EVERYTHING, "little": LITTLE}
+VALUE_SETS: Final[Mapping[str, Values]] = {
+    "defaults": {},
+    "everything": EVERYTHING,
+    "little": LITTLE,
+    **{file.name: yaml.safe_load(file.read_text("utf-8")) for file in sorted((ROOT / "examples/kubernetes").iterdir())},
+}
+"""What the chart is tried with; the examples of the documentation among them."""
 
 
 class HelmError(Exception):
@@ -168,6 +174,21 @@ class Helm:
             text=done.stdout,
             objects=tuple(Object(kind=body["kind"], name=body["metadata"]["name"], body=body) for body in bodies),
         )
+
+    def at(self, kubeconfig: Path, namespace: str, *command: str, values: Values | None = None) -> str:
+        """Let it do something on a cluster; returns what it says.
+
+        Raises:
+            HelmError: It refused.
+        """
+        given = ("--values=-",) if values is not None else ()
+        done = run(
+            self.program, f"--kubeconfig={kubeconfig}", f"--namespace={namespace}", *command, *given,
+            given=yaml.safe_dump(dict(values or {})),
+        )  # fmt: skip
+        if done.returncode:
+            raise HelmError(done.stderr)
+        return done.stdout
 
     def lint(self, values: Values) -> "subprocess.CompletedProcess[str]":
         """Let helm look for mistakes; warnings count."""

@@ -317,3 +317,13 @@ def test_every_metric_and_label_is_known() -> None:
     assert named(RULES.replace(" {{- .from -}}", "")) <= known()
     assert {kind.value for kind in ChangeKind} >= {"failover", "fallback", "forced", "repromote"}
     assert {each.name.lower() for each in Refusal} >= {"limit", "rate", "hold_full"}
+
+
+def test_the_reference_lists_every_alert_as_it_is() -> None:
+    """Name, severity, time and words, in the order of the rules."""
+    fields = r"- alert: (\w+)\n  expr: .*\n  for: (\w+)\n  severity: (\w+)\n  summary: ([^({\n]+)"
+    rules = [(name, severity, after, says.strip()) for name, after, severity, says in re.findall(fields, RULES)]
+    page = (ROOT / "docs" / "reference" / "alerts.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)` \| (\w+) \| (\w+) \| ([^|]+) \|", page, re.MULTILINE)
+    assert listed == rules
+    assert len(listed) == len({case.alert for case in CASES})

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 import trio
-from attrs import define, field
+from attrs import define, evolve, field
 
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.requests import Answer, Ask
@@ -149,7 +149,7 @@ async def test_when_nobody_leads_it_gives_up_after_its_patience() -> None:
 
 async def test_a_controller_that_does_not_lead_counts_as_nobody() -> None:
     """The Service may still lead to one that lost its lease a moment ago."""
-    async with served(SceneControl(HEALTHY, leader="controller-b")) as at:
+    async with served(SceneControl(evolve(HEALTHY, lease=None), leader="controller-b")) as at:
         done = await hook(at.port, patience_s=1)
     assert done.returncode == 1
     assert b"no controller leads" in done.stderr

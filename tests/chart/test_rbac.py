@@ -1,6 +1,7 @@
 """The Roles allow what the code calls, and nothing else."""
 
 import ast
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,29 +28,50 @@ VERBS: Final = {"read": "get", "replace": "update"}
 """Words of the client's methods that are not the API's verbs."""
 
 METHOD: Final = re.compile(r"^(read|list|create|patch|replace|delete)_namespaced_([a-z_]+)$")
+"""A method of the client library."""
+
+PATH: Final = re.compile(r"/namespaces/[^/]*/([a-z]+)\b")
+"""The path of an object or a list, in a request of our own (`adapters/kubernetes/raw.py`)."""
+
+RAW: Final = {"POST": {"create"}, "PATCH": {"patch"}, "DELETE": {"delete"}, "GET": {"get"}}
+"""What such a request is to the API."""
 
 Permission = tuple[str, str, str]
 """API group, resource, verb."""
 
 
 def calls(files: Iterator[Path]) -> set[Permission]:
-    """List what the code asks the API for: the methods of the client by their names.
-
-    A list that is also asked for with ``watch=True``, in the same file, is a watch as well.
-    """
+    """List what the code asks the API for, by the library's methods and by requests of its own."""
     found: set[Permission] = set()
     for file in files:
         tree = ast.parse(file.read_text(encoding="utf-8"))
-        watches = any(isinstance(node, ast.keyword) and node.arg == "watch" for node in ast.walk(tree))
-        for node in ast.walk(tree):
-            if not isinstance(node, ast.Attribute) or (match := METHOD.match(node.attr)) is None:
-                continue
-            word, singular = match.groups()
-            resource = singular.replace("_", "") + "s"
-            found.add((GROUPS[resource], resource, VERBS.get(word, word)))
-            if watches and word == "list":
-                found.add((GROUPS[resource], resource, "watch"))
+        asked = (*by_methods(tree), *by_requests(tree))
+        found |= {(GROUPS[resource], resource, verb) for resource, verb in asked}
     return found
+
+
+def by_methods(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """List resources and verbs by the names of the library's methods."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and (match := METHOD.match(node.attr)):
+            word, singular = match.groups()
+            yield singular.replace("_", "") + "s", VERBS.get(word, word)
+
+
+def by_requests(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """List resources and verbs by the paths and methods that stand in a file. One that watches lists, too."""
+    words = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    paths = ["".join(map(part, node.values)) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+    resources = {match[1] for path in paths if (match := PATH.search(path))}
+    verbs = set[str]().union(*(RAW[word] for word in words if word in RAW))
+    if "watch" in words:
+        verbs = verbs - {"get"} | {"list", "watch"}
+    yield from itertools.product(sorted(resources), sorted(verbs))
+
+
+def part(node: ast.expr) -> str:
+    """Give the text of a part of an f-string; what is put in is left open."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else "{}"
 
 
 def allowed(helm: Helm, role: str) -> set[Permission]:

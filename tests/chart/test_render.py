@@ -59,10 +59,11 @@ def test_an_unknown_field_would_be_found(helm: Helm, kubeconform: Path, schemas:
 def test_everything_has_the_release_s_name_and_labels(helm: Helm, values: Values) -> None:
     """Two releases in one namespace share no object, and each object says whose it is."""
     predecessor = {"memgraph-gateway", "memgraph-gateway-read", "memgraph-controller"}
+    name = values.get("fullnameOverride", "r")
     for each in helm.render(values).objects:
-        named = {"r", *predecessor} if each.kind == "Service" else {"r"}
-        assert each.name in named or each.name.startswith(("r-", "db-r-")), each.name
-        assert each.body["metadata"]["labels"]["app.kubernetes.io/instance"] == "r"
+        named = {name, *predecessor} if each.kind == "Service" else {name}
+        assert each.name in named or each.name.startswith((f"{name}-", f"db-{name}-")), each.name
+        assert each.body["metadata"]["labels"]["app.kubernetes.io/instance"] == name
         assert each.body["metadata"]["labels"]["app.kubernetes.io/name"] == "memgraph-ha"
 
 

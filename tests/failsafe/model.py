@@ -5,7 +5,7 @@ on. What ships is `memgraph_ha.failsafe` and `may_take`; the loop around them is
 """
 
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Final
 
 from attrs import evolve, frozen
 
@@ -79,7 +79,7 @@ class World:
     """
 
     now: int = 0
-    lease: Lease = Lease(token=None)
+    lease: Lease
     processes: tuple[Process, ...]
     late: tuple[Write, ...] = ()
     asked: tuple[Question, ...] = ()
@@ -119,7 +119,7 @@ def begin(count: int, *, faults: int, rates: tuple[float, ...] = ()) -> World:
     for place in range(count):
         rate = rates[place] if rates else 1.0
         processes.append(Process(place=place, rate=rate, state=fresh_state(f"{place}.0", -100.0)))
-    world = World(processes=tuple(processes), faults=faults)
+    world = World(lease=Lease(token=None), processes=tuple(processes), faults=faults)
     return settled(world)
 
 
@@ -211,7 +211,8 @@ def _acted(world: World, process: Process) -> World:
     if watched is None or watched[0] != lease.token:
         watched = (lease.token, now_s)
     state = evolve(state, promiser=state.promiser.knows_gone(world.gone, now_s))
-    unchanged_s, write = now_s - watched[1], None
+    unchanged_s = now_s - watched[1]
+    write = None
     sight = _sight(lease)
     allowed = may_take(sight, unchanged_s=unchanged_s, session=process.session, policy=POLICY)
     if allowed is not None and state.forbids(unchanged_s, now_s) is None:
@@ -230,7 +231,7 @@ def _roster(world: World, process: Process) -> str:
     peers = tuple(
         Peer(pod=other.uid, uid=other.uid, address=other.uid) for other in world.processes if other is not process
     )
-    return Roster(holder=process.uid, longest_s=world.longest, peers=peers).to_text()
+    return Roster(pod=process.uid, holder=process.uid, longest_s=world.longest, peers=peers).to_text()
 
 
 def _sight(lease: Lease) -> Sight:
@@ -266,7 +267,7 @@ def _landed(world: World, place: int, *, lost: bool) -> World:
     assert write is not None
     assert state is not None
     world, done = _swapped(world, write)
-    known: Literal[None] | bool = None if lost else done
+    known = None if lost else done
     if write.takes:
         state = state.took(done=known)
         alive = now_s < write.sent_s + D

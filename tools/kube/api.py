@@ -2,7 +2,7 @@
 
 import ssl
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -53,8 +53,32 @@ class Api:
             ClusterError: The server refuses, or does not answer.
         """
         response = self._said("POST", path, manifest)
-        if response.is_error and response.status_code != httpx.codes.CONFLICT:
-            raise ClusterError(f"creating {manifest.get('kind')} was refused: {response.status_code} {response.text}")
+        if response.status_code != httpx.codes.CONFLICT:
+            self._refuse_error(response, f"creating {manifest.get('kind')}")
+
+    def items(self, path: str) -> list[dict[str, Any]]:
+        """List the objects of a collection.
+
+        Raises:
+            ClusterError: The server refuses, or does not answer.
+        """
+        response = self._said("GET", path, None)
+        self._refuse_error(response, f"listing {path}")
+        found: list[dict[str, Any]] = response.json()["items"]
+        return found
+
+    def change(self, path: str, fields: dict[str, object]) -> None:
+        """Change fields of an object by a merge patch (RFC 7386).
+
+        Raises:
+            ClusterError: The server refuses, or does not answer.
+        """
+        self._refuse_error(self._said("PATCH", path, fields), f"changing {path}")
+
+    @staticmethod
+    def _refuse_error(response: httpx.Response, what: str) -> None:
+        if response.is_error:
+            raise ClusterError(f"{what} was refused: {response.status_code} {response.text}")
 
     def _said(self, method: str, path: str, content: dict[str, object] | None) -> httpx.Response:
         try:
@@ -64,11 +88,12 @@ class Api:
 
     def _request(self, method: str, path: str, content: dict[str, object] | None = None) -> httpx.Response:
         trusted = ssl.create_default_context(cafile=self._certificate)
+        patching = {"Content-Type": "application/merge-patch+json"} if method == "PATCH" else {}
         # No proxy of the environment: the server is on this machine.
         with httpx.Client(verify=trusted, timeout=_ASKED_WITHIN_S, trust_env=False) as client:
             return client.request(
                 method,
                 f"{self._settings.server}{path}",
                 json=content,
-                headers={"Authorization": f"Bearer {self._settings.token}"},
+                headers={"Authorization": f"Bearer {self._settings.token}", **patching},
             )

@@ -70,16 +70,12 @@ class ControlPlane:
             ClusterError: One of them did not become ready.
         """
         with step("kube-controller-manager"):
-            # Class `standard` is served by its host-path provisioner, which makes /tmp/hostpath_pv/<name of volume>;
-            # whoever runs in a pod must be able to write there, so nothing is masked.
             self._start_controller(
                 CONTROLLER_MANAGER,
                 CONTROLLER_MANAGER_PORT,
                 f"--root-ca-file={self.api.certificate}",
                 f"--service-account-private-key-file={self._key}",
                 "--use-service-account-credentials=true",
-                "--enable-hostpath-provisioner=true",
-                umask=0,
             )
         with step("kube-scheduler"):
             self._start_controller(SCHEDULER, SCHEDULER_PORT)
@@ -143,7 +139,7 @@ class ControlPlane:
             timeout_s=_APISERVER_READY_S,
         )
 
-    def _start_controller(self, program: Program, port: int, *flags: str, umask: int = 0o077) -> None:
+    def _start_controller(self, program: Program, port: int, *flags: str) -> None:
         self._daemons.ensure(
             program.name,
             (
@@ -156,7 +152,6 @@ class ControlPlane:
             ),
             ready=lambda: port_is_busy(port),  # it listens when it begins
             timeout_s=_BEGUN_S,
-            umask=umask,
         )
 
     def _write_kubeconfig(self) -> None:

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -52,8 +52,6 @@ class Daemons:
         *,
         ready: Callable[[], bool],
         timeout_s: float,
-        environment: Mapping[str, str] | None = None,
-        umask: int = 0o077,
     ) -> None:
         """Start a process unless it runs, and wait until it is ready.
 
@@ -62,13 +60,11 @@ class Daemons:
             argv: Its program and arguments.
             ready: Asked until it says yes.
             timeout_s: Longest time to wait for that, seconds.
-            environment: What its environment has beside ours.
-            umask: Which permissions its files lack.
 
         Raises:
             ClusterError: It ended, or was not ready in time; names its log and the log's end.
         """
-        identity = self.running(name) or self._start(name, argv, environment or {}, umask)
+        identity = self.running(name) or self._start(name, argv)
 
         def is_ready() -> bool:
             if not alive(identity):
@@ -122,9 +118,7 @@ class Daemons:
         for identity in tuple(self.strays()):
             _end(identity, "a process of this cluster", 0)
 
-    def _start(
-        self, name: str, argv: Sequence[str | Path], environment: Mapping[str, str], umask: int
-    ) -> ProcessIdentity:
+    def _start(self, name: str, argv: Sequence[str | Path]) -> ProcessIdentity:
         log = self._log(name)
         with log.open("ab") as sink:
             # Not waited for on purpose: it outlives this command, and its end is seen through its identity.
@@ -135,8 +129,8 @@ class Daemons:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 cwd=self._place.root,
-                env={**os.environ, **environment, _MARK: os.fspath(self._place.root)},
-                umask=umask,
+                env={**os.environ, _MARK: os.fspath(self._place.root)},
+                umask=0o022,  # containers run as others than root, and see files of containerd and the kubelet
             )
         handle = ProcessHandle.of_child(process.pid)
         identity = handle.identity

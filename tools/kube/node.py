@@ -1,19 +1,17 @@
 """The cluster's one node: containerd, kubelet, kube-proxy, and a DNS server beside them."""
 
 import signal
-from pathlib import Path
 from typing import ClassVar, Final
 
 import httpx
 
 from memgraph_ha.adapters.process_os import ProcessHandle, identify
-from tools.kube import node_config, traces
+from tools.kube import node_config, traces, volumes
 from tools.kube.api import Api
 from tools.kube.archive import pause_image
 from tools.kube.builds import path_of
 from tools.kube.containers import Containers
 from tools.kube.daemons import Daemons
-from tools.kube.errors import ClusterError
 from tools.kube.network import ADDRESS, PODS
 from tools.kube.place import Place
 from tools.kube.programs import COREDNS, KUBELET, PROXY
@@ -32,20 +30,6 @@ FIXED_PORTS: Final = (
     (COREDNS.name, node_config.DNS_READY_PORT),
 )
 """Ports on loopback that the node's daemons take."""
-
-_PROVISIONED: Final = Path("/tmp/hostpath_pv")  # noqa: S108 - the provisioner's own, not ours to choose
-"""Where the host-path provisioner of kube-controller-manager makes volumes (pkg/volume/hostpath of Kubernetes)."""
-
-_CLASS: Final[dict[str, object]] = {
-    "apiVersion": "storage.k8s.io/v1",
-    "kind": "StorageClass",
-    "metadata": {
-        "name": "standard",
-        "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
-    },
-    "provisioner": "kubernetes.io/host-path",
-    "reclaimPolicy": "Delete",
-}
 
 
 class Node:
@@ -69,7 +53,6 @@ class Node:
         Raises:
             ClusterError: One did not become ready; says which, and where its log is.
         """
-        self._lead_volumes_here()
         with step("containerd"):
             self._start_containerd()
         with step(KUBELET.name):
@@ -79,7 +62,7 @@ class Node:
         with step(COREDNS.name):
             self._start_dns()
         with step("a node that takes pods"):
-            self._api.create("/apis/storage.k8s.io/v1/storageclasses", _CLASS)
+            volumes.ensure(self._api, self._place)
             wait_until(
                 self._takes_pods,
                 timeout_s=_READY_S,
@@ -115,7 +98,6 @@ class Node:
             traces.unmount_below(place.root)
             traces.remove_cgroups()
             traces.remove_notes(place.root)
-            traces.remove_link(_PROVISIONED, place.root)
 
     def _start_containerd(self) -> None:
         self._place.write("cni/10-pods.conflist", node_config.cni(self._place))
@@ -179,14 +161,6 @@ class Node:
             return False
         conditions = node.json()["status"].get("conditions", [])
         return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-
-    def _lead_volumes_here(self) -> None:
-        target = self._place.folder("volumes")
-        if _PROVISIONED.is_symlink() and _PROVISIONED.readlink() == target:
-            return
-        if _PROVISIONED.exists() or _PROVISIONED.is_symlink():
-            raise ClusterError(f"{_PROVISIONED} is in the way: volumes are made there; end its cluster, or remove it")
-        _PROVISIONED.symlink_to(target)
 
     def _container_pids(self) -> tuple[int, ...]:
         if self._daemons.running("containerd") is None:

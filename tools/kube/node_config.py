@@ -48,6 +48,9 @@ state = "{base}/state"
     [{cri}.containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
 
+      [{cri}.containerd.runtimes.runc.options]
+        Root = "{base}/runc"
+
   [{cri}.cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "{place.folder("cni")}"

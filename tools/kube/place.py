@@ -90,7 +90,7 @@ class Place:
 
     @property
     def volumes(self) -> Path:
-        """Where the claims' directories are listed, one file each, so that `down` can remove them."""
+        """The pods' volumes, one directory each."""
         return self.root / "volumes"
 
     def folder(self, name: str) -> Path:

@@ -9,12 +9,10 @@ kills it, frozen or not, after at most one second of preStop hook and two of SIG
 """
 
 import enum
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import trio
 from attrs import frozen
-from kubernetes.client import ApiClient, CoreV1Api, V1DeleteOptions, V1Preconditions
 
 from memgraph_ha.adapters.kubernetes.client import Clock, KubeClient
 from memgraph_ha.adapters.kubernetes.errors import (
@@ -24,8 +22,8 @@ from memgraph_ha.adapters.kubernetes.errors import (
     NotFoundError,
     RejectedError,
 )
-from memgraph_ha.adapters.kubernetes.pods import Pod, Raw, read_pod
-from memgraph_ha.adapters.kubernetes.watching import check_status, read_json
+from memgraph_ha.adapters.kubernetes.pods import Pod, read_pod
+from memgraph_ha.adapters.kubernetes.raw import request_json
 from memgraph_ha.core.facts import Outcome
 from memgraph_ha.core.names import Incarnation, InstanceName
 
@@ -91,14 +89,12 @@ class PodEnder:
         Raises:
             ApiError: It cannot be read.
         """
-        namespace = self._client.namespace
-
-        def work(api: ApiClient) -> Raw:
-            core: Any = CoreV1Api(api)  # the stubs know nothing of answers that are left unread
-            return read_json(core.read_namespaced_pod(name, namespace, _preload_content=False))
-
         try:
-            raw = await self._client.call(work, what=f'get pods "{name}"', timeout_s=until_s - self._clock())
+            raw = await self._client.call(
+                lambda api: request_json(api, "GET", self._path(name)),
+                what=f'get pods "{name}"',
+                timeout_s=until_s - self._clock(),
+            )
         except NotFoundError:
             return None
         return read_pod(raw, self._container)
@@ -124,9 +120,7 @@ class PodEnder:
             if pod.grace_s is not None and pod.grace_s <= GRACE_S:
                 return Ending.ASKED_BEFORE
             try:
-                await self._client.call(
-                    self._deletion(pod), what=f'delete pods "{name}"', timeout_s=until_s - self._clock()
-                )
+                await self._delete(pod, until_s)
             except NotFoundError:
                 return Ending.GONE
             except ConflictError:
@@ -134,17 +128,19 @@ class PodEnder:
             else:
                 return Ending.ASKED
 
-    def _deletion(self, pod: Pod) -> Callable[[ApiClient], None]:
-        # The version too: a container that was started anew has another one, and is another process.
-        this_one = V1Preconditions(uid=pod.uid, resource_version=pod.version)
-        options = V1DeleteOptions(grace_period_seconds=GRACE_S, preconditions=this_one)
+    async def _delete(self, pod: Pod, until_s: float) -> None:
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "gracePeriodSeconds": GRACE_S,
+            # The version too: a container that was started anew has another one, and is another process.
+            "preconditions": {"uid": pod.uid, "resourceVersion": pod.version},
+        }
+        await self._client.call(
+            lambda api: request_json(api, "DELETE", self._path(pod.name), body=body),
+            what=f'delete pods "{pod.name}"',
+            timeout_s=until_s - self._clock(),
+        )
 
-        def work(api: ApiClient) -> None:
-            core: Any = CoreV1Api(api)
-            response = core.delete_namespaced_pod(
-                pod.name, self._client.namespace, body=options, _preload_content=False
-            )
-            check_status(response)
-            _ = response.data  # read to its end, so that the connection can be used again
-
-        return work
+    def _path(self, name: str) -> str:
+        return f"/api/v1/namespaces/{self._client.namespace}/pods/{name}"

@@ -18,7 +18,7 @@ _LOOK_S: Final = 0.25
 """Pause between two looks at somebody else's lease: bounds how long a release goes unnoticed. One small read each."""
 
 _RETRY_S: Final = 0.3
-"""Pause after a renewal that failed."""
+"""Least time between the starts of two renewals, where the first one failed."""
 
 _TRIES: Final = 4
 """A connection that died without a word is found out by a time-out: so many of them fit into one lease."""

@@ -17,11 +17,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from attrs import frozen
-from kubernetes.client import ApiClient, CoreV1Api
+from kubernetes.client import ApiClient
 
 from memgraph_ha.adapters.json_fields import FieldError, Fields, read_object
 from memgraph_ha.adapters.kubernetes.client import KubeClient
 from memgraph_ha.adapters.kubernetes.errors import ConflictError, NotFoundError
+from memgraph_ha.adapters.kubernetes.pods import version_of
+from memgraph_ha.adapters.kubernetes.raw import MERGE, Raw, request_json
 from memgraph_ha.core.names import Incarnation, InstanceName
 
 INIT_CONTAINER: Final = "set-aside"
@@ -105,27 +107,24 @@ class MarkerStore:
         Raises:
             ApiError: They cannot be read.
         """
-
-        def work(api: ApiClient) -> tuple[str, dict[str, str]]:
-            found = CoreV1Api(api).read_namespaced_config_map(self.name, self._client.namespace)
-            metadata = found.metadata
-            return (metadata.resource_version or "" if metadata is not None else ""), dict(found.data or {})
-
         try:
-            version, data = await self._client.call(work, what=self._what("get"), timeout_s=timeout_s)
+            found = await self._client.call(
+                lambda api: request_json(api, "GET", f"{self._path}/{self.name}"),
+                what=self._what("get"),
+                timeout_s=timeout_s,
+            )
         except NotFoundError:
             return Markers(version=None, orders={})
+        data: Mapping[str, str] = found.get("data") or {}
         orders, strange = dict[str, Marker](), list[str]()
         for name, text in data.items():
             try:
                 orders[name] = _parse(text, f"ConfigMap {self.name}: {name}")
             except FieldError as error:
                 strange.append(str(error))
-        return Markers(version=version, orders=orders, strange=tuple(strange))
+        return Markers(version=version_of(found), orders=orders, strange=tuple(strange))
 
-    async def put(
-        self, instance: InstanceName, marker: Marker | None, *, version: str | None, timeout_s: float
-    ) -> str | None:
+    async def put(self, instance: InstanceName, marker: Marker | None, *, version: str | None, timeout_s: float) -> str:
         """Write one marker, or remove it, if the ConfigMap is still that version; the others stay as they are.
 
         Args:
@@ -142,28 +141,27 @@ class MarkerStore:
             ApiError: It was not, or perhaps not, written.
         """
         data = {str(instance): None if marker is None else marker.to_text()}
-        metadata = {"name": self.name, "labels": self._labels}
-        namespace = self._client.namespace
+        made: Raw = {"metadata": {"name": self.name, "labels": self._labels}, "data": data}
+        # A patch with the version in it is refused with 409 if another one is there
+        # (https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-update).
+        patch: Raw = {"metadata": {"resourceVersion": version}, "data": data}
 
-        def work(api: ApiClient) -> str | None:
-            core = CoreV1Api(api)
+        def work(api: ApiClient) -> Raw:
             if version is None:
-                body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
-                # The stubs want the library's class, the library takes what goes over the wire.
-                made = core.create_namespaced_config_map(namespace, body)  # type: ignore[arg-type]
-            else:
-                # A merge patch with the version in it is refused with 409 if another one is there
-                # (https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-update).
-                patch = {"metadata": {"resourceVersion": version}, "data": data}
-                made = core.patch_namespaced_config_map(self.name, namespace, patch)
-            return None if made.metadata is None else made.metadata.resource_version
+                return request_json(api, "POST", self._path, body=made)
+            return request_json(api, "PATCH", f"{self._path}/{self.name}", body=patch, content_type=MERGE)
 
         try:
-            return await self._client.call(
+            written = await self._client.call(
                 work, what=self._what("create" if version is None else "patch"), timeout_s=timeout_s
             )
         except NotFoundError as error:
             raise ConflictError(f"{error}; it was there a moment ago") from error
+        return version_of(written)
+
+    @property
+    def _path(self) -> str:
+        return f"/api/v1/namespaces/{self._client.namespace}/configmaps"
 
     def _what(self, verb: str) -> str:
         return f'{verb} configmaps "{self.name}"'

@@ -12,7 +12,8 @@ from memgraph_ha.adapters.kubernetes.ending import End, Ending, PodEnder
 from memgraph_ha.adapters.kubernetes.errors import ApiError
 from memgraph_ha.adapters.kubernetes.marker import INIT_CONTAINER, MarkerStore
 from memgraph_ha.adapters.kubernetes.members import Listing, Ports, make_listing
-from memgraph_ha.adapters.kubernetes.pods import Pod, Raw, StatefulSet, read_pod, read_statefulset
+from memgraph_ha.adapters.kubernetes.pods import Pod, StatefulSet, read_pod, read_statefulset
+from memgraph_ha.adapters.kubernetes.raw import Raw
 from memgraph_ha.adapters.kubernetes.rebuild import Rebuilder
 from memgraph_ha.adapters.kubernetes.watching import WATCH_S, Mirror, Selection
 from memgraph_ha.adapters.ports import Report

@@ -1,19 +1,16 @@
 """What a pod and a StatefulSet say that matters to us, read out of the API's JSON. Pure.
 
-The JSON is read as it comes, not through the classes of the client library: those differ between its versions, and
-refuse fields and words that a newer server sends. Unknown things are ignored; what is missing is None or empty.
+Unknown things are ignored; what is missing is None or empty.
 Source of the fields: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from attrs import frozen
 
+from memgraph_ha.adapters.kubernetes.raw import Raw as Raw  # noqa: PLC0414 - for importers that still look here
 from memgraph_ha.core.names import Incarnation
-
-Raw = Mapping[str, Any]
-"""An object of the API, as JSON."""
 
 _ID_LENGTH: Final = 12
 """So many digits of a container's id are enough to tell it from every other, as in the tools of all runtimes."""

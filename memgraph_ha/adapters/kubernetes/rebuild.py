@@ -93,9 +93,7 @@ class Rebuilder:
             f"container {INIT_CONTAINER}; order {order.id} is withdrawn",
         )
 
-    async def _put(
-        self, command: RebuildInstance, order: Marker | None, version: str | None, until_s: float
-    ) -> str | None:
+    async def _put(self, command: RebuildInstance, order: Marker | None, version: str | None, until_s: float) -> str:
         return await self._markers.put(command.instance, order, version=version, timeout_s=until_s - self._clock())
 
 

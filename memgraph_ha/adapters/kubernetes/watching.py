@@ -9,24 +9,25 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-d
 
 import json
 import random
-from collections.abc import Callable, Iterator
-from typing import Any, Final, NoReturn
+from collections.abc import Callable, Mapping
+from typing import Final, NoReturn
 
 import structlog
 import trio
 from attrs import define, frozen
-from kubernetes.client import ApiClient, AppsV1Api, CoreV1Api
-from kubernetes.client.exceptions import ApiException
+from kubernetes.client import ApiClient
 
 from memgraph_ha.adapters.kubernetes.client import Clock, KubeClient
 from memgraph_ha.adapters.kubernetes.errors import ApiError, GoneError, ThrottledError
-from memgraph_ha.adapters.kubernetes.pods import Raw, name_of, version_of
+from memgraph_ha.adapters.kubernetes.pods import name_of, version_of
+from memgraph_ha.adapters.kubernetes.raw import Raw, error_of, lines_of, request, request_json
+from memgraph_ha.adapters.kubernetes.raw import read_json as read_json  # noqa: PLC0414 - for importers that still look here
 
 WATCH_S: Final = 20
 """How long the server keeps one stream open. A list of a few pods that often is no load to speak of."""
 
-SILENCE_S: Final = WATCH_S + 5.0
-"""A stream that is silent for so long is dead: a living server would have closed it by then."""
+SILENCE_S: Final = 5.0
+"""A stream that is silent for so much longer is dead: a living server would have closed it by then."""
 
 LIST_S: Final = 5.0
 """How long a list may take."""
@@ -51,11 +52,13 @@ class Selection:
 
     Attributes:
         what: For messages, e.g. ``pods of statefulset "r"``.
-        ask: Asks for a list or, with ``watch=True``, for a stream; takes the options of the library's list calls.
+        path: Of the list.
+        query: What selects some of it.
     """
 
     what: str
-    ask: Callable[..., Any]
+    path: str
+    query: Mapping[str, str]
 
     @classmethod
     def pods(cls, namespace: str, selector: str, what: str) -> "Selection":
@@ -66,11 +69,7 @@ class Selection:
             selector: As a query wants it.
             what: See the attribute.
         """
-
-        def ask(api: ApiClient, **options: Any) -> Any:
-            return CoreV1Api(api).list_namespaced_pod(namespace, label_selector=selector, **options)
-
-        return cls(what=what, ask=ask)
+        return cls(what=what, path=f"/api/v1/namespaces/{namespace}/pods", query={"labelSelector": selector})
 
     @classmethod
     def statefulset(cls, namespace: str, name: str) -> "Selection":
@@ -80,12 +79,8 @@ class Selection:
             namespace: Where.
             name: Its name.
         """
-
-        def ask(api: ApiClient, **options: Any) -> Any:
-            by_name = f"metadata.name={name}"
-            return AppsV1Api(api).list_namespaced_stateful_set(namespace, field_selector=by_name, **options)
-
-        return cls(what=f'statefulset "{name}"', ask=ask)
+        path = f"/apis/apps/v1/namespaces/{namespace}/statefulsets"
+        return cls(what=f'statefulset "{name}"', path=path, query={"fieldSelector": f"metadata.name={name}"})
 
 
 @define
@@ -194,7 +189,7 @@ class Mirror:
         """Copy everything there is, by a read that no lagging cache answers; give the version of the list."""
 
         def work(api: ApiClient) -> Raw:
-            return read_json(self._selection.ask(api, _preload_content=False))
+            return request_json(api, "GET", self._selection.path, query=self._selection.query)
 
         what = f"list {self._selection.what}"
         listed = await self._client.call(work, what=what, timeout_s=LIST_S)
@@ -210,28 +205,25 @@ class Mirror:
 
     async def _follow(self, version: str) -> None:
         """Take over every change after a version, until the server ends the stream."""
-        turn = self._turn
+        turn, silence_s = self._turn, self._watch_s + SILENCE_S
+        query = {
+            **self._selection.query,
+            "watch": "true",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": self._watch_s,
+        }
 
         def work(api: ApiClient) -> None:
-            response = self._selection.ask(
-                api,
-                watch=True,
-                resource_version=version,
-                allow_watch_bookmarks=True,
-                timeout_seconds=self._watch_s,
-                _preload_content=False,
-                _request_timeout=(LIST_S, self._watch_s + SILENCE_S - WATCH_S),
-            )
+            response = request(api, "GET", self._selection.path, query=query, silence_s=silence_s)
             try:
-                check_status(response)
                 for line in lines_of(response):
                     trio.from_thread.run_sync(self._take, turn, json.loads(line))
             finally:
                 response.close()
 
-        longest_s = self._watch_s + SILENCE_S - WATCH_S + LIST_S
         try:
-            await self._client.call(work, what=f"watch {self._selection.what}", timeout_s=longest_s)
+            await self._client.call(work, what=f"watch {self._selection.what}", timeout_s=silence_s + LIST_S)
         finally:
             self._turn += 1  # a thread that was left behind has nothing more to say
 
@@ -241,7 +233,8 @@ class Mirror:
             return
         kind, raw = event.get("type"), event.get("object")
         if kind == "ERROR" or not isinstance(raw, dict):
-            raise _error_of(raw)
+            code = raw.get("code") if isinstance(raw, dict) else None
+            raise error_of(code, json.dumps(raw), {})
         self._versions.note(version_of(raw))
         name = name_of(raw)
         if kind == "DELETED":
@@ -260,58 +253,3 @@ class Mirror:
         if str(error) != self._said or failures % 20 == 0:
             self._said = str(error)
             _log.warning("watch.failed", what=self._selection.what, why=self._said, hint="what was seen last stands")
-
-
-def read_json(response: Any) -> Raw:
-    """Read an answer that the library left unread.
-
-    Args:
-        response: Of urllib3.
-
-    Raises:
-        ApiException: It is no success, or no JSON object.
-    """
-    check_status(response)
-    body = response.data  # read to its end, so that the connection can be used again
-    try:
-        raw = json.loads(body)
-    except ValueError:
-        raw = None
-    if not isinstance(raw, dict):
-        raise ApiException(status=0, reason=f"an answer that is no JSON object; it begins {body[:40]!r}")
-    return raw
-
-
-def check_status(response: Any) -> None:
-    """Check that an unread answer is a success; some versions of the library leave that to the caller.
-
-    Args:
-        response: Of urllib3.
-
-    Raises:
-        ApiException: It is none.
-    """
-    if not 200 <= response.status <= 299:  # noqa: PLR2004 - the codes of HTTP are best read as numbers
-        error = ApiException(status=response.status, reason=response.reason)
-        error.body, error.headers = response.data, response.headers
-        raise error
-
-
-def lines_of(response: Any) -> Iterator[bytes]:
-    """Give the lines of an answer as they come.
-
-    Args:
-        response: Of urllib3, unread.
-    """
-    rest = b""
-    for chunk in response.stream(amt=None, decode_content=True):
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from filter(None, lines)
-
-
-def _error_of(status: object) -> ApiException:
-    """Make the exception for a Status that came as an event of a stream."""
-    code = status.get("code") if isinstance(status, dict) else None
-    error = ApiException(status=code if isinstance(code, int) else 0, reason="an ERROR event")
-    error.body, error.headers = json.dumps(status), {}
-    return error

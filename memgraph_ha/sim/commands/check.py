@@ -11,6 +11,7 @@ from rich.console import Console
 
 from memgraph_ha.sim.exits import Exit
 from memgraph_ha.sim.helping import SimCommand
+from memgraph_ha.sim.search.pace import Pace
 from memgraph_ha.sim.search.plants import PLANTS
 from memgraph_ha.sim.search.policies import POLICIES
 from memgraph_ha.sim.search.report import Options, Report, check_policy
@@ -18,7 +19,8 @@ from memgraph_ha.sim.search.verbs import FAULTS
 
 _EXAMPLES = (
     "memgraph-ha sim check",
-    "memgraph-ha sim check --faults 1 --policy all",
+    "memgraph-ha sim check --faults 2 --policy all",
+    "memgraph-ha sim check --faults 1 --pace any",
     "memgraph-ha sim check --faults 2 --plant keep-name-after-restart --out found.toml",
     "memgraph-ha sim check --without U10 --kinds crash,wipe",
 )
@@ -34,6 +36,13 @@ _EXAMPLES = (
     help="Whose choices: a named policy, or each in turn.",
 )
 @click.option("--kinds", help=f"Only these faults, by name with commas: {', '.join(FAULTS)}.")
+@click.option(
+    "--pace",
+    type=click.Choice([pace.value for pace in Pace]),
+    default=Pace.PROMPT.value,
+    show_default=True,
+    help="Whether controllers are faster than heartbeats and restarts; `any` takes many times as long.",
+)
 @click.option("--without", "taken_out", multiple=True, metavar="RULE", help="Leave a rule out, to see what it is for.")
 @click.option("--plant", type=click.Choice(sorted(PLANTS)), help="Search wrong rules, to see that it is found out.")
 @click.option("--limit", type=click.IntRange(1), help="Stop after so many states; then nothing is proven.")
@@ -49,6 +58,7 @@ def check(
     faults: int,
     policy: str,
     kinds: str | None,
+    pace: str,
     taken_out: tuple[str, ...],
     plant: str | None,
     limit: int | None,
@@ -69,6 +79,7 @@ def check(
     options = Options(
         faults=faults,
         kinds=wanted,
+        pace=Pace(pace),
         taken_out=taken_out,
         plant=plant,
         limit=limit,

@@ -29,6 +29,7 @@ EXCLUDED: Final = frozenset(
 NARROWED: Final[Mapping[str, Mapping[str, tuple[Value, ...]]]] = {
     "ask": {"answer": ("any",), "wait": (True, False, False, False)},  # an answer is no expectation here
     "write-by-hand": {"counts": (False,)},  # past the gateways nothing is promised
+    "flap": {"every": (0.02, 0.3, 1.0)},  # while it flaps nothing else happens
     "scale": {"to": (3, 4, 5)},  # whoever may be MAIN stays
 }
 """Arguments that lives draw from these values only."""

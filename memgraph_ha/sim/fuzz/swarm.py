@@ -39,7 +39,7 @@ STEPS: Final = (3, 6, 10, 16, 25)
 PAUSES_S: Final = (0.0, 0.01, 0.05, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Pauses between two faults."""
 
-LASTS_S: Final = (0.05, 0.5, 2.0, 5.0, 12.0, 20.0)
+LASTS_S: Final = (0.05, 0.5, 1.0, 2.0, 5.0, 5.0, 12.0, 20.0)
 """How long a fault lasts that is undone after a while."""
 
 THEN_S: Final = (0.0, 1.0, 5.0)
@@ -63,7 +63,7 @@ OTHERS: Final = ("reader",)
 
 Choices = Mapping[ArgKind, tuple[Value, ...]]
 
-STEP_SHARE: Final = 0.15
+STEP_SHARE: Final = 0.1
 """Which part of the faults waits for a command on its way instead of for a time."""
 
 STEP_WITHIN_S: Final = 4.0

@@ -32,7 +32,7 @@ from memgraph_ha.core.facts import GateSeen, LeaseSeen, MembersSeen, NoopSeen, O
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import Incarnation, RowName
 from memgraph_ha.core.observed import Attempt, Observed, Seen
-from memgraph_ha.sim.search.words import CLUSTER, GENERATION, MEMBERS, NAMES, NOW, OLDEST, row_name, run_of
+from memgraph_ha.sim.search.words import CLUSTER, GENERATION, INDEX, MEMBERS, NAMES, NOW, OLDEST, row_name, run_of
 
 STEP_S: Final = 0.06
 """What a look or an answer takes: more than ``refused_gap_s``, less than any pause of a rule."""
@@ -116,7 +116,7 @@ def settle(observed: Observed, now_s: float, *, blind: bool = False) -> Observed
     noop, proof = _noop(dial, _in_memory(observed.noop), _NOOP), _noop(dial, _valid(observed.proof), _PROOF)
     return Observed(
         members=None if observed.members is None else _LISTED,
-        seen=tuple(_seen(dial, seen) for seen in observed.seen),
+        seen=tuple(_seen(dial, seen) for seen in sorted(observed.seen, key=lambda seen: INDEX[seen.member.name])),
         record=None if observed.record is None or not blind else evolve(observed.record, at_s=NOW - _JUST_S),
         unnamed_since_s=dial.maybe(observed.unnamed_since_s, _UNNAMED),
         lease=None if lease is None else _lease(dial, lease),

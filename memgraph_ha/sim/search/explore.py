@@ -11,7 +11,9 @@ from attrs import define, field, frozen
 
 from memgraph_ha.core.policy import Policy
 from memgraph_ha.core.rules import RULES, Rule
+from memgraph_ha.sim.search.ground import settled
 from memgraph_ha.sim.search.mind import Mind, Watch
+from memgraph_ha.sim.search.mirror import upright
 from memgraph_ha.sim.search.moves import Move, Moves
 from memgraph_ha.sim.search.pace import Pace
 from memgraph_ha.sim.search.start import healthy
@@ -128,26 +130,65 @@ class Search:
                         graph.sources.append(number)
                         graph.targets.append(reached)
             except ViolationError as broken:
-                way = (*graph.way_to(number), self.moves.trying)
-                graph.broken = Broken(broken.check, broken.text, way)
+                way = self.unfolded((*graph.way_to(number), self.moves.trying))
+                graph.broken = Broken(broken.check, self._words(way, broken.text), way)
                 break
             number += 1
         graph.depth, graph.seconds = layer, time.perf_counter() - begun
         graph.cpu_seconds = time.process_time() - worked
         return graph
 
+    def unfolded(self, way: tuple[Move, ...]) -> tuple[Move, ...]:
+        """Tell the way to a state with the names that the instances began with, in whichever mirror it was found."""
+        plain, image, real = self._plain(), self.first, self.first
+        told: list[Move] = []
+        for wanted in way:
+            try:
+                image = next(made for move, made in self.moves.after(image) if move == wanted)
+                move, real = next(
+                    (move, made)
+                    for move, made in plain.after(real)
+                    if move.verb == wanted.verb and settled(upright(self.mind, made)) == image
+                )
+            except ViolationError:
+                told.append(self._breaking(plain, real))
+                break
+            told.append(move)
+        return tuple(told)
+
+    def _breaking(self, moves: Moves, state: State) -> Move:
+        """Give the move that breaks a promise."""
+        try:
+            for _step in moves.after(state):
+                pass
+        except ViolationError:
+            return moves.trying
+        raise AssertionError("a promise is broken in a mirror and kept in the world")
+
+    def _words(self, way: tuple[Move, ...], text: str) -> str:
+        """What is said of a broken promise by who plays the history, where the names are the ones that it tells."""
+        try:
+            for _step in self.replay(way):
+                pass
+        except ViolationError as broken:
+            return broken.text
+        return text
+
+    def _plain(self) -> Moves:
+        return Moves(self.mind, self.moves.without, self.moves.pace, mirror=False)
+
     def replay(self, moves: tuple[Move, ...]) -> Iterator[tuple[Move, State]]:
-        """Make moves one after another.
+        """Make moves one after another, in a world without mirrors.
 
         Raises:
             LookupError: A move cannot be made; the message says which can.
             ViolationError: A move breaks a promise.
         """
-        state = self.first
+        state, plain = self.first, self._plain()
         for wanted in moves:
             found = None
             able: list[Move] = []
-            for move, made in self.moves.after(state):
+            for move, made in plain.after(state):
                 able.append(move)
                 if move[:2] == wanted[:2]:
                     found = made

@@ -23,6 +23,7 @@ from memgraph_ha.sim.search.memgraph import (
     takes,
 )
 from memgraph_ha.sim.search.mind import Mind
+from memgraph_ha.sim.search.mirror import upright
 from memgraph_ha.sim.search.pace import Pace, all_looked, is_busy
 from memgraph_ha.sim.search.renaming import Shift
 from memgraph_ha.sim.search.state import BLIND, IDLE, LEADS, ROBBED, State, Write, link
@@ -56,10 +57,18 @@ class Moves:
         mind: The production core.
         without: Verbs of faults that never happen.
         pace: How fast controllers are.
+        mirror: Whether a state and its mirror image are one (see `mirror`); who tells a history wants them apart.
     """
 
-    def __init__(self, mind: Mind, without: frozenset[str] = frozenset(), pace: Pace = Pace.PROMPT) -> None:
-        self.mind, self.acts, self.without, self.pace = mind, Acts(mind), without, pace
+    def __init__(
+        self,
+        mind: Mind,
+        without: frozenset[str] = frozenset(),
+        pace: Pace = Pace.PROMPT,
+        *,
+        mirror: bool = True,
+    ) -> None:
+        self.mind, self.acts, self.without, self.pace, self.mirror = mind, Acts(mind), without, pace, mirror
 
     def after(self, state: State) -> Iterator[tuple[Move, State]]:
         """Every next state, each in its one form and checked.
@@ -70,7 +79,8 @@ class Moves:
         prompt = self.pace is Pace.PROMPT
         for move, made in self.every(state):
             slow = move.fault or move.verb == "look"
-            found = settled(all_looked(self.acts, made) if prompt and not slow else made)
+            found = all_looked(self.acts, made) if prompt and not slow else made
+            found = settled(upright(self.mind, found) if self.mirror else found)
             if found != state:
                 check_state(found)
                 yield move, found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from memgraph_ha.sim.search.words import CURRENT, GENERATION, NAMES, OLDEST, OUT
 _REIGNS: Final = frozenset({"generation", "floor_generation"})
 _TEXTS: Final = frozenset({"detail", "reason"})
 _PAIRS: Final = frozenset({"bad_rows", "recovering"})
+_PAIR: Final = re.compile(rf"\b(?:{NAMES[0]}|{NAMES[1]})(?![0-9])")
+"""The names of the pair, wherever a token is made from them."""
 
 
 @frozen
@@ -27,12 +30,14 @@ class Shift:
         reigns: By how much the record's generation rose.
         rows: By how much its ``row_seq`` rose.
         written: Whether the record was written at all.
+        mirrored: Whether m0 and m1 have changed names.
     """
 
     lives: tuple[int, int, int] = (0, 0, 0)
     reigns: int = 0
     rows: int = 0
     written: bool = field(default=False)
+    mirrored: bool = field(default=False)
 
     def text(self, word: str) -> str:
         """A token after it."""
@@ -41,6 +46,8 @@ class Shift:
 
 @cache
 def _text(shift: Shift, word: str) -> str:
+    if shift.mirrored:
+        return _PAIR.sub(lambda found: NAMES[1] if found[0] == NAMES[0] else NAMES[0], word)
     if word == CURRENT:
         return str(OUTDATED) if shift.written else word
     for mark in "~/":
@@ -68,7 +75,9 @@ def rename(thing: Any, shift: Shift) -> Any:
     if isinstance(thing, tuple):
         made = tuple(rename(part, shift) for part in thing)
         return thing if all(new is old for new, old in zip(made, thing, strict=True)) else made
-    if isinstance(thing, (frozenset, Member)) or not attrs.has(type(thing)):
+    if isinstance(thing, frozenset):
+        return frozenset(rename(part, shift) for part in thing) if shift.mirrored else thing
+    if isinstance(thing, Member) or not attrs.has(type(thing)):
         return _member(thing, shift) if isinstance(thing, Member) else thing
     changed: dict[str, Any] = {}
     oldest = 0 if isinstance(thing, (Record, Change)) else GENERATION - OLDEST
@@ -82,6 +91,9 @@ def rename(thing: Any, shift: Shift) -> Any:
 
 @cache
 def _member(member: Member, shift: Shift) -> Member:
+    if shift.mirrored:
+        parts = {part.name: shift.text(getattr(member, part.name)) for part in fields(Member)}
+        return Member(**parts)  # type: ignore[arg-type]  # every part of one is a text here
     if member.incarnation is None:
         return member
     return attrs.evolve(member, incarnation=Incarnation(shift.text(member.incarnation)))
@@ -104,5 +116,5 @@ def _part(name: str, old: Any, shift: Shift, oldest: int) -> Any:
     if name in _PAIRS:
         return tuple((rename(token, shift), value) for token, value in old)
     if name == "level":
-        return tuple((who, was - shift.reigns) for who, was in old) if shift.reigns else old
+        return tuple(sorted((shift.text(who), was - shift.reigns) for who, was in old))
     return rename(old, shift)

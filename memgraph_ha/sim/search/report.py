@@ -13,6 +13,7 @@ from memgraph_ha.sim.search.coverage import Coverage
 from memgraph_ha.sim.search.explore import Graph, Progress, Search
 from memgraph_ha.sim.search.liveness import Liveness, judge
 from memgraph_ha.sim.search.moves import Move
+from memgraph_ha.sim.search.pace import Pace
 from memgraph_ha.sim.search.plants import rules_for
 from memgraph_ha.sim.search.policies import POLICIES
 from memgraph_ha.sim.search.scenario import SmallScenario, dump_small
@@ -27,6 +28,7 @@ class Options:
     Attributes:
         faults: How many may happen.
         kinds: Which.
+        pace: How fast controllers are beside everything else.
         taken_out: Ids of rules that are left out.
         plant: Which wrong rules, if any.
         limit: After how many states to stop; None: never.
@@ -35,6 +37,7 @@ class Options:
 
     faults: int
     kinds: frozenset[str] = frozenset(FAULTS)
+    pace: Pace = Pace.PROMPT
     taken_out: tuple[str, ...] = ()
     plant: str | None = None
     limit: int | None = None
@@ -110,6 +113,7 @@ class Report:
         return {
             "policy": self.policy,
             "faults": self.options.faults,
+            "pace": self.options.pace.value,
             "states": len(graph.states),
             "edges": graph.edges,
             "depth": graph.depth,
@@ -147,7 +151,9 @@ def check_policy(name: str, options: Options, progress: Progress | None = None) 
     rules = rules_for(options.plant, options.taken_out)
     coverage = Coverage(rules=rules, look_at_pairs=options.pairs)
     without = frozenset(FAULTS) - options.kinds
-    search = Search(POLICIES[name], options.faults, rules=rules, without=without, watch=coverage.note)
+    search = Search(
+        POLICIES[name], options.faults, rules=rules, without=without, pace=options.pace, watch=coverage.note
+    )
     graph = search.run(options.limit, progress)
     stopped = options.limit is not None and len(graph.states) >= options.limit
     liveness = None if graph.broken is not None or stopped else judge(search, graph)
@@ -156,7 +162,7 @@ def check_policy(name: str, options: Options, progress: Progress | None = None) 
     if graph.broken is not None:
         way, found, code = graph.broken.moves, graph.broken.check, Exit.SAFETY
     elif liveness is not None and liveness.lost is not None:
-        way, found, code = liveness.lost, "L4", Exit.LIVENESS
+        way, found, code = search.unfolded(liveness.lost), "L4", Exit.LIVENESS
     scenario = None
     if way:
         title = f"{found}: {graph.broken.text}" if graph.broken is not None else "a state from which nothing leads back"
@@ -167,6 +173,7 @@ def check_policy(name: str, options: Options, progress: Progress | None = None) 
                 policy=POLICIES[name],
                 plant=options.plant,
                 without=options.taken_out,
+                pace=options.pace,
                 steps=way,
                 found=found,
             )

@@ -13,6 +13,7 @@ from memgraph_ha.core.errors import PolicyError
 from memgraph_ha.core.policy import Policy, parse_policy
 from memgraph_ha.sim.search.explore import Search
 from memgraph_ha.sim.search.moves import Move
+from memgraph_ha.sim.search.pace import Pace
 from memgraph_ha.sim.search.plants import rules_for
 from memgraph_ha.sim.search.state import ViolationError
 from memgraph_ha.sim.search.story import tell
@@ -22,7 +23,7 @@ SCHEMA: Final = 1
 WORLD: Final = "small"
 
 _FIELDS: Final = frozenset(
-    {"schema", "world", "id", "title", "description", "policy", "plant", "without", "step", "found", "rules"}
+    {"schema", "world", "id", "title", "description", "policy", "plant", "without", "pace", "step", "found", "rules"}
 )
 
 
@@ -50,6 +51,7 @@ class SmallScenario:
     steps: tuple[Move, ...]
     plant: str | None = None
     without: tuple[str, ...] = ()
+    pace: Pace = Pace.PROMPT
     found: str = ""
 
 
@@ -93,6 +95,8 @@ def dump_small(scenario: SmallScenario) -> str:
         lines.append(f"plant = {_text(scenario.plant)}")
     if scenario.without:
         lines.append(f"without = [{', '.join(_text(rule) for rule in scenario.without)}]")
+    if scenario.pace is not Pace.PROMPT:
+        lines.append(f"pace = {_text(scenario.pace.value)}")
     chosen = _chosen(scenario.policy)
     if chosen:
         lines += ["", "[policy]", *(f"{name} = {_value(value)}" for name, value in chosen.items())]
@@ -139,7 +143,8 @@ def play(scenario: SmallScenario) -> Played:
         rules = rules_for(scenario.plant, scenario.without)
     except ValueError as error:
         raise SmallScenarioError(f"{scenario.id}: {error}") from error
-    search = Search(scenario.policy, sum(move.fault for move in scenario.steps), rules=rules)
+    faults = sum(move.fault for move in scenario.steps)
+    search = Search(scenario.policy, faults, rules=rules, pace=scenario.pace)
     made = 0
     try:
         for _step in search.replay(scenario.steps):
@@ -171,9 +176,17 @@ def _read(given: dict[str, Any]) -> SmallScenario:
         policy=parse_policy(given.get("policy", {})),
         plant=None if "plant" not in given else _string(given, "plant"),
         without=_strings(given, "without"),
+        pace=_pace(_string(given, "pace", Pace.PROMPT.value)),
         steps=tuple(parse(_string(step, "do"), _strings(step, "who")) for step in steps),
         found=_string(given, "found", ""),
     )
+
+
+def _pace(given: str) -> Pace:
+    allowed = [pace.value for pace in Pace]
+    if given not in allowed:
+        raise ValueError(f"field pace: {given!r} is unknown; allowed are {', '.join(allowed)}")
+    return Pace(given)
 
 
 def _string(given: dict[str, Any], name: str, default: str | None = None) -> str:

@@ -48,7 +48,8 @@ LONGEST_SLEEP_S: Final = 0.25
 """As the daemon: it decides at least this often."""
 
 IDLE_S: Final = 1.0
-"""Who does not lead decides nothing until it does, which is a fact: it sleeps longer, and so saves half of its work."""
+"""Who does not lead, or leads a cluster that lacks nothing, sleeps until a fact says something new, or its decision is
+due again: that saves half of the work, and finds out where a decision is due later than it should be."""
 
 WIRE_S: Final = 0.002
 """How long a command is on its way, besides its link, when nothing delays it."""
@@ -270,7 +271,7 @@ class Controller(Process):
             self.cluster.say(self.name, self.doing)
         for name in decision.look:
             self.watcher.look(name)
-        self._longest_s = IDLE_S if decision.hold is Hold.NOT_LEADING else LONGEST_SLEEP_S
+        self._longest_s = IDLE_S if _idle(decision) else LONGEST_SLEEP_S
         self._sleep(max(0.001, min(decision.wake_at_s - now_s, self._longest_s)))
         self.runner.run(decision, tick)
 
@@ -335,3 +336,10 @@ class Controller(Process):
         if permit is not None:
             where = {"instance": permit.instance, "generation": permit.generation}
         self.cluster.ghost(Ghost.GATE, self.name, state=state, in_flight=in_flight, **where)
+
+
+def _idle(decision: Decision) -> bool:
+    """Whether only a new fact, or the time that the decision names, can change anything."""
+    if decision.hold is not None:
+        return decision.hold is Hold.NOT_LEADING
+    return decision.route.permit is not None and not decision.commands and not decision.look

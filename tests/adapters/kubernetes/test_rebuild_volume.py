@@ -181,9 +181,12 @@ def _points(monkeypatch: pytest.MonkeyPatch, markers: PlainMarkers, at: int, *, 
 @pytest.mark.trio
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("successor", [NEW, NEWER], ids=["same pod", "another pod"])
-async def test_killed_at_any_point_it_goes_on_where_it_was(tmp_path: Path, after: bool, successor: str) -> None:
+async def test_killed_at_any_point_it_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: bool, successor: str
+) -> None:
     """Whoever comes next finishes, all of it goes to one place, and nothing that comes later is moved."""
-    total = 0
+    total, seconds = 0, itertools.count()
+    monkeypatch.setattr("memgraph_ha.kube.set_aside.utc_stamp", lambda: f"20260131T{next(seconds):06d}Z")
     for at in itertools.count(1):
         place = tmp_path / str(at)
         fill(place)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from kubernetes.client.exceptions import ApiException
 
 from memgraph_ha.adapters.kubernetes.errors import ForbiddenError, translate
-from memgraph_ha.adapters.kubernetes.watching import STALE_S, Versions, check_status, lines_of, read_json
+from memgraph_ha.adapters.kubernetes.raw import check_status, lines_of, read_json
+from memgraph_ha.adapters.kubernetes.watching import STALE_S, Versions
 
 
 class Answer:
@@ -49,6 +50,12 @@ def test_an_answer_that_is_no_success_is_an_error_with_its_text() -> None:
     error = translate(caught.value, what="list pods", sent=True)
     assert isinstance(error, ForbiddenError)
     assert "no verb list" in str(error)
+
+
+def test_a_failure_is_never_read_as_an_object() -> None:
+    """A Status of the server is JSON too."""
+    with pytest.raises(ApiException):
+        read_json(Answer(b'{"kind":"Status"}', status=500))
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b"\xff"])

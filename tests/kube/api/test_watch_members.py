@@ -9,9 +9,11 @@ import pytest
 import trio
 
 from memgraph_ha.adapters.kubernetes.errors import GoneError
+from memgraph_ha.adapters.kubernetes.pods import Pod
 from memgraph_ha.adapters.kubernetes.watching import Mirror, Selection
 from memgraph_ha.core.commands import StopInstance
 from memgraph_ha.core.facts import MembersSeen, Outcome, RequestEnded, RequestSeen
+from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.requests import Ask
 from memgraph_ha.runtime.clock import boottime
 from memgraph_ha.testing.contract import Sink
@@ -97,6 +99,29 @@ async def test_a_pod_on_a_lost_node_is_never_gone_and_deleted_once(kube_api: Any
         rig.world.lost.clear()
         await rig.seen(lambda seen: member(seen, "db-0").incarnation not in (None, stop.incarnation), "it is replaced")
         assert (await platform.stop(stop)).outcome is Outcome.DONE
+
+
+async def test_a_container_that_restarts_in_the_last_moment_is_left_alone(kube_api: Any, tmp_path: Path) -> None:
+    """Between the look and the deletion it became another process: the same pod, but not who was meant."""
+    async with watched(kube_api, tmp_path) as rig:
+        before = last(rig.told.facts)
+        platform = rig.platform()
+        real, looks = platform._ender.read, list[str]()
+
+        async def read_and_restart(name: InstanceName, *, until_s: float) -> Pod | None:
+            found = await real(name, until_s=until_s)
+            looks.append(name)
+            if len(looks) == 1:
+                await rig.world.kill(name)
+            return found
+
+        platform._ender.read = read_and_restart  # type: ignore[method-assign]  # the world changes in between
+        stop = StopInstance(instance=member(before, "db-0").name, incarnation=life(before, "db-0"), generation=4)
+        assert (await platform.stop(stop)).outcome is Outcome.DONE
+        assert len(looks) == 2
+        pod = (await rig.world.pods())["db-0"]
+        assert pod.metadata.deletion_timestamp is None
+        assert pod.metadata.uid == stop.incarnation.partition("/")[0]
 
 
 async def test_a_long_deletion_is_shortened_by_a_stop(kube_api: Any, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,6 +61,7 @@ class Kubelet:
         environment: What instances are told.
         places: The pods by name.
         held: Pods whose containers stay dead when they die.
+        prestop: Called with a pod's name before its container is told to end; None: there is no hook.
     """
 
     api: ApiClient
@@ -71,6 +72,7 @@ class Kubelet:
     environment: Mapping[str, str] = field(factory=dict)
     places: dict[str, Place] = field(factory=dict)
     held: set[str] = field(factory=set)
+    prestop: Callable[[str], None] | None = None
     _stop: threading.Event = field(factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -178,6 +180,8 @@ class Kubelet:
         """End a pod's process as its grace says, tell that, and let the pod go."""
         place = self.places.get(name)
         if place is not None and place.uid == pod.metadata.uid:
+            if self.prestop is not None:
+                self.prestop(name)
             place.container.end(pod.metadata.deletion_grace_period_seconds or 0)
             core.patch_namespaced_pod_status(name, self.namespace, {"status": _status(place, 0)})
         with contextlib.suppress(ApiException):

@@ -14,10 +14,11 @@ from typing import Final
 import httpx
 from attrs import define, field
 
-from tests.fakes.processes import EXECUTABLE, free_port
+from tests.fakes.processes import EXECUTABLE
 
 BOLT: Final = 7687
 REPLICATION: Final = 10000
+HTTP: Final = 8080
 RUN: Final = (sys.executable, "-c", "from memgraph_ha.kube.command import run; run(prog_name='memgraph-ha run')")
 
 
@@ -134,13 +135,11 @@ class Controller:
     Attributes:
         name: Its pod's.
         ip: Its pod's.
-        http_port: Where its API listens.
         container: Its process.
     """
 
     name: str
     ip: str
-    http_port: int
     container: Container
 
     @classmethod
@@ -153,22 +152,22 @@ class Controller:
             ip: Its pod's.
             environment: What it is told beside its names and addresses.
         """
-        http_port = free_port()
         told = {
             "POD_NAME": name,
             "POD_IP": ip,
-            "HTTP_PORT": str(http_port),
+            "MEMGRAPH_HA_HTTP_ADDRESS": ip,
+            "HTTP_PORT": str(HTTP),
             "GATEWAY_BIND_ADDRESS": f"{ip}:{BOLT}",
             "GATEWAY_READ_BIND_ADDRESS": f"{ip}:{BOLT + 1}",
             "ENABLE_READ_GATEWAY": "true",
             **environment,
         }
-        return cls(name, ip, http_port, Container([*RUN], folder / f"{name}.log", told))
+        return cls(name, ip, Container([*RUN], folder / f"{name}.log", told))
 
     @property
     def url(self) -> str:
         """Of its API."""
-        return f"http://127.0.0.1:{self.http_port}"
+        return f"http://{self.ip}:{HTTP}"
 
     @property
     def log(self) -> str:

@@ -19,7 +19,7 @@ from kubernetes.config import new_client_from_config
 
 from memgraph_ha.core import Record, parse_record
 from memgraph_ha.core.names import Address, InstanceName
-from memgraph_ha.drill.ledger import Reading, check
+from memgraph_ha.drill.ledger import Reading, WriterLog, check
 from memgraph_ha.drill.writers import Writers
 from tests.kube.daemon.kubelet import Kubelet, core_of
 from tests.kube.daemon.processes import BOLT, Controller, Network, until
@@ -99,8 +99,9 @@ class Site:
         api: An administrator's access.
         network: Where pods get their addresses.
         kubelet: Keeps the instances' pods.
-        controllers: In the order in which they were added.
         service: Where clients go.
+        controllers: In the order in which they were added.
+        groups: The writers, in the order in which they began.
     """
 
     server: ApiServer
@@ -112,7 +113,7 @@ class Site:
     kubelet: Kubelet
     service: Service
     controllers: list[Controller] = field(factory=list)
-    _writers: Writers | None = None
+    groups: list[Writers] = field(factory=list)
 
     @classmethod
     def make(cls, server: ApiServer, folder: Path, policy: str = "") -> "Site":
@@ -131,8 +132,8 @@ class Site:
 
     def close(self) -> None:
         """End everything."""
-        if self._writers is not None:
-            self._writers.stop()
+        for group in self.groups:
+            group.stop()
         self.service.stop()
         for controller in self.controllers:
             controller.container.signal(signal.SIGCONT)
@@ -147,6 +148,9 @@ class Site:
         pod = core_of(self.api).create_namespaced_pod(
             self.namespace, {"metadata": {"name": name, "labels": labels}, "spec": spec}
         )
+        ip = self.network.address()
+        status = {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}]}
+        core_of(self.api).patch_namespaced_pod_status(name, self.namespace, {"status": status})
         told = {
             "NAMESPACE": self.namespace,
             "STATEFULSET_NAME": RELEASE,
@@ -158,7 +162,7 @@ class Site:
             "MEMGRAPH_HA_API_TOKEN_FILE": str(self.folder / "token"),
             **environment,
         }
-        controller = Controller.make(self.folder, name, self.network.address(), told)
+        controller = Controller.make(self.folder, name, ip, told)
         self.controllers.append(controller)
         self.service.backends[name] = (controller.ip, BOLT)
         controller.container.start()
@@ -197,17 +201,14 @@ class Site:
         return "\n".join(f"--- {each.name}\n{each.log[-most:]}" for each in self.controllers)
 
     def start_writers(self, count: int = 4) -> Writers:
-        """Begin to write through the service, and wait for the first answers."""
-        self._writers = Writers(Address(f"127.0.0.1:{self.service.port}"), count)
-        self._writers.start()
-        until(lambda: self._written() > 20 * count, START_S, f"clients are served\n{self.tail()}")
-        return self._writers
-
-    def _written(self) -> int:
-        return 0 if self._writers is None else self._writers.acknowledged()
+        """Begin to write through the service with so many clients; they are waited for by `served_after`."""
+        first = sum(len(group.logs) for group in self.groups)
+        self.groups.append(Writers(Address(f"127.0.0.1:{self.service.port}"), count, first=first))
+        self.groups[-1].start()
+        return self.groups[-1]
 
     def served_after(self, at_s: float, within_s: float) -> float:
-        """Wait until a write that began after this moment is acknowledged.
+        """Wait until a write of the latest writers that began after this moment is acknowledged.
 
         Args:
             at_s: CLOCK_MONOTONIC.
@@ -216,15 +217,14 @@ class Site:
         Returns:
             When, in seconds since ``at_s``.
         """
-        assert self._writers is not None
-        logs, found = self._writers.logs, list[float]()
+        logs, found = self.groups[-1].logs, list[float]()
 
         def served() -> bool:
             ends = [log.first_acknowledged(begun_from_s=at_s, until_s=float("inf")) for log in logs]
             found[:] = [each for each in ends if each is not None]
             return bool(found)
 
-        until(served, within_s, f"clients are served again\n{self.tail()}")
+        until(served, within_s, f"clients are served\n{self.tail()}")
         return min(found) - at_s
 
     def stop_writers(self) -> int:
@@ -233,9 +233,10 @@ class Site:
         Returns:
             How many writes were acknowledged; none of them is lost.
         """
-        assert self._writers is not None
-        stuck, logs = self._writers.stop(), self._writers.logs
-        self._writers = None
+        stuck, logs = [each for group in self.groups for each in group.stop()], list[WriterLog]()
+        for group in self.groups:
+            logs.extend(group.logs)
+        self.groups.clear()
         assert not stuck, stuck
         record = self.protected()
         found = check(logs, [self._read(record.main)], [])
