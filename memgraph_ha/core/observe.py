@@ -119,7 +119,10 @@ def _members(observed: Observed, fact: MembersSeen) -> Observed:
             seen.append(Seen(member=member, born_s=fact.at_s))
         else:
             seen.append(changed(old, member=member))
-    return changed(observed, members=fact, seen=tuple(seen))
+    before = None if observed.members is None else [member.name for member in observed.members.members]
+    same = before == [member.name for member in fact.members]
+    since_s = observed.names_since_s if same else fact.at_s
+    return changed(observed, members=fact, names_since_s=since_s, seen=tuple(seen))
 
 
 def _gap(observed: Observed, fact: GapSeen) -> Observed:

@@ -119,6 +119,7 @@ class Observed:
 
     Attributes:
         members: The last list of the platform.
+        names_since_s: Since when every list has named just these members.
         seen: One entry per member, in its order.
         record: The last reading that told something, with the trouble of the last one.
         record_doubtful_s: When a write of the record last ended unknown: what was read before may not be so any more.
@@ -143,6 +144,7 @@ class Observed:
     """
 
     members: MembersSeen | None = None
+    names_since_s: float = 0.0
     seen: tuple[Seen, ...] = ()
     record: RecordSeen | None = None
     record_doubtful_s: float | None = None

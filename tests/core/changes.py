@@ -164,8 +164,13 @@ def frozen(name: InstanceName, for_s: float = 3.5) -> SceneChange:
 
 
 def gone(name: InstanceName) -> SceneChange:
-    """The platform has no process for it, so nothing is known of its life."""
-    return place(name, incarnation=None, run=None, misses=(), rows=None)
+    """The platform has no process for it, a probe since then was refused, and nothing is known of its life."""
+
+    def change(old: Scene) -> Scene:
+        bare = old.but(place(name, incarnation=None, run=None, misses=(), rows=None))
+        return bare.but(misses(name, Miss.REFUSED, 1, 0.0))
+
+    return change
 
 
 def unheard(name: InstanceName) -> SceneChange:

@@ -1,6 +1,5 @@
 """A real API server for tests: started by the cluster tool, reached by its kubeconfig."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -70,7 +69,7 @@ def api_server(state: Path) -> Iterator[ApiServer]:
 
 def _tool(*arguments: str | Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tools.kube", *map(os.fspath, arguments)],
+        [sys.executable, "-m", "tools.kube", *(str(argument) for argument in arguments)],
         cwd=_ROOT,
         capture_output=True,
         text=True,

@@ -13,6 +13,9 @@ _UNMOUNTED_WITHIN_S: Final = 20.0
 _REMOVED_WITHIN_S: Final = 10.0
 _POLL_S: Final = 0.1
 _MOUNT_POINT: Final = 4
+_SHARED: Final = ("/run/containerd", "/var/lib/cni", "/var/lib/kubelet", "/var/log/containers")
+"""Directories that containerd, the kubelet and the network plugins use wherever their own are."""
+
 _CGROUPS: Final = Path("/sys/fs/cgroup")
 _PODS: Final = "kubepods"
 """The cgroup that the kubelet makes for all pods, in each hierarchy."""
@@ -51,7 +54,10 @@ def remove_cgroups() -> None:
 
 
 def remove_notes(root: Path) -> None:
-    """Remove the links and notes outside the cluster's directory that lead to it.
+    """Remove what lies outside the cluster's directory because its place cannot be chosen.
+
+    Somebody else's containerd or kubelet may use the same directories: only what is certainly ours or dead goes, and
+    directories that are then empty.
 
     Args:
         root: The cluster's directory.
@@ -59,16 +65,25 @@ def remove_notes(root: Path) -> None:
     for note in Path("/var/lib/cni/results").glob(f"{BRIDGE}-*"):
         note.unlink(missing_ok=True)
     for link in Path("/var/log/containers").glob("*.log"):
-        remove_link(link, root)
+        if link.is_symlink() and link.readlink().is_relative_to(root):
+            link.unlink()
+    listening = _listening_sockets()
+    for pattern in ("run/containerd/s/*", "var/lib/kubelet/device-plugins/*.sock"):
+        for path in Path("/").glob(pattern):
+            if path.is_socket() and str(path) not in listening:
+                path.unlink(missing_ok=True)
+    for top in _SHARED:
+        _removed_below(Path(top))
 
 
-def remove_link(link: Path, root: Path) -> None:
-    """Remove a symbolic link if it leads below a directory."""
-    if link.is_symlink() and link.readlink().is_relative_to(root):
-        link.unlink()
+def _listening_sockets() -> set[str]:
+    """List the paths of Unix sockets that somebody has open (the last column of /proc/net/unix)."""
+    lines = Path("/proc/net/unix").read_text(encoding="utf-8", errors="replace").splitlines()[1:]
+    return {line.split(" ")[-1] for line in lines}
 
 
 def _removed_below(top: Path) -> list[Path]:
+    """Remove a tree of empty directories; gives those that are not empty, or in use."""
     busy = []
     for folder, _below, _files in os.walk(top, topdown=False):
         try:

@@ -71,7 +71,9 @@ def attempt() -> str:
         Neo4jError: Memgraph refused.
     """
     login = (os.environ["MEMGRAPH_USER"], os.environ["MEMGRAPH_PASSWORD"])
-    with GraphDatabase.driver(os.environ["BOLT_URL"], auth=login, connection_timeout=ATTEMPT_S) as driver:
+    with GraphDatabase.driver(
+        os.environ["BOLT_URL"], auth=login, connection_timeout=ATTEMPT_S, max_transaction_retry_time=ATTEMPT_S
+    ) as driver:
         write_and_read(driver)
     return look(os.environ["API_URL"])
 

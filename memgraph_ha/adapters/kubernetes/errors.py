@@ -154,8 +154,8 @@ def _status_of(error: ApiException) -> _Status | None:
 
 def _retry_after_s(error: ApiException, status: _Status | None) -> float:
     """Read the header Retry-After, else the Status; 1 s if neither says (the API server's own default)."""
-    headers: Mapping[str, str] | None = error.headers
-    header = None if headers is None else headers.get("Retry-After")
+    headers: Mapping[str, str] = error.headers or {}
+    header = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
     try:
         return max(0.0, float(str(header)))
     except ValueError:

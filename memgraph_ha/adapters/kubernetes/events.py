@@ -8,11 +8,11 @@ from typing import Any, Final
 import structlog
 import trio
 from attrs import frozen, mutable
-from kubernetes.client import EventsV1Api
 
 from memgraph_ha.adapters.kubernetes.client import Clock, KubeClient
 from memgraph_ha.adapters.kubernetes.errors import ApiError, ApiUnavailableError, NotFoundError
 from memgraph_ha.adapters.kubernetes.happenings import Bucket, Happening, Reporter
+from memgraph_ha.adapters.kubernetes.raw import MERGE, request_json
 from memgraph_ha.adapters.kubernetes.times import micro_time
 from memgraph_ha.core.decision import Decision
 from memgraph_ha.core.view import View
@@ -71,6 +71,7 @@ class EventWriter:
         self, client: KubeClient, *, statefulset: str, reporter: str, clock: Clock, wall: Callable[[], float]
     ) -> None:
         self._client = client
+        self._path = f"/apis/events.k8s.io/v1/namespaces/{client.namespace}/events"
         self._statefulset = statefulset
         self._pod = reporter
         self._wall = wall
@@ -140,7 +141,9 @@ class EventWriter:
     async def _create(self, key: tuple[str, Happening], waiting: _Waiting) -> _Written:
         uid, happening = key
         namespace, name = self._client.namespace, f"{self._statefulset}.{secrets.token_hex(8)}"
-        body: Any = {
+        body: dict[str, object] = {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
             "metadata": {"name": name, "namespace": namespace},
             "eventTime": micro_time(waiting.first_s),
             "reportingController": CONTROLLER,
@@ -159,22 +162,22 @@ class EventWriter:
         }
         if waiting.count > 1:
             body["series"] = _series(waiting.count, waiting.last_s)
-        await self._client.call(
-            lambda api: EventsV1Api(api).create_namespaced_event(namespace, body),
-            what=f'create events.events.k8s.io "{name}"',
-            timeout_s=_TIMEOUT_S,
-        )
+        await self._ask("create", name, "POST", self._path, body=body)
         return _Written(name, waiting.count)
 
     async def _count_up(self, written: _Written, waiting: _Waiting) -> _Written:
-        namespace, count = self._client.namespace, written.count + waiting.count
+        count = written.count + waiting.count
         body = {"series": _series(count, waiting.last_s)}
+        path = f"{self._path}/{written.name}"
+        await self._ask("patch", written.name, "PATCH", path, body=body, content_type=MERGE)
+        return _Written(written.name, count)
+
+    async def _ask(self, verb: str, name: str, method: str, path: str, **options: Any) -> None:
         await self._client.call(
-            lambda api: EventsV1Api(api).patch_namespaced_event(written.name, namespace, body),
-            what=f'patch events.events.k8s.io "{written.name}"',
+            lambda api: request_json(api, method, path, **options),
+            what=f'{verb} events.events.k8s.io "{name}"',
             timeout_s=_TIMEOUT_S,
         )
-        return _Written(written.name, count)
 
     def _say(self, trouble: str) -> None:
         if trouble and trouble != self._said:

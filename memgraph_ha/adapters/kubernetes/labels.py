@@ -4,17 +4,14 @@
 Services select: they follow the lease within one patch, without waiting for a probe of the kubelet.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import structlog
 import trio
-from kubernetes.client import ApiClient, CoreV1Api
 
 from memgraph_ha.adapters.kubernetes.client import KubeClient
 from memgraph_ha.adapters.kubernetes.errors import ApiError, ConflictError, NotFoundError
-from memgraph_ha.adapters.kubernetes.pods import Raw
-from memgraph_ha.adapters.kubernetes.watching import read_json
+from memgraph_ha.adapters.kubernetes.raw import MERGE, request_json
 from memgraph_ha.core.decision import Decision
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.topology import Role
@@ -167,13 +164,12 @@ class LeaderLabel:
         return True
 
     async def _others(self) -> list[str]:
-        namespace, selector = self._client.namespace, f"{self._selector},{LEADER}"
-
-        def work(api: ApiClient) -> Raw:
-            core: Any = CoreV1Api(api)
-            return read_json(core.list_namespaced_pod(namespace, label_selector=selector, _preload_content=False))
-
-        found = await self._client.call(work, what=f'list pods "{selector}"', timeout_s=_TIMEOUT_S)
+        path, selector = f"/api/v1/namespaces/{self._client.namespace}/pods", f"{self._selector},{LEADER}"
+        found = await self._client.call(
+            lambda api: request_json(api, "GET", path, query={"labelSelector": selector}),
+            what=f'list pods "{selector}"',
+            timeout_s=_TIMEOUT_S,
+        )
         names = [str(pod["metadata"]["name"]) for pod in found["items"]]
         return [name for name in names if name != self._pod]
 
@@ -211,14 +207,12 @@ async def patch_label(client: KubeClient, pod: str, key: str, value: str | None,
         ConflictError: Another pod has the name by now.
         ApiError: It could not be done.
     """
-    namespace = client.namespace
     meta: dict[str, object] = {"labels": {key: value}}
     if uid:
         meta["uid"] = uid
-    body: Mapping[str, object] = {"metadata": meta}
-
-    def work(api: ApiClient) -> Raw:
-        core: Any = CoreV1Api(api)
-        return read_json(core.patch_namespaced_pod(pod, namespace, body, _preload_content=False))
-
-    await client.call(work, what=f'patch pods "{pod}"', timeout_s=_TIMEOUT_S)
+    path = f"/api/v1/namespaces/{client.namespace}/pods/{pod}"
+    await client.call(
+        lambda api: request_json(api, "PATCH", path, body={"metadata": meta}, content_type=MERGE),
+        what=f'patch pods "{pod}"',
+        timeout_s=_TIMEOUT_S,
+    )

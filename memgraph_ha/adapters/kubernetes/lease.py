@@ -4,11 +4,10 @@ import time
 from collections.abc import Awaitable, Mapping
 from typing import Any, Final, Protocol
 
-from kubernetes.client import CoordinationV1Api
-
 from memgraph_ha.adapters.kubernetes.client import Clock, KubeClient
 from memgraph_ha.adapters.kubernetes.errors import ApiError, ConflictError, NotFoundError
 from memgraph_ha.adapters.kubernetes.lease_object import read_lease, write_lease
+from memgraph_ha.adapters.kubernetes.raw import MERGE, Raw, request_json
 from memgraph_ha.adapters.lease_campaign import Campaign, LeaseTroubleError
 from memgraph_ha.adapters.lease_failsafe import Failsafe
 from memgraph_ha.adapters.lease_note import LeaseNote, Sight
@@ -83,6 +82,7 @@ class _LeaseObject:
     ) -> None:
         self._client = client
         self._name = name
+        self._path = f"/apis/coordination.k8s.io/v1/namespaces/{client.namespace}/leases/{name}"
         self._labels = dict(labels)
         self._clock = clock
         self._ever = ever
@@ -93,15 +93,9 @@ class _LeaseObject:
         return f"lease {self._client.namespace}/{self._name}"
 
     async def look(self, *, timeout_s: float) -> Sight:
-        namespace, name = self._client.namespace, self._name
         until_s = self._clock() + min(timeout_s, self._longest_s)
         try:
-            found = await self._client.call(
-                lambda api: CoordinationV1Api(api).read_namespaced_lease(name, namespace),
-                what=f'get leases "{name}"',
-                timeout_s=until_s - self._clock(),
-            )
-            return read_lease(found)
+            return read_lease(await self._ask("get", "GET", self._path, until_s - self._clock()))
         except NotFoundError:
             return await self._absent(until_s)
         except ApiError as error:
@@ -109,9 +103,12 @@ class _LeaseObject:
 
     async def swap(self, note: LeaseNote, sight: Sight, *, until_s: float) -> bool:
         timeout_s = min(until_s - self._clock(), self._longest_s)
-        body = write_lease(note, sight, labels=self._labels, wall_s=time.time())
+        body = write_lease(note, sight, name=self._name, labels=self._labels, wall_s=time.time())
         try:
-            await (self._create(body, timeout_s) if sight.token is None else self._patch(body, timeout_s))
+            if sight.token is None:
+                await self._ask("create", "POST", self._path.rpartition("/")[0], timeout_s, body=body)
+            else:
+                await self._ask("patch", "PATCH", self._path, timeout_s, body=body, content_type=MERGE)
         except (ConflictError, NotFoundError):
             return False
         except ApiError as error:
@@ -125,19 +122,9 @@ class _LeaseObject:
             raise LeaseTroubleError(str(error)) from error
         return Sight(token=None, note=None, ever=ever)
 
-    async def _create(self, body: dict[str, Any], timeout_s: float) -> None:
-        namespace, name = self._client.namespace, self._name
-        new: Any = {**body, "metadata": {**body["metadata"], "name": name}}
-        await self._client.call(
-            lambda api: CoordinationV1Api(api).create_namespaced_lease(namespace, new),
-            what=f'create leases "{name}"',
-            timeout_s=timeout_s,
-        )
-
-    async def _patch(self, body: dict[str, Any], timeout_s: float) -> None:
-        namespace, name = self._client.namespace, self._name
-        await self._client.call(
-            lambda api: CoordinationV1Api(api).patch_namespaced_lease(name, namespace, body),
-            what=f'patch leases "{name}"',
+    async def _ask(self, verb: str, method: str, path: str, timeout_s: float, **options: Any) -> Raw:
+        return await self._client.call(
+            lambda api: request_json(api, method, path, **options),
+            what=f'{verb} leases "{self._name}"',
             timeout_s=timeout_s,
         )

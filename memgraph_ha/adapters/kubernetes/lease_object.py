@@ -10,8 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from kubernetes.client import V1Lease, V1LeaseSpec, V1ObjectMeta
-
+from memgraph_ha.adapters.kubernetes.raw import Raw
 from memgraph_ha.adapters.kubernetes.times import micro_time
 from memgraph_ha.adapters.lease_note import DURATION_RANGE_S, LeaseNote, Sight
 
@@ -28,21 +27,19 @@ class _NonsenseError(ValueError):
     """A field holds what cannot be: names it and the value."""
 
 
-def read_lease(found: V1Lease) -> Sight:
+def read_lease(found: Raw) -> Sight:
     """Read what the API server answered.
 
     Args:
         found: The Lease.
     """
-    meta, spec = found.metadata or V1ObjectMeta(), found.spec or V1LeaseSpec()
-    marks = meta.annotations or {}
-    token = str(meta.resource_version)
+    meta, spec = found["metadata"], found.get("spec") or {}
+    marks = meta.get("annotations") or {}
+    token = str(meta["resourceVersion"])
     beat = "/".join(
         str(part)
         for part in (
-            spec.holder_identity,
-            spec.renew_time,
-            spec.lease_transitions,
+            *(spec.get(key) for key in ("holderIdentity", "renewTime", "leaseTransitions")),
             *(marks.get(key) for key in (_HELD_BY, _TERM, _RENEWALS, _RELEASED)),
         )
     )
@@ -53,12 +50,13 @@ def read_lease(found: V1Lease) -> Sight:
     return Sight(token=token, note=note, ever=True, beat=beat)
 
 
-def _read_note(spec: V1LeaseSpec, marks: Mapping[str, str]) -> LeaseNote:
-    released = not spec.holder_identity and marks.get(_RELEASED) == "true"
-    identity = marks.get(_HELD_BY) if released else spec.holder_identity
+def _read_note(spec: Raw, marks: Mapping[str, str]) -> LeaseNote:
+    held_by: str = spec.get("holderIdentity") or ""
+    released = not held_by and marks.get(_RELEASED) == "true"
+    identity = marks.get(_HELD_BY) if released else held_by
     if not identity:
         raise _NonsenseError("field spec.holderIdentity: is empty, but nobody released it")
-    duration_s = spec.lease_duration_seconds
+    duration_s = spec.get("leaseDurationSeconds")
     low, high = DURATION_RANGE_S
     if duration_s is None or not 0 < duration_s <= high:
         raise _NonsenseError(f"field spec.leaseDurationSeconds: {duration_s} is not from {low:g} to {high:g}")
@@ -66,7 +64,7 @@ def _read_note(spec: V1LeaseSpec, marks: Mapping[str, str]) -> LeaseNote:
     return LeaseNote(
         holder=holder or identity,
         session=session,
-        term=_count(marks, _TERM, (spec.lease_transitions or 0) + 1),
+        term=_count(marks, _TERM, (spec.get("leaseTransitions") or 0) + 1),
         renewals=_count(marks, _RENEWALS, 0),
         duration_s=float(duration_s),
         floor=_count(marks, _FLOOR, 0),
@@ -85,12 +83,15 @@ def _count(marks: Mapping[str, str], key: str, missing: int) -> int:
     return int(text)
 
 
-def write_lease(note: LeaseNote, sight: Sight, *, labels: Mapping[str, str], wall_s: float) -> dict[str, object]:
+def write_lease(
+    note: LeaseNote, sight: Sight, *, name: str, labels: Mapping[str, str], wall_s: float
+) -> dict[str, object]:
     """The patch that writes a note over what was seen, and over nothing else; other annotations stay.
 
     Args:
         note: What to write.
-        sight: What was seen; where nothing was, the answer serves, with a name, to create the object.
+        sight: What was seen; where nothing was, the answer creates the object.
+        name: Of the Lease.
         labels: For people and their tools.
         wall_s: Seconds since 1970, for people.
     """
@@ -105,7 +106,7 @@ def write_lease(note: LeaseNote, sight: Sight, *, labels: Mapping[str, str], wal
         _CLEAN: str(note.clean).lower(),
         _CONTROLLERS: note.controllers,
     }
-    meta: dict[str, object] = {"labels": dict(labels), "annotations": marks}
+    meta: dict[str, object] = {"name": name, "labels": dict(labels), "annotations": marks}
     if sight.token is not None:
         meta["resourceVersion"] = sight.token
     spec: dict[str, object] = {

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import structlog
 from attrs import frozen
-from kubernetes.client import CoreV1Api, V1ConfigMap
 
 from memgraph_ha.adapters.kubernetes.client import Clock, KubeClient
 from memgraph_ha.adapters.kubernetes.errors import (
@@ -19,6 +18,7 @@ from memgraph_ha.adapters.kubernetes.errors import (
     ConflictError,
     NotFoundError,
 )
+from memgraph_ha.adapters.kubernetes.raw import MERGE, Raw, request_json
 from memgraph_ha.adapters.kubernetes.record_object import (
     RecordObject,
     contradiction,
@@ -35,6 +35,9 @@ from memgraph_ha.core.names import Token
 
 _WRITE_SHARE: Final = 0.6
 """Part of a write's deadline after which its answer is not waited for any more; the rest is for reading back."""
+
+_VERBS: Final = {"GET": "get", "POST": "create", "PATCH": "patch"}
+"""The words that a Role has for them."""
 
 _log = structlog.get_logger()
 
@@ -73,6 +76,7 @@ class ConfigMapRecordStore:
     ) -> None:
         self._client = client
         self._name = name
+        self._path = f"/api/v1/namespaces/{client.namespace}/configmaps/{name}"
         self._labels = dict(labels)
         self._clock = clock
         self._deadline_s = deadline_s
@@ -185,34 +189,25 @@ class ConfigMapRecordStore:
         return _Ending(outcome=Outcome.REFUSED, detail=f"configmap {self._name} {why}")
 
     async def _get(self, until_s: float) -> RecordObject:
-        namespace, name = self._client.namespace, self._name
-        found = await self._client.call(
-            lambda api: CoreV1Api(api).read_namespaced_config_map(name, namespace),
-            what=f'get configmaps "{name}"',
-            timeout_s=until_s - self._clock(),
-        )
-        return read_object(found)
+        return read_object(await self._ask("GET", self._path, until_s))
 
-    async def _post(self, body: Any, until_s: float) -> None:
-        namespace, name = self._client.namespace, self._name
-        await self._client.call(
-            lambda api: CoreV1Api(api).create_namespaced_config_map(namespace, body),
-            what=f'create configmaps "{name}"',
-            timeout_s=until_s - self._clock(),
-        )
+    async def _post(self, body: Raw, until_s: float) -> None:
+        await self._ask("POST", self._path.rpartition("/")[0], until_s, body=body)
 
-    async def _patch(self, body: dict[str, object], over: str, until_s: float) -> V1ConfigMap:
-        namespace, name = self._client.namespace, self._name
+    async def _patch(self, body: Raw, over: str, until_s: float) -> Raw:
         try:
-            return await self._client.call(
-                lambda api: CoreV1Api(api).patch_namespaced_config_map(name, namespace, body),
-                what=f'patch configmaps "{name}"',
-                timeout_s=until_s - self._clock(),
-            )
+            return await self._ask("PATCH", self._path, until_s, body=body, content_type=MERGE)
         except ApiUnavailableError as error:
             if error.sent:
                 self._doubted = over
             raise
+
+    async def _ask(self, method: str, path: str, until_s: float, **options: Any) -> Raw:
+        return await self._client.call(
+            lambda api: request_json(api, method, path, **options),
+            what=f'{_VERBS[method]} configmaps "{self._name}"',
+            timeout_s=until_s - self._clock(),
+        )
 
 
 def _trouble(asked_s: float, trouble: RecordTrouble, detail: str, token: Token | None = None) -> RecordSeen:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from attrs import frozen
-from kubernetes.client import V1ConfigMap, V1ObjectMeta
 
+from memgraph_ha.adapters.kubernetes.raw import Raw
 from memgraph_ha.core.errors import RecordError, RecordSchemaError
 from memgraph_ha.core.facts import RecordTrouble
 from memgraph_ha.core.names import InstanceName
@@ -54,14 +54,14 @@ class RecordObject:
         return self.record is None and self.trouble is None
 
 
-def read_object(found: V1ConfigMap) -> RecordObject:
+def read_object(found: Raw) -> RecordObject:
     """Judge what the API server answered.
 
     Args:
         found: The ConfigMap.
     """
-    meta, data = found.metadata or V1ObjectMeta(), found.data or {}
-    uid, version, name = str(meta.uid), str(meta.resource_version), f"configmap {meta.name}"
+    meta, data = found["metadata"], found.get("data") or {}
+    uid, version, name = str(meta["uid"]), str(meta["resourceVersion"]), f"configmap {meta['name']}"
     text, index_text = data.get(RECORD_KEY), data.get(INDEX_KEY)
 
     def trouble(kind: RecordTrouble, detail: str) -> RecordObject:
