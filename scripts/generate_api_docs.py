@@ -28,7 +28,10 @@ Every controller serves this, whether it leads or not. Everything is JSON unless
 `{{"error": "<one sentence: what, and what helps>"}}`.
 
 Reads are open. What changes something needs `Authorization: Bearer TOKEN`; the token is compared in constant time and
-shown nowhere. Unknown paths are 404, a wrong method 405 with `Allow`. `HEAD` is answered wherever `GET` is, `OPTIONS`
+shown nowhere. On Kubernetes a token of Kubernetes is taken too, if `MEMGRAPH_HA_TOKEN_REVIEW` says so and its bearer
+may `patch` the StatefulSet: `kubectl create token operator` gives one.
+
+Unknown paths are 404, a wrong method 405 with `Allow`. `HEAD` is answered wherever `GET` is, `OPTIONS`
 everywhere. New fields may come in any version: pass over what you do not know. Fields and paths that are here stay.
 
 Limits: {LARGEST_BODY // 1024} KiB of body within {BODY_S:g} s; {MOST_CONNECTIONS} connections,
@@ -41,7 +44,7 @@ seconds, with them every second. Nothing is loaded from elsewhere.
 To take a cluster over from the Go controller nothing but the token is new: its paths and fields are here, with values
 that are true (a main is *verified*, health comes from Memgraph's answers, `state` is known). What differs on purpose:
 unknown paths are 404; `reset-connections` asks for the token and counts clients; `/livez` fails when the control loop
-stands still; the preStop hook is 404 for a pod that does not exist, and waits up to 600 s.
+stands still; the preStop hook is 404 for a pod that does not exist, and waits up to 600 s (`PRESTOP_TIMEOUT_SECONDS`).
 """
 
 

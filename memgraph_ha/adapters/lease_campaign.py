@@ -5,13 +5,13 @@ never by a time that somebody wrote; and our own term runs from when its renewal
 """
 
 import secrets
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import structlog
 import trio
 from attrs import evolve, frozen
 
-from memgraph_ha.adapters.files_atomic import Clock
 from memgraph_ha.adapters.lease_failsafe import Failsafe, NoFailsafe
 from memgraph_ha.adapters.lease_note import Claim, LeaseNote, Sight, may_take
 from memgraph_ha.adapters.ports import Report
@@ -99,7 +99,7 @@ class Campaign:
         *,
         holder: str,
         policy: Policy,
-        clock: Clock,
+        clock: Callable[[], float],
         floor: int,
         look_s: float,
         retry_s: float,

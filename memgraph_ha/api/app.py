@@ -146,7 +146,7 @@ class Application:
             nursery.start_soon(end)
             found.append(await self._answer(endpoint, scope, receive))
             nursery.cancel_scope.cancel()
-        if endpoint.auth is not Auth.NONE:
+        if endpoint.auth not in (Auth.NONE, Auth.PEER):
             self._note(endpoint, scope, found[0].status_code if found else None)
         return found[0] if found else None
 

@@ -178,7 +178,8 @@ _HOOKS: Final = (
         summary="Long poll that ends when an instance may stop.",
         doc=(
             "For the preStop hook of a Memgraph pod: its duties are handed over first (a MAIN by a switchover, a "
-            "standby is un-named). It waits up to 600 s. Leaving withdraws the request."
+            "standby is un-named). It waits up to 600 s, or as the controller is told. "
+            "Leaving withdraws the request."
         ),
         auth=Auth.BASIC,
         parameters={"pod_name": "the instance that will be stopped"},

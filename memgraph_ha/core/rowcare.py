@@ -1,5 +1,6 @@
 """Which of MAIN's rows are ours and must go, which are nobody's, and what a rebuild may rely on."""
 
+from string import digits
 from typing import Final
 
 from memgraph_ha.core.commands import RegisterReplica
@@ -55,7 +56,8 @@ def foreign_rows(view: View) -> list[Row]:
 def _named_by_us(view: View, record: Record, row: Row) -> bool:
     """Whether it bears the name of a member, of one that the record knows from earlier, or of one of their kind.
 
-    Who was a member for a moment only is in no record; but instances are numbered, as ``memgraph-4`` is.
+    Who was a member for a moment only is in no record, and nobody is in a record that was deleted; but instances are
+    numbered, as ``memgraph-4`` is.
     """
     ours = {str(member.name) for member in view.members} | {str(name) for name, _level in record.level}
     kinds = {_kind(name) for name in ours} - {""}
@@ -65,8 +67,8 @@ def _named_by_us(view: View, record: Record, row: Row) -> bool:
 
 def _kind(name: str) -> str:
     """Give the name of a numbered instance without its number; empty if it has none."""
-    kind, _, number = name.rpartition("-")
-    return kind if number.isdecimal() else ""
+    kind = name.rstrip(digits)
+    return "" if kind == name else kind
 
 
 def _is_wanted(view: View, record: Record, owner: InstanceName, row: Row) -> bool:

@@ -88,7 +88,7 @@ class View(Known):
                 return None
             return Loss(LossKind.GONE, f"{record.main} is no member of this cluster")
         if seen.member.incarnation is None and _unanswered(seen):
-            return Loss(LossKind.GONE, f"the platform has no process for {record.main}, and it does not answer")
+            return Loss(LossKind.GONE, f"the platform has no process for {record.main}")
         return self._silence(seen) or self._other_life(record, seen) or self._unwritable(record, seen)
 
     def _silence(self, seen: Seen) -> Loss | None:

@@ -86,7 +86,6 @@ class Promiser:
         uid: Its pod's UID.
         duration_s: Policy ``lease_duration_s``.
         fresh_s: For so long after an answer the lease counts as within reach.
-        started_s: When this process started: a former one under the same UID may have promised until then.
         promised_until_s: Until when it takes no lease but one that was given back.
         lease: What the lease was when it was last seen; None: never.
         seen_s: When that was.
@@ -99,7 +98,6 @@ class Promiser:
     uid: str
     duration_s: float
     fresh_s: float
-    started_s: float
     promised_until_s: float = 0.0
     lease: Lease | None = None
     seen_s: float = 0.0
@@ -204,11 +202,7 @@ class Promiser:
             return f"we promised to let its holder lead for {self.promised_until_s - now_s:.1f} s more"
         if lease.session and lease.session == session:
             return None
-        duration_s = max(lease.duration_s, self.duration_s)
-        bound_s = self.started_s + outlasting(duration_s) - now_s
-        if lease.term and bound_s > 0:
-            return f"what this pod promised before it started again may hold for {bound_s:.1f} s more"
-        return self._outside(unchanged_s, now_s, duration_s)
+        return self._outside(unchanged_s, now_s, max(lease.duration_s, self.duration_s))
 
     def _outside(self, unchanged_s: float, now_s: float, duration_s: float) -> str | None:
         """Who is not in the list was not asked: it waits until no promise can keep the holder leading."""

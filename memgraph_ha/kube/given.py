@@ -9,6 +9,7 @@ from typing import Final, TypeVar, cast
 
 from attrs import frozen
 
+from memgraph_ha.kube.kinds import NotAllowedError
 from memgraph_ha.kube.setting import Setting
 from memgraph_ha.kube.settings import CONFIG, SETTINGS
 from memgraph_ha.runtime.usage import UsageError
@@ -85,7 +86,7 @@ def read_settings(environment: Mapping[str, str], overrides: Mapping[str, str]) 
         if text is not None:
             try:
                 values[setting.name] = setting.kind.read(text)
-            except ValueError:
+            except NotAllowedError:
                 shown = "the value" if setting.secret else repr(text[:_LONGEST_SHOWN])
                 where = said.get(setting.name, setting.name)
                 wrong.append(f"{where}: {shown} is not allowed; allowed is {setting.kind.allowed}{_link_hint(text)}")

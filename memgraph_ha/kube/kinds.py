@@ -18,12 +18,16 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION: Final = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h))+")
-_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
+_DURATION: Final = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))+")
+_PART: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
+_NUMBER: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _TRUE: Final = frozenset({"true", "1", "yes", "on", "t"})
 _FALSE: Final = frozenset({"false", "0", "no", "off", "f"})
 _MOST_PORT: Final = 65535
+
+
+class NotAllowedError(ValueError):
+    """A value is not what its kind allows; whoever reads it says which and what is."""
 
 
 class Kind(Protocol[T_co]):
@@ -39,7 +43,7 @@ class Kind(Protocol[T_co]):
         """Read a value.
 
         Raises:
-            ValueError: It is not allowed; the text may be empty.
+            NotAllowedError: It is not allowed.
         """
 
 
@@ -58,7 +62,7 @@ class Text:
     def read(self, text: str) -> str:
         """Take it as it is."""
         if re.fullmatch(self.pattern, text, re.DOTALL) is None:
-            raise ValueError
+            raise NotAllowedError
         return text
 
 
@@ -78,6 +82,13 @@ ANY: Final = Text(r".+", "any text")
 """Whatever is not empty."""
 
 
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise NotAllowedError from None
+
+
 @frozen
 class Ip:
     """An address of IPv4 or IPv6."""
@@ -89,7 +100,7 @@ class Ip:
 
     def read(self, text: str) -> str:
         """Read it; gives its usual spelling."""
-        return str(ipaddress.ip_address(text))
+        return _address(text)
 
 
 IP: Final = Ip()
@@ -115,9 +126,9 @@ class Whole:
 
     def read(self, text: str) -> int:
         """Read it."""
-        found = int(text) if re.fullmatch(r"\d{1,18}", text) else -1
+        found = int(text) if re.fullmatch(r"[0-9]{1,18}", text) else -1
         if not self.least <= found <= self.most:
-            raise ValueError
+            raise NotAllowedError
         return found
 
 
@@ -152,9 +163,9 @@ class Seconds:
         elif _DURATION.fullmatch(text):
             found = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
         else:
-            raise ValueError
+            raise NotAllowedError
         if not (self.least <= found <= self.most or (self.or_zero and found == 0)):
-            raise ValueError
+            raise NotAllowedError
         return found
 
 
@@ -182,7 +193,7 @@ class Flag:
             return True
         if word in _FALSE:
             return False
-        raise ValueError
+        raise NotAllowedError
 
 
 @frozen
@@ -205,7 +216,7 @@ class Word(Generic[T]):
         try:
             return self.words[text.lower()]
         except KeyError:
-            raise ValueError from None
+            raise NotAllowedError from None
 
 
 @frozen
@@ -221,12 +232,12 @@ class Listen:
         """Read it as host and port."""
         host, colon, port = text.rpartition(":")
         if not colon:
-            raise ValueError
+            raise NotAllowedError
         bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
         if bare != host or ":" not in host:  # a v6 address needs its brackets: ::1:80 could be either
-            address = "0.0.0.0" if not bare else str(ipaddress.ip_address(bare))  # noqa: S104 - it was asked for
+            address = "0.0.0.0" if not bare else _address(bare)  # noqa: S104 - it was asked for
             return address, PORT.read(port)
-        raise ValueError
+        raise NotAllowedError
 
 
 @frozen

@@ -21,8 +21,6 @@ KEPT_LINES: Final = 2000
 _LONGEST_KEPT: Final = 2000
 _MOST_WAITING: Final = 10_000
 _CLOSE_S: Final = 1.0
-_WIDTH: Final = 40
-"""Columns of an event's words in text."""
 
 
 class Log:
@@ -45,7 +43,7 @@ class Log:
             self._render: Processor = structlog.processors.JSONRenderer(default=str)
         else:
             plain = structlog.dev.plain_traceback
-            self._render = structlog.dev.ConsoleRenderer(colors=False, pad_event=_WIDTH, exception_formatter=plain)
+            self._render = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)
 
     def tail(self, lines: int) -> tuple[str, ...]:
         """Give the last lines, oldest first; at most `KEPT_LINES`."""
@@ -82,7 +80,14 @@ class Log:
 
 
 class _Relayed(logging.Handler):
-    """Hands what libraries log by the standard library to structlog."""
+    """Hands what libraries log by the standard library to structlog.
+
+    Not what the Bolt driver logs: each lost connection as an error, which the probes report as the facts they are.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Leave the driver out."""
+        return not record.name.startswith("neo4j")
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log it as an event of ours."""

@@ -49,12 +49,12 @@ async def run_kube(options: RunOptions) -> int:
 
 async def _run(options: RunOptions, log: Log, told: Told, recorder: Recorder) -> int:
     await _check_ports(options)
+    _say_start(options)
     try:
         cluster = open_cluster(options)
     except KubeConfigError as error:
         raise UsageError(str(error)) from None
     parts = assemble(options, cluster, log, recorder)
-    _say_start(options)
     told.before = parts.drain
     try:
         with told.scope:

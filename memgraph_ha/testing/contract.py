@@ -51,10 +51,18 @@ class Sink:
         """
         return [fact for fact in self.facts if isinstance(fact, kind)]
 
-    async def next(
+    async def first(self, kind: type[F], that: Callable[[F], bool], *, after: int = 0) -> F:
+        """Wait for a fact, as long as that takes; see `due`."""
+        while True:
+            found = next((fact for fact in self.facts[after:] if isinstance(fact, kind) and that(fact)), None)
+            if found is not None:
+                return found
+            await self._more.wait()
+
+    async def due(
         self, kind: type[F], that: Callable[[F], bool], *, within_s: float, port: str, clause: str, after: int = 0
     ) -> F:
-        """Wait for a fact.
+        """Demand a fact.
 
         Args:
             kind: Of facts.
@@ -68,10 +76,6 @@ class Sink:
             ContractError: It did not come.
         """
         with trio.move_on_after(within_s):
-            while True:
-                found = next((fact for fact in self.facts[after:] if isinstance(fact, kind) and that(fact)), None)
-                if found is not None:
-                    return found
-                await self._more.wait()
+            return await self.first(kind, that, after=after)
         last = self.of(kind)[-1:]
         raise ContractError(f"{port}: {clause} (within {within_s:g} s); last seen: {last[0] if last else 'nothing'}")

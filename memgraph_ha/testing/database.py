@@ -52,7 +52,7 @@ async def _check_look(database: Database, told: Sink, before: RoleSeen, within_s
     came = len(told.facts)
     database.look((before.instance,))
     clause = "a look asks at once, and reports what was answered then"
-    seen = await told.next(
+    seen = await told.due(
         RoleSeen, lambda seen: seen.instance == before.instance, within_s=within_s, port=PORT, clause=clause, after=came
     )
     demand(seen.run == before.run, PORT, "a process keeps its run for as long as it lives", (before, seen))
@@ -100,7 +100,7 @@ async def _check_misses(database: Database, told: Sink, member: Member, dead: Ad
     came = len(told.facts)
     other = evolve(member, name=InstanceName("nobody"), bolt=dead, incarnation=Incarnation("another life"))
     database.follow((member, other))
-    missed = await told.next(
+    missed = await told.due(
         ProbeMissed,
         lambda missed: missed.instance == other.name,
         within_s=within_s,
@@ -122,6 +122,6 @@ async def _check_forgotten(database: Database, told: Sink) -> None:
 
 
 async def _role(told: Sink, name: InstanceName, role: Role, within_s: float, clause: str) -> RoleSeen:
-    return await told.next(
+    return await told.due(
         RoleSeen, lambda seen: (seen.instance, seen.role) == (name, role), within_s=within_s, port=PORT, clause=clause
     )

@@ -107,7 +107,7 @@ async def _check_moves(
     """To MAIN, and to the next MAIN; a renewal is no move."""
     gateway.apply(_open(first))
     clause = "the permit that holds is reported"
-    await told.next(GateSeen, lambda seen: seen.permit == first, within_s=PATIENCE_S, port=PORT, clause=clause)
+    await told.due(GateSeen, lambda seen: seen.permit == first, within_s=PATIENCE_S, port=PORT, clause=clause)
     async with _client(address) as client:
         said = await _ask(client, b"1")
         demand(said == b"a:1", PORT, "under a permit bytes pass both ways, unchanged, to MAIN", said)
@@ -135,7 +135,7 @@ async def _check_shutting(
         demand(said is None, PORT, "once a narrower route is applied no byte passes any more", said)
         demand(b"after" not in main.heard, PORT, "nor does one reach MAIN", main.heard)
     clause = "that nothing passes any more is reported"
-    await told.next(
+    await told.due(
         GateSeen, lambda seen: seen.permit is None, within_s=PATIENCE_S, port=PORT, clause=clause, after=came
     )
 

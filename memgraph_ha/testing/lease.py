@@ -84,9 +84,9 @@ async def _check_gain(
     """Somebody leads soon, and only one."""
     for candidate in (one, two):
         clause = "a campaign reports at once"
-        await candidate.told.next(LeaseSeen, lambda _seen: True, within_s=SLACK_S, port=PORT, clause=clause)
+        await candidate.told.due(LeaseSeen, lambda _seen: True, within_s=SLACK_S, port=PORT, clause=clause)
     clause = "one of the candidates gains a lease that nobody held"
-    await either.next(LeaseSeen, lambda seen: seen.leading, within_s=duration_s + SLACK_S, port=PORT, clause=clause)
+    await either.due(LeaseSeen, lambda seen: seen.leading, within_s=duration_s + SLACK_S, port=PORT, clause=clause)
     await trio.sleep(duration_s / 4)
     leaders = [candidate for candidate in (one, two) if candidate.last.leading]
     demand(len(leaders) == 1, PORT, "never two hold it at a time", [c.last for c in leaders])
@@ -113,7 +113,7 @@ async def _check_renewal(first: _Candidate, second: _Candidate, duration_s: floa
 async def _check_floor(first: _Candidate, duration_s: float) -> None:
     first.lease.raise_floor(FLOOR)
     clause = "the highest generation is carried by the next renewal"
-    await first.told.next(
+    await first.told.due(
         LeaseSeen, lambda seen: seen.floor_generation >= FLOOR, within_s=duration_s + SLACK_S, port=PORT, clause=clause
     )
     first.lease.raise_floor(FLOOR - 1)
@@ -126,7 +126,7 @@ async def _check_release(first: _Candidate, second: _Candidate, duration_s: floa
     await first.lease.release()
     demand(not first.last.leading, PORT, "who has released says that it does not lead any more", first.last)
     clause = "a lease that was released is gained by another, which does not wait for the term to end"
-    gained = await second.told.next(
+    gained = await second.told.due(
         LeaseSeen, lambda seen: seen.leading, within_s=duration_s / 2, port=PORT, clause=clause
     )
     demand(gained.since_s >= released_s, PORT, "a term begins only after the one before it has ended", gained)
@@ -140,7 +140,7 @@ async def _check_crash(second: _Candidate, third: _Candidate, duration_s: float)
     second.scope.cancel()
     over_s = second.last.until_s
     clause = "a lease whose holder fell silent is gained by another"
-    gained = await third.told.next(
+    gained = await third.told.due(
         LeaseSeen, lambda seen: seen.leading, within_s=3 * duration_s + SLACK_S, port=PORT, clause=clause
     )
     demand(gained.since_s >= over_s, PORT, "nobody leads before the term of a silent holder is over", (over_s, gained))

@@ -33,7 +33,7 @@ async def check_platform(platform: Platform, *, within_s: float = 30.0) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(platform.watch, told)
         clause = "a watch reports at once who there is"
-        seen = await told.next(
+        seen = await told.due(
             MembersSeen,
             lambda seen: all(member.incarnation for member in seen.members),
             within_s=within_s,
@@ -99,7 +99,7 @@ async def _check_rebuild(
 
 
 async def _next_life(told: Sink, name: InstanceName, life: Incarnation, within_s: float) -> Incarnation:
-    seen = await told.next(
+    seen = await told.due(
         MembersSeen,
         lambda seen: _member_life(seen, name) not in (None, life),
         within_s=within_s,

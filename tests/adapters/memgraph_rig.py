@@ -15,6 +15,7 @@ import trio
 from memgraph_ha.core.facts import Fact
 from memgraph_ha.core.names import Address, Incarnation, InstanceName
 from memgraph_ha.core.topology import Member
+from memgraph_ha.testing import contract
 
 F = TypeVar("F", bound=Fact)
 
@@ -97,40 +98,23 @@ async def listening(peer: Peer) -> AsyncIterator[int]:
         nursery.cancel_scope.cancel()
 
 
-class Sink:
-    """Collects facts and lets a test wait for one."""
-
-    def __init__(self) -> None:
-        self.facts: list[Fact] = []
-        self._more = trio.Event()
-
-    def __call__(self, fact: Fact) -> None:
-        """Take a fact."""
-        self.facts.append(fact)
-        self._more.set()
-        self._more = trio.Event()
+class Sink(contract.Sink):
+    """Collects facts and lets a test wait for one, of one instance if it is named."""
 
     def of(self, kind: type[F], name: str | None = None) -> list[F]:
         """Every fact of that kind so far, of that instance if one is named."""
-        return [
-            fact
-            for fact in self.facts
-            if isinstance(fact, kind) and (name is None or getattr(fact, "instance", None) == name)
-        ]
+        return [fact for fact in super().of(kind) if name is None or getattr(fact, "instance", None) == name]
 
     async def next(
         self, kind: type[F], name: str | None = None, *, after: int = 0, that: Callable[[F], bool] | None = None
     ) -> F:
         """Wait for a fact of that kind beyond the first ``after`` facts of any kind."""
-        while True:
-            for fact in self.facts[after:]:
-                if not isinstance(fact, kind) or (name is not None and getattr(fact, "instance", None) != name):
-                    continue
-                if that is None or that(fact):
-                    return fact
-            more = self._more
-            with trio.fail_after(20):
-                await more.wait()
+
+        def fits(fact: F) -> bool:
+            return (name is None or getattr(fact, "instance", None) == name) and (that is None or that(fact))
+
+        with trio.fail_after(20):
+            return await self.first(kind, fits, after=after)
 
 
 def sockets_of_ours() -> int:

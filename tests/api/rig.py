@@ -11,7 +11,7 @@ from attrs import define, evolve, field, fields_dict
 
 from memgraph_ha.api.accounting import Accounting
 from memgraph_ha.api.control import Gate, Gateway, NoAnswer, NotLeading, NotSupported, Snapshot
-from memgraph_ha.api.endpoints import Access, Review
+from memgraph_ha.api.endpoints import LONGEST_WAIT_S, Access, Review
 from memgraph_ha.api.holding import HoldLog
 from memgraph_ha.api.server import serve
 from memgraph_ha.core.decide import decide
@@ -172,7 +172,12 @@ class Served:
 
 @contextlib.asynccontextmanager
 async def served(
-    control: SceneControl, *, accounts: bool = True, token: str | None = TOKEN, review: Review | None = None
+    control: SceneControl,
+    *,
+    accounts: bool = True,
+    token: str | None = TOKEN,
+    review: Review | None = None,
+    hook_wait_s: float = LONGEST_WAIT_S,
 ) -> AsyncIterator[Served]:
     """Serve a controller on a free port of loopback while the block runs."""
     access = Access(token=token, basic=(USER, PASSWORD) if accounts else None, review=review)
@@ -182,7 +187,14 @@ async def served(
 
             async def run(*, task_status: trio.TaskStatus[int]) -> None:
                 with server:
-                    await serve(control, host="127.0.0.1", port=0, access=access, task_status=task_status)
+                    await serve(
+                        control,
+                        host="127.0.0.1",
+                        port=0,
+                        access=access,
+                        hook_wait_s=hook_wait_s,
+                        task_status=task_status,
+                    )
 
             port = await nursery.start(run)
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:

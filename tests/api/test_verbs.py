@@ -65,6 +65,27 @@ async def test_a_server_without_a_token_lets_nobody_change_anything() -> None:
             assert "without an API token" in answer.json()["error"]
 
 
+async def test_another_token_is_good_if_its_review_says_so() -> None:
+    """The reviewer is asked of a bearer token that is not ours, with nothing else; its reason is told."""
+    judged: list[str] = []
+
+    async def review(token: str) -> str | None:
+        judged.append(token)
+        return None if token == "known" else "nobody knows it"  # noqa: S105 - made up
+
+    control = SceneControl(HEALTHY)
+    async with served(control, review=review) as at:
+        for given, status in ((f"Bearer {TOKEN}", 200), ("Bearer known", 200), ("Bearer other", 401), ("Basic x", 401)):
+            answer = await at.client.post("/api/v1/pause", headers={"Authorization": given})
+            assert answer.status_code == status, given
+            if given == "Bearer other":
+                assert "as a Kubernetes token: nobody knows it" in answer.json()["error"]
+    assert judged == ["known", "other"]
+    async with served(control, token=None, review=review) as at:
+        answer = await at.client.post("/api/v1/pause", headers={"Authorization": "Bearer known"})
+        assert answer.status_code == 200
+
+
 @pytest.mark.parametrize(
     ("path", "body", "asked"),
     [

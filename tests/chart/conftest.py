@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.chart.kit import Helm
-from tests.kube.daemon.site import ApiServer
-from tools.kube import builds, programs
+from tests.kube.api_server import ApiServer, api_server
+from tools.kube import builds, packages, programs
 
 
 def _built(program: programs.Program) -> Path:
@@ -38,16 +38,12 @@ def kubeconform() -> Path:
 @pytest.fixture(scope="session")
 def promtool() -> Path:
     """Promtool, which tries alerts."""
-    found = shutil.which("promtool")
-    assert found is not None, "promtool is missing: apt-get install prometheus"
-    return Path(found)
+    packages.ensure({"promtool": "prometheus"}, install=False)
+    return Path(shutil.which("promtool") or "")
 
 
 @pytest.fixture(scope="session")
 def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """An API server with its etcd: whatever is made on it stays an object, and no pod runs."""
-    server = ApiServer.start(tmp_path_factory.mktemp("api") / "state")
-    try:
+    with api_server(tmp_path_factory.mktemp("api") / "state") as server:
         yield server
-    finally:
-        server.down()

@@ -1,5 +1,6 @@
 """What the tests of the chart share: where it is, its templates filled in, and the programs that look at them."""
 
+import functools
 import json
 import shutil
 import subprocess
@@ -44,6 +45,7 @@ EVERYTHING: Final[Values] = {
         "replicas": 3,
         "observeOnly": True,
         "trace": True,
+        "apiPriority": True,
         "extraEnv": [{"name": "TZ", "value": "UTC"}],
         "affinity": {"nodeAffinity": {}},
         "service": {"name": "memgraph-controller"},
@@ -163,17 +165,7 @@ class Helm:
         Raises:
             HelmError: It refused.
         """
-        done = run(
-            self.program, "template", "r", CHART, "--namespace=db", f"--kube-version={KUBERNETES}", "--values=-",
-            given=yaml.safe_dump(dict(values)),
-        )  # fmt: skip
-        if done.returncode:
-            raise HelmError(done.stderr)
-        bodies = (body for body in yaml.safe_load_all(done.stdout) if body)
-        return Release(
-            text=done.stdout,
-            objects=tuple(Object(kind=body["kind"], name=body["metadata"]["name"], body=body) for body in bodies),
-        )
+        return _rendered(self.program, yaml.safe_dump(dict(values)))
 
     def at(self, kubeconfig: Path, namespace: str, *command: str, values: Values | None = None) -> str:
         """Let it do something on a cluster; returns what it says.
@@ -196,6 +188,22 @@ class Helm:
             self.program, "lint", "--strict", f"--kube-version={KUBERNETES}", "--values=-", CHART,
             given=yaml.safe_dump(dict(values)),
         )  # fmt: skip
+
+
+@functools.cache
+def _rendered(helm: Path, values: str) -> Release:
+    """Fill the chart in, once for all tests: it takes a second, and nobody changes what comes of it."""
+    done = run(
+        helm, "template", "r", CHART, "--namespace=db", f"--kube-version={KUBERNETES}", "--values=-",
+        given=values,
+    )  # fmt: skip
+    if done.returncode:
+        raise HelmError(done.stderr)
+    bodies = (body for body in yaml.safe_load_all(done.stdout) if body)
+    return Release(
+        text=done.stdout,
+        objects=tuple(Object(kind=body["kind"], name=body["metadata"]["name"], body=body) for body in bodies),
+    )
 
 
 def module(path: str, version: str) -> Path:

@@ -1,5 +1,6 @@
 """The alerts: each fires on its cause and not before, is quiet on a healthy cluster, and has a page in the runbook."""
 
+import copy
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -209,7 +210,7 @@ CASES: Final = (
 def rules(helm: Helm) -> dict[str, Any]:
     """Give the rules as Prometheus reads them, from the PrometheusRule."""
     (found,) = helm.render({"prometheusRule": {"enabled": True}}).of_kind("PrometheusRule")
-    spec: dict[str, Any] = found.body["spec"]
+    spec: dict[str, Any] = copy.deepcopy(found.body["spec"])
     return spec
 
 

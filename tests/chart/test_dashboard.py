@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import yaml
 
 from memgraph_ha.api.metrics import METRICS
-from tests.chart.kit import CHART, Helm
+from tests.chart.kit import CHART, Helm, run
 
 BOARD: Final[dict[str, Any]] = json.loads((CHART / "dashboards" / "memgraph-ha.json").read_text(encoding="utf-8"))
 LABELS: Final = {metric.name: set(metric.labels) for metric in METRICS}
@@ -55,6 +57,20 @@ def test_panels_have_numbers_of_their_own_and_lie_beside_each_other() -> None:
         assert not cells & taken, panel["title"]
         assert at["x"] + at["w"] <= 24
         taken |= cells
+
+
+@pytest.mark.kube
+def test_prometheus_can_read_every_expression(promtool: Path, tmp_path: Path) -> None:
+    """Each is checked as a rule would be, with Grafana's variables filled in."""
+    rules = [
+        {"record": f"panel:{number}", "expr": expression.replace("$__rate_interval", "5m")}
+        for number, expression in enumerate(expressions())
+    ]
+    file = tmp_path / "rules.yaml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "board", "rules": rules}]}), encoding="utf-8")
+    done = run(promtool, "check", "rules", file)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(rules)} rules found" in done.stdout
 
 
 @pytest.mark.kube

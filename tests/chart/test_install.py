@@ -11,7 +11,7 @@ from kubernetes import config
 from kubernetes.client import ApiClient, AuthorizationV1Api, CoreV1Api
 
 from tests.chart.kit import CHART, EVERYTHING, LITTLE, Helm, Values
-from tests.kube.daemon.site import ApiServer
+from tests.kube.api_server import ApiServer
 
 pytestmark = pytest.mark.kube
 

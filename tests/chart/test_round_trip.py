@@ -77,4 +77,4 @@ async def test_a_main_may_stop_when_another_reigns(cluster: Cluster) -> None:
     }
     done = await run("prestop.py", told)
     assert done.returncode == 0, done
-    assert cluster.record().main != MAIN
+    assert (await cluster.record()).main != MAIN

@@ -115,7 +115,18 @@ NUMBERED = recorded(level=(*HEALTHY.recorded.level, (InstanceName("memgraph-2"),
 
 @pytest.mark.parametrize(
     ("name", "ours"),
-    [("memgraph-7", True), ("memgraph-7_12", True), ("memgraph-x", False), ("memgraph", False), ("backup-7", False)],
+    [
+        ("memgraph-7", True),
+        ("memgraph-7_12", True),
+        ("m9", True),
+        ("m9_3", True),
+        ("memgraph-x", False),
+        ("memgraph", False),
+        ("memgraph7", False),
+        ("m", False),
+        ("backup-7", False),
+        ("9", False),
+    ],
 )
 def test_a_row_of_somebody_who_was_a_member_for_a_moment_is_ours(name: str, ours: bool) -> None:
     """It never became level, so no record knows it; but it bears a number as its siblings do (H4: 3 to 5 to 2)."""

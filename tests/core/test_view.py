@@ -1,12 +1,15 @@
 """The view's named questions: verdicts with their evidence, what may be attached, when to try again."""
 
 import pytest
+from attrs import evolve
 
 from memgraph_ha.core.commands import RegisterReplica
-from memgraph_ha.core.facts import Miss, Outcome
+from memgraph_ha.core.facts import MembersSeen, Miss, Outcome
 from memgraph_ha.core.messages import ErrorClass
+from memgraph_ha.core.observe import observe
+from memgraph_ha.core.observed import Observed
 from memgraph_ha.core.topology import Role, RowStatus
-from memgraph_ha.core.view import LossKind
+from memgraph_ha.core.view import UNLISTED_S, LossKind
 from tests.core.changes import (
     a_registration,
     data_unknown,
@@ -17,6 +20,7 @@ from tests.core.changes import (
     is_replica,
     last_noop,
     lease,
+    missed_before,
     misses,
     new_term,
     other_data,
@@ -34,6 +38,7 @@ from tests.core.changes import (
 )
 from tests.core.scenes import BEGUN, EMPTY, PROMOTED, PROVEN
 from tests.core.views import (
+    CLUSTER,
     HEALTHY,
     M0,
     M1,
@@ -122,6 +127,51 @@ QUIET = HEALTHY.but(place(M0, asked_s=NOW - 9))
 def test_what_is_no_verdict_of_loss(old: Scene) -> None:
     """Wrong passwords, slowness, excused time-outs and single misses are never one."""
     assert old.view.loss is None
+
+
+NO_PROCESS = HEALTHY.but(place(M0, incarnation=None, rows=None))
+"""The platform lists no process for MAIN; everything else that is said of it is from its present life."""
+
+
+@pytest.mark.parametrize(
+    ("old", "lost"),
+    [
+        pytest.param(NO_PROCESS, False, id="it answers"),
+        pytest.param(NO_PROCESS.but(place(M0, run=None)), False, id="not asked yet"),
+        pytest.param(NO_PROCESS.but(misses(M0, Miss.REFUSED, 1, 0.0)), True, id="refused since"),
+        pytest.param(NO_PROCESS.but(misses(M0, Miss.TIMED_OUT, 1, 0.0)), True, id="timed out since"),
+        pytest.param(NO_PROCESS.but(missed_before(M0)), False, id="answered since it missed one"),
+        pytest.param(NO_PROCESS.but(misses(M0, Miss.UNAUTHORISED, 1, 0.0)), False, id="it refuses our password"),
+        pytest.param(NO_PROCESS.but(misses(M0, Miss.UNREADABLE, 1, 0.0)), False, id="it answers nonsense"),
+        pytest.param(NO_PROCESS.but(misses(M0, Miss.TIMED_OUT, 1, 0.0, excused=True)), False, id="excused"),
+    ],
+)
+def test_who_has_no_process_must_not_answer_either(old: Scene, lost: bool) -> None:
+    """The platform's list may be behind: MAIN is asked once since then before it is given up (scenarios I2)."""
+    loss = old.view.loss
+    assert (loss is not None and loss.kind is LossKind.GONE) is lost
+
+
+def test_nobody_is_let_in_to_a_main_without_a_process() -> None:
+    """Whether it answers or not: a permit names the life that it is for."""
+    view = NO_PROCESS.view
+    assert (view.permit(), view.unserved) == (None, "the platform lists no process for MAIN m0")
+
+
+def test_one_list_that_lacks_main_is_no_verdict() -> None:
+    """Lists must have lacked it for a second; more of the same do not begin that second anew, others do."""
+    listed = MembersSeen(at_s=NOW, cluster=CLUSTER, members=HEALTHY.view.members)
+    fewer = evolve(listed, at_s=NOW + 0.1, members=listed.members[1:])
+    lacking = observe(observe(HEALTHY.view.observed, listed), fewer)
+    again, other = (observe(lacking, evolve(fewer, at_s=NOW + 1, members=fewer.members[n:])) for n in (0, 1))
+
+    def kind(observed: Observed, at_s: float) -> LossKind | None:
+        loss = evolve(HEALTHY.view, observed=observed, now_s=at_s).loss
+        return None if loss is None else loss.kind
+
+    due_s = NOW + 0.1 + UNLISTED_S
+    assert (kind(lacking, due_s - 0.01), kind(lacking, due_s + 0.01)) == (None, LossKind.GONE)
+    assert (kind(again, due_s + 0.01), kind(other, due_s + 0.01)) == (LossKind.GONE, None)
 
 
 def test_a_lost_main_answers_for_nothing() -> None:

@@ -85,7 +85,7 @@ def canonical(world: World) -> World:
         now=0,
         lease=dial.lease(world.lease, PRESENT),
         processes=tuple(
-            _process(each, _Dial(world.clock(each), token, term, world.longest, ranks)) for each in world.processes
+            _process(each, _Dial(float(world.now), token, term, world.longest, ranks)) for each in world.processes
         ),
         late=tuple(sorted(late, key=lambda write: (write.lease.session, write.lease.controllers, write.takes))),
         asked=tuple(sorted(asked, key=lambda each: (each.session, each.serial, each.to))),
@@ -108,7 +108,6 @@ def _process(process: Process, dial: _Dial) -> Process:
         pod=process.pod,
         life=process.life,
         reach=process.reach,
-        rate=process.rate,
         state=State(
             promiser=_promiser(state.promiser, dial),
             term=None if state.term is None else _term(state.term, dial),
@@ -126,7 +125,6 @@ def _promiser(promiser: Promiser, dial: _Dial) -> Promiser:
         uid=promiser.uid,
         duration_s=promiser.duration_s,
         fresh_s=promiser.fresh_s,
-        started_s=dial.age(promiser.started_s, outlasting(D) + 1),
         promised_until_s=dial.left(promiser.promised_until_s),
         lease=None if lease is None else dial.lease(lease, dial.version(lease.token)),
         over=dial.version(promiser.over) if promiser.doubt else None,

@@ -17,10 +17,10 @@ from memgraph_ha.failsafe.state import State
 
 Move = tuple[str, "World"]
 
-D: Final = 2.0
+D: Final = 4.0
 """How long a lease lasts here; time moves by whole units."""
 
-LONGEST: Final = 4.0
+LONGEST: Final = 8.0
 POLICY: Final = Policy(lease_duration_s=D, lease_renew_s=0.5, command_deadline_s=0.5)
 
 
@@ -42,7 +42,6 @@ class Process:
         pod: How many pods there were in this place before: a new pod has a new UID.
         life: How many processes there were in this place before: each has a session of its own.
         reach: Whether it reaches the API.
-        rate: How fast its clock runs.
         watched: The version that it saw last, and since when.
         write: What it sent and waits for.
     """
@@ -51,7 +50,6 @@ class Process:
     pod: int = 0
     life: int = 0
     reach: bool = True
-    rate: float = 1.0
     state: State | None
     watched: tuple[str | None, float] | None = None
     write: Write | None = None
@@ -88,48 +86,47 @@ class World:
     faults: int = 0
     longest: float = LONGEST
 
-    def clock(self, process: Process) -> float:
-        """What its clock says."""
-        return self.now * process.rate
-
     def put(self, process: Process) -> "World":
         """The same with another process in its place."""
         places = list(self.processes)
         places[process.place] = process
         return evolve(self, processes=tuple(places))
 
-    def leaders(self, margin: float = 0.0) -> tuple[str, ...]:
-        """Who believes to lead, and would relay, `margin` before the end of its term."""
+    def leaders(self) -> tuple[str, ...]:
+        """Who leads by its own belief; a permit ends a second before."""
         found = []
         for process in self.processes:
             term = None if process.state is None else process.state.term
-            if term is not None and self.clock(process) < term.until_s - margin:
+            if term is not None and self.now < term.until_s:
                 found.append(process.session)
         return tuple(found)
 
 
-def fresh_state(uid: str, started_s: float) -> State:
+def fresh_state(uid: str) -> State:
     """What a process knows that has just started."""
-    return State(promiser=Promiser(uid=uid, duration_s=D, fresh_s=0.0, started_s=started_s))
+    return State(promiser=Promiser(uid=uid, duration_s=D, fresh_s=0.0))
 
 
-def begin(count: int, *, faults: int, rates: tuple[float, ...] = ()) -> World:
-    """Let so many controllers lead by a lease that the first one holds, all in its list, all long started."""
-    processes = []
-    for place in range(count):
-        rate = rates[place] if rates else 1.0
-        processes.append(Process(place=place, rate=rate, state=fresh_state(f"{place}.0", -100.0)))
-    world = World(lease=Lease(token=None), processes=tuple(processes), faults=faults)
-    return settled(world)
+def begin(listed: int, unlisted: int = 0, *, faults: int = 0, cut: tuple[int, ...] = ()) -> World:
+    """Let the first of some controllers hold the lease, and the others have just seen its list.
 
-
-def settled(world: World) -> World:
-    """Let the first one take the lease and write its list, and all others see it."""
+    Args:
+        listed: How many there are in its list, itself too.
+        unlisted: How many have come since.
+        faults: How many may happen: crashes, new pods, lost answers, and changes of who reaches the API.
+        cut: The places of those that do not reach the API.
+    """
+    processes = tuple(Process(place=place, state=fresh_state(f"{place}.0")) for place in range(listed))
+    world = World(lease=Lease(token=None), processes=processes, faults=faults)
     for _ in range(2):
         world = evolve(world, now=world.now + 1)
         world = _landed(_acted(world, world.processes[0]), 0, lost=False)
+    came = tuple(Process(place=listed + index, state=fresh_state(f"{listed + index}.0")) for index in range(unlisted))
+    world = evolve(world, processes=(*world.processes, *came))
     for process in world.processes[1:]:
         world = _acted(world, process)
+    for place in cut:
+        world = world.put(evolve(world.processes[place], reach=False))
     return world
 
 
@@ -166,7 +163,7 @@ def _own_moves(world: World, process: Process) -> Iterator[Move]:
             yield f"{name} gives its write up", _given_up(less, process)
     elif process.reach:
         yield f"{name} looks", _acted(world, process)
-    if process.state.due(world.clock(process), first_s=1.0, every_s=1.0):
+    if process.state.due(float(world.now), first_s=1.0, every_s=1.0):
         yield f"{name} asks", _asking(world, process)
     if world.faults:
         less = evolve(world, faults=world.faults - 1)
@@ -179,7 +176,7 @@ def _started(world: World, process: Process) -> World:
         evolve(
             process,
             life=process.life + 1,
-            state=fresh_state(process.uid, world.clock(process)),
+            state=fresh_state(process.uid),
             watched=None,
             write=None,
         )
@@ -193,7 +190,7 @@ def _crashed(world: World, process: Process) -> World:
 
 def _acted(world: World, process: Process) -> World:
     """One turn of `Campaign`: look, then renew or take."""
-    state, now_s, lease = process.state, world.clock(process), world.lease
+    state, now_s, lease = process.state, float(world.now), world.lease
     assert state is not None
     if state.term is not None and now_s >= state.term.until_s:
         return world.put(evolve(process, state=state.lost()))
@@ -205,14 +202,14 @@ def _acted(world: World, process: Process) -> World:
             return world.put(evolve(process, state=_still(state)))
         text = _roster(world, process)
         renewal = evolve(lease, controllers=text)
-        write = Write(over=lease.token, lease=renewal, sent_s=now_s, takes=False)
-        return world.put(evolve(process, state=_still(state.writes(text)), write=write))
+        renewing = Write(over=lease.token, lease=renewal, sent_s=now_s, takes=False)
+        return world.put(evolve(process, state=_still(state.writes(text)), write=renewing))
     watched = process.watched
     if watched is None or watched[0] != lease.token:
         watched = (lease.token, now_s)
     state = evolve(state, promiser=state.promiser.knows_gone(world.gone, now_s))
     unchanged_s = now_s - watched[1]
-    write = None
+    write: Write | None = None
     sight = _sight(lease)
     allowed = may_take(sight, unchanged_s=unchanged_s, session=process.session, policy=POLICY)
     if allowed is not None and state.forbids(unchanged_s, now_s) is None:
@@ -263,7 +260,7 @@ def _swapped(world: World, write: Write) -> tuple[World, bool]:
 def _landed(world: World, place: int, *, lost: bool) -> World:
     """A write reaches the API; its answer its sender, unless it is lost."""
     process = world.processes[place]
-    write, state, now_s = process.write, process.state, world.clock(process)
+    write, state, now_s = process.write, process.state, float(world.now)
     assert write is not None
     assert state is not None
     world, done = _swapped(world, write)
@@ -290,7 +287,7 @@ def _given_up(world: World, process: Process) -> World:
 
 def _asking(world: World, process: Process) -> World:
     assert process.state is not None
-    state, questions = process.state.ask(world.clock(process))
+    state, questions = process.state.ask(float(world.now))
     asked = (*(old for old in world.asked if old.session != process.session), *(each for _, each in questions))
     said = tuple(old for old in world.said if old.session != process.session)
     return evolve(world, asked=asked, said=said).put(evolve(process, state=state))
@@ -300,7 +297,7 @@ def _heard(world: World, question: Question) -> Iterator[Move]:
     rest = evolve(world, asked=tuple(other for other in world.asked if other is not question))
     for process in world.processes:
         if process.uid == question.to and process.state is not None:
-            state, reply = process.state.asked(question, world.clock(process))
+            state, reply = process.state.asked(question, float(world.now))
             said = (*rest.said, reply) if reply.promised else rest.said
             name = f"{process.session} {'promises' if reply.promised else 'refuses'}"
             yield name, evolve(rest, said=said).put(evolve(process, state=state))
@@ -310,5 +307,5 @@ def _told(world: World, reply: Reply) -> Iterator[Move]:
     rest = evolve(world, said=tuple(other for other in world.said if other is not reply))
     for process in world.processes:
         if process.session == reply.session and process.state is not None:
-            state = process.state.answered(reply, world.clock(process))
+            state = process.state.answered(reply, float(world.now))
             yield f"{process.session} hears {reply.uid}", rest.put(evolve(process, state=state))

@@ -28,7 +28,7 @@ class Found:
     complete: bool = True
 
 
-def search(start: World, bad: Bad, *, most: int, visit: Callable[[World], None] | None = None) -> Found:
+def search(start: World, bad: Bad, *, most: int, over: Bad = lambda _world: False) -> Found:
     """Look at every world that can be reached, however late.
 
     Worlds are remembered by their hash alone, 64 bits: among a million the odds that two share one are 1 to 10^7.
@@ -37,7 +37,7 @@ def search(start: World, bad: Bad, *, most: int, visit: Callable[[World], None] 
         start: Where to begin.
         bad: What must not be.
         most: After so many worlds it gives up.
-        visit: Told of each.
+        over: What comes after such a world is not looked at.
     """
     start = canonical(start)
     origins: dict[int, tuple[int, str]] = {hash(start): (0, "")}
@@ -45,8 +45,6 @@ def search(start: World, bad: Bad, *, most: int, visit: Callable[[World], None] 
     while waiting:
         world = waiting.popleft()
         here = hash(world)
-        if visit is not None:
-            visit(world)
         for name, then in moves(world):
             if bad(then):
                 return Found(states=len(origins), path=(*_path(origins, here), name), complete=False)
@@ -57,7 +55,8 @@ def search(start: World, bad: Bad, *, most: int, visit: Callable[[World], None] 
             origins[key] = (here, name)
             if len(origins) >= most:
                 return Found(states=len(origins), complete=False)
-            waiting.append(same)
+            if not over(same):
+                waiting.append(same)
     return Found(states=len(origins))
 
 

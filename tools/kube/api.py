@@ -75,6 +75,20 @@ class Api:
         """
         self._refuse_error(self._said("PATCH", path, fields), f"changing {path}")
 
+    def delete(self, path: str, options: dict[str, object] | None = None) -> None:
+        """Delete an object; one that is gone already is no error.
+
+        Args:
+            path: The object's.
+            options: Fields of DeleteOptions, e.g. `gracePeriodSeconds`.
+
+        Raises:
+            ClusterError: The server refuses, or does not answer.
+        """
+        response = self._said("DELETE", path, options)
+        if response.status_code != httpx.codes.NOT_FOUND:
+            self._refuse_error(response, f"deleting {path}")
+
     @staticmethod
     def _refuse_error(response: httpx.Response, what: str) -> None:
         if response.is_error:

@@ -15,6 +15,7 @@ from attrs import frozen
 
 from memgraph_ha.adapters.ports_in_use import port_holder, port_is_busy
 from tools.kube import builds, network, packages
+from tools.kube.api import Api
 from tools.kube.control_plane import CONTROLLER_MANAGER_PORT, SCHEDULER_PORT, ControlPlane, server_version
 from tools.kube.daemons import Daemons
 from tools.kube.errors import ClusterError
@@ -67,9 +68,26 @@ class Cluster:
         self._daemons = Daemons(self._place)
 
     @property
+    def place(self) -> Place:
+        """Its directory."""
+        return self._place
+
+    @property
     def kubeconfig(self) -> Path:
         """Where the administrator's kubeconfig is."""
         return self._place.kubeconfig
+
+    @property
+    def api(self) -> Api:
+        """The administrator's requests.
+
+        Raises:
+            ClusterError: There is no cluster here.
+        """
+        settings = self._place.settings()
+        if settings is None:
+            raise ClusterError(f"no cluster in {self._place.root}; start one with `up`")
+        return Api(self._place, settings)
 
     def up(self, *, api_only: bool, api_port: int | None = None, install: bool = False) -> None:
         """Start what does not run yet; a second time changes nothing.

@@ -28,6 +28,16 @@ SCHEDULER_PORT: Final = 10259
 
 ISSUER: Final = "https://kubernetes.default.svc"
 
+_AUDIT_POLICY: Final = json.dumps(
+    {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts"]}, {"level": "None"}],
+    }
+)
+"""What pods ask for, so that a test can compare it with what their Role allows."""
+
 _LOOPBACK: Final = "127.0.0.1"
 _ETCD_READY_S: Final = 30.0
 _APISERVER_READY_S: Final = 120.0
@@ -129,6 +139,8 @@ class ControlPlane:
                 f"--service-account-key-file={self._key}",
                 f"--service-account-signing-key-file={self._key}",
                 f"--token-auth-file={tokens}",
+                f"--audit-policy-file={self._place.write('audit-policy.json', _AUDIT_POLICY)}",
+                f"--audit-log-path={self._place.audit}",
                 "--authorization-mode=RBAC",
                 "--allow-privileged=true",
                 "--kubelet-preferred-address-types=InternalIP",  # the node's name does not resolve

@@ -84,6 +84,11 @@ class Place:
         return self.root / "log"
 
     @property
+    def audit(self) -> Path:
+        """What service accounts asked of the API server, one JSON object a line (audit.k8s.io/v1)."""
+        return self.root / "log" / "audit.jsonl"
+
+    @property
     def socket(self) -> Path:
         """Where containerd listens."""
         return self.root / "containerd" / "containerd.sock"

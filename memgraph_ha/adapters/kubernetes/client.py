@@ -97,19 +97,21 @@ class KubeClient:
     def close(self) -> None:
         """Close every idle connection, and each other one when its call has ended."""
         self._closed = True
-        while self._idle:
-            close_api(self._idle.popleft()[0])
+        self._drop_idle()
 
     async def _try(self, work: Callable[[ApiClient], T], what: str, until_s: float) -> T:
         call, api = Call(until_s=until_s, clock=self._clock), self._borrow()
 
         def run() -> T:
             try:
-                return call.run(lambda: work(api))
+                result = call.run(lambda: work(api))
             except Exception as error:  # whatever the library trips over is the server's doing
                 if not isinstance(error, ApiException):
                     close_api(api)
                 raise translate(error, what=what, sent=call.sent) from error
+            if call.left:
+                close_api(api)
+            return result
 
         try:
             with trio.fail_after(max(0.0, call.left_s())):
@@ -121,6 +123,7 @@ class KubeClient:
             raise
         except trio.TooSlowError:
             call.leave()
+            self._drop_idle()
             text = f"{what}: no answer in time" if call.sent else f"{what}: not connected in time"
             raise ApiUnavailableError(text, sent=call.sent) from None
         except BaseException:
@@ -128,6 +131,11 @@ class KubeClient:
             raise
         self._give_back(api)
         return result
+
+    def _drop_idle(self) -> None:
+        """Use no idle connection any more: where one hangs, the others probably lead to the same dead server."""
+        while self._idle:
+            close_api(self._idle.popleft()[0])
 
     def _borrow(self) -> ApiClient:
         now_s = self._clock()

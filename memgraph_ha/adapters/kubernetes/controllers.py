@@ -1,15 +1,14 @@
 """Which controllers there are, by their pods; for the failsafe (docs/decisions/0011)."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import trio
-from kubernetes.client import ApiClient, CoreV1Api
+from kubernetes.client import ApiClient
 
 from memgraph_ha.adapters.kubernetes.client import KubeClient
 from memgraph_ha.adapters.kubernetes.errors import NotFoundError
-from memgraph_ha.adapters.kubernetes.pods import Raw
-from memgraph_ha.adapters.kubernetes.watching import read_json
+from memgraph_ha.adapters.kubernetes.raw import Raw, request_json
 from memgraph_ha.failsafe.roster import Peer
 
 _ENDED: Final = ("Succeeded", "Failed")
@@ -31,11 +30,10 @@ async def list_controllers(client: KubeClient, selector: str, *, port: int, time
     Raises:
         ApiError: They could not be listed.
     """
-    namespace = client.namespace
+    path = f"/api/v1/namespaces/{client.namespace}/pods"
 
     def work(api: ApiClient) -> Raw:
-        core: Any = CoreV1Api(api)
-        return read_json(core.list_namespaced_pod(namespace, label_selector=selector, _preload_content=False))
+        return request_json(api, "GET", path, query={"labelSelector": selector})
 
     found = await client.call(work, what=f'list pods "{selector}"', timeout_s=timeout_s)
     peers = [_peer(raw, port) for raw in found["items"]]
@@ -77,11 +75,10 @@ async def gone_among(client: KubeClient, pods: Mapping[str, str], *, timeout_s: 
 
 
 async def _is_gone(client: KubeClient, uid: str, name: str, *, timeout_s: float) -> bool:
-    namespace = client.namespace
+    path = f"/api/v1/namespaces/{client.namespace}/pods/{name}"
 
     def work(api: ApiClient) -> Raw:
-        core: Any = CoreV1Api(api)
-        return read_json(core.read_namespaced_pod(name, namespace, _preload_content=False))
+        return request_json(api, "GET", path)
 
     try:
         found = await client.call(work, what=f'get pods "{name}"', timeout_s=timeout_s)

@@ -14,6 +14,7 @@ from typing import Final
 import trio
 from attrs import frozen
 
+from memgraph_ha.adapters.kubernetes.asking import ask
 from memgraph_ha.adapters.kubernetes.client import Clock, KubeClient
 from memgraph_ha.adapters.kubernetes.errors import (
     ApiError,
@@ -90,10 +91,8 @@ class PodEnder:
             ApiError: It cannot be read.
         """
         try:
-            raw = await self._client.call(
-                lambda api: request_json(api, "GET", self._path(name)),
-                what=f'get pods "{name}"',
-                timeout_s=until_s - self._clock(),
+            raw = await ask(
+                self._client, "GET", self._path(name), what=f'pods "{name}"', timeout_s=until_s - self._clock()
             )
         except NotFoundError:
             return None

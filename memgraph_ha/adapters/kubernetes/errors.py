@@ -109,7 +109,9 @@ def translate(error: Exception, *, what: str, sent: bool) -> ApiError:
         text = f"{what}: the API server does not accept our credentials ({_shown(error, status)}); check the token"
         return ForbiddenError(text)
     if error.status == 403 and status is not None:  # noqa: PLR2004
-        return ForbiddenError(f"{what}: {status.message}; grant the verb in the Role of this ServiceAccount")
+        # Admission refuses by 403 too (a quota, a webhook, a namespace that ends), in other words.
+        hint = "; grant the verb in the Role of this ServiceAccount" if " cannot " in status.message else ""
+        return ForbiddenError(f"{what}: {status.message}{hint}")
     if error.status == 429:  # noqa: PLR2004
         return ThrottledError(f"{what}: {_shown(error, status)}", retry_after_s=_retry_after_s(error, status))
     kind = _BY_CODE.get(error.status)

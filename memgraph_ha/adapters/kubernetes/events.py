@@ -3,16 +3,17 @@
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import structlog
 import trio
 from attrs import frozen, mutable
 
+from memgraph_ha.adapters.kubernetes.asking import ask
 from memgraph_ha.adapters.kubernetes.client import Clock, KubeClient
 from memgraph_ha.adapters.kubernetes.errors import ApiError, ApiUnavailableError, NotFoundError
 from memgraph_ha.adapters.kubernetes.happenings import Bucket, Happening, Reporter
-from memgraph_ha.adapters.kubernetes.raw import MERGE, request_json
+from memgraph_ha.adapters.kubernetes.raw import Raw
 from memgraph_ha.adapters.kubernetes.times import micro_time
 from memgraph_ha.core.decision import Decision
 from memgraph_ha.core.view import View
@@ -29,6 +30,9 @@ _TIMEOUT_S: Final = 5.0
 
 _AWAY_S: Final = 5.0
 """How long to wait after the API could not be reached."""
+
+_UID_S: Final = 60.0
+"""How long the StatefulSet is taken for the same one."""
 
 _log = structlog.get_logger()
 
@@ -61,7 +65,7 @@ class EventWriter:
 
     Args:
         client: Of the namespace that the StatefulSet is in.
-        statefulset: Its name; its UID is the cluster's id that the platform reports.
+        statefulset: Its name.
         reporter: The name of this controller's pod.
         clock: Seconds on CLOCK_BOOTTIME.
         wall: Seconds since 1970.
@@ -74,23 +78,24 @@ class EventWriter:
         self._path = f"/apis/events.k8s.io/v1/namespaces/{client.namespace}/events"
         self._statefulset = statefulset
         self._pod = reporter
+        self._clock = clock
         self._wall = wall
+        self._uid, self._uid_until_s = "", clock()
         self._reporter = Reporter()
         self._bucket = Bucket(clock)
-        self._waiting: OrderedDict[tuple[str, Happening], _Waiting] = OrderedDict()
-        self._written: OrderedDict[tuple[str, Happening], _Written] = OrderedDict()
+        self._waiting: OrderedDict[Happening, _Waiting] = OrderedDict()
+        self._written: OrderedDict[Happening, _Written] = OrderedDict()
         self._more = trio.Event()
         self._said = ""
 
     def __call__(self, view: View, decision: Decision) -> None:
         """Take note of a tick; returns at once."""
         happening = self._reporter.tell(view, decision)
-        if happening is None or view.observed.members is None:
+        if happening is None:
             return
-        key, now_s = (view.observed.members.cluster, happening), self._wall()
-        waiting = self._waiting.get(key)
+        now_s, waiting = self._wall(), self._waiting.get(happening)
         if waiting is None:
-            self._waiting[key] = _Waiting(count=1, first_s=now_s, last_s=now_s)
+            self._waiting[happening] = _Waiting(count=1, first_s=now_s, last_s=now_s)
         else:
             waiting.count, waiting.last_s = waiting.count + 1, now_s
         while len(self._waiting) > MOST_WAITING:
@@ -107,39 +112,38 @@ class EventWriter:
             if pause_s:
                 await trio.sleep(pause_s)
                 continue
-            key, waiting = self._waiting.popitem(last=False)
+            happening, waiting = self._waiting.popitem(last=False)
             try:
-                await self._write(key, waiting)
+                await self._write(happening, waiting)
                 self._say("")
             except ApiUnavailableError as error:
                 self._say(str(error))
-                self._put_back(key, waiting)
+                self._put_back(happening, waiting)
                 await trio.sleep(_AWAY_S)
             except ApiError as error:
                 self._say(str(error))
 
-    def _put_back(self, key: tuple[str, Happening], waiting: _Waiting) -> None:
+    def _put_back(self, happening: Happening, waiting: _Waiting) -> None:
         """Let it wait on, together with what happened meanwhile."""
-        since = self._waiting.pop(key, None)
+        since = self._waiting.pop(happening, None)
         if since is not None:
             waiting = _Waiting(count=waiting.count + since.count, first_s=waiting.first_s, last_s=since.last_s)
-        self._waiting[key] = waiting
-        self._waiting.move_to_end(key, last=False)
+        self._waiting[happening] = waiting
+        self._waiting.move_to_end(happening, last=False)
 
-    async def _write(self, key: tuple[str, Happening], waiting: _Waiting) -> None:
-        written = self._written.pop(key, None)
+    async def _write(self, happening: Happening, waiting: _Waiting) -> None:
+        written = self._written.pop(happening, None)
         if written is not None:
             try:
-                self._written[key] = await self._count_up(written, waiting)
+                self._written[happening] = await self._count_up(written, waiting)
             except NotFoundError:  # the API server forgets Events after an hour
                 written = None
         if written is None:
-            self._written[key] = await self._create(key, waiting)
+            self._written[happening] = await self._create(happening, waiting)
         while len(self._written) > _MOST_KNOWN:
             self._written.popitem(last=False)
 
-    async def _create(self, key: tuple[str, Happening], waiting: _Waiting) -> _Written:
-        uid, happening = key
+    async def _create(self, happening: Happening, waiting: _Waiting) -> _Written:
         namespace, name = self._client.namespace, f"{self._statefulset}.{secrets.token_hex(8)}"
         body: dict[str, object] = {
             "apiVersion": "events.k8s.io/v1",
@@ -157,27 +161,33 @@ class EventWriter:
                 "kind": "StatefulSet",
                 "name": self._statefulset,
                 "namespace": namespace,
-                "uid": uid,
+                "uid": await self._find_uid(),
             },
         }
         if waiting.count > 1:
             body["series"] = _series(waiting.count, waiting.last_s)
-        await self._ask("create", name, "POST", self._path, body=body)
+        await self._ask("POST", self._path, name, body)
         return _Written(name, waiting.count)
 
     async def _count_up(self, written: _Written, waiting: _Waiting) -> _Written:
         count = written.count + waiting.count
         body = {"series": _series(count, waiting.last_s)}
-        path = f"{self._path}/{written.name}"
-        await self._ask("patch", written.name, "PATCH", path, body=body, content_type=MERGE)
+        await self._ask("PATCH", f"{self._path}/{written.name}", written.name, body)
         return _Written(written.name, count)
 
-    async def _ask(self, verb: str, name: str, method: str, path: str, **options: Any) -> None:
-        await self._client.call(
-            lambda api: request_json(api, method, path, **options),
-            what=f'{verb} events.events.k8s.io "{name}"',
-            timeout_s=_TIMEOUT_S,
-        )
+    async def _find_uid(self) -> str:
+        """Read which StatefulSet it is now: `kubectl describe` shows only what names its UID."""
+        now_s = self._clock()
+        if now_s >= self._uid_until_s:
+            path = f"/apis/apps/v1/namespaces/{self._client.namespace}/statefulsets/{self._statefulset}"
+            what = f'statefulsets "{self._statefulset}"'
+            found = await ask(self._client, "GET", path, what=what, timeout_s=_TIMEOUT_S)
+            self._uid, self._uid_until_s = str(found["metadata"]["uid"]), now_s + _UID_S
+        return self._uid
+
+    async def _ask(self, method: str, path: str, name: str, body: Raw) -> None:
+        what = f'events.events.k8s.io "{name}"'
+        await ask(self._client, method, path, what=what, timeout_s=_TIMEOUT_S, body=body)
 
     def _say(self, trouble: str) -> None:
         if trouble and trouble != self._said:

@@ -71,9 +71,7 @@ class KubeFailsafe:
         self._key, self._clock = key, clock
         self._pause_s = policy.lease_renew_s
         self._first_s = min(2 * policy.lease_renew_s, policy.lease_duration_s / 2)
-        promiser = Promiser(
-            uid=uid, duration_s=policy.lease_duration_s, fresh_s=policy.lease_renew_s, started_s=clock()
-        )
+        promiser = Promiser(uid=uid, duration_s=policy.lease_duration_s, fresh_s=policy.lease_renew_s)
         self._state = State(promiser=promiser)
         self._peers: tuple[Peer, ...] | None = None
         self._listed_s = -LIST_S

@@ -9,9 +9,10 @@ from typing import Final
 import structlog
 import trio
 
+from memgraph_ha.adapters.kubernetes.asking import ask
 from memgraph_ha.adapters.kubernetes.client import KubeClient
 from memgraph_ha.adapters.kubernetes.errors import ApiError, ConflictError, NotFoundError
-from memgraph_ha.adapters.kubernetes.raw import MERGE, request_json
+from memgraph_ha.adapters.kubernetes.raw import request_json
 from memgraph_ha.core.decision import Decision
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.topology import Role
@@ -79,7 +80,7 @@ class RoleLabels:
             self._wanted, self._set = {}, {}  # another one sets them now, and we know no longer what they say
             return
         self._wanted = roles_of(view)
-        if self._wanted != self._set:
+        if any(self._set.get(name) != wanted for name, wanted in self._wanted.items()):
             self._changed.set()
 
     async def run(self) -> None:
@@ -211,8 +212,4 @@ async def patch_label(client: KubeClient, pod: str, key: str, value: str | None,
     if uid:
         meta["uid"] = uid
     path = f"/api/v1/namespaces/{client.namespace}/pods/{pod}"
-    await client.call(
-        lambda api: request_json(api, "PATCH", path, body={"metadata": meta}, content_type=MERGE),
-        what=f'patch pods "{pod}"',
-        timeout_s=_TIMEOUT_S,
-    )
+    await ask(client, "PATCH", path, what=f'pods "{pod}"', timeout_s=_TIMEOUT_S, body={"metadata": meta})

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Awaitable, Mapping
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
+from memgraph_ha.adapters.kubernetes.asking import ask
 from memgraph_ha.adapters.kubernetes.client import Clock, KubeClient
 from memgraph_ha.adapters.kubernetes.errors import ApiError, ConflictError, NotFoundError
 from memgraph_ha.adapters.kubernetes.lease_object import read_lease, write_lease
-from memgraph_ha.adapters.kubernetes.raw import MERGE, Raw, request_json
+from memgraph_ha.adapters.kubernetes.raw import Raw
 from memgraph_ha.adapters.lease_campaign import Campaign, LeaseTroubleError
 from memgraph_ha.adapters.lease_failsafe import Failsafe
 from memgraph_ha.adapters.lease_note import LeaseNote, Sight
@@ -95,7 +96,7 @@ class _LeaseObject:
     async def look(self, *, timeout_s: float) -> Sight:
         until_s = self._clock() + min(timeout_s, self._longest_s)
         try:
-            return read_lease(await self._ask("get", "GET", self._path, until_s - self._clock()))
+            return read_lease(await self._ask("GET", self._path, until_s - self._clock()))
         except NotFoundError:
             return await self._absent(until_s)
         except ApiError as error:
@@ -106,9 +107,9 @@ class _LeaseObject:
         body = write_lease(note, sight, name=self._name, labels=self._labels, wall_s=time.time())
         try:
             if sight.token is None:
-                await self._ask("create", "POST", self._path.rpartition("/")[0], timeout_s, body=body)
+                await self._ask("POST", self._path.rpartition("/")[0], timeout_s, body)
             else:
-                await self._ask("patch", "PATCH", self._path, timeout_s, body=body, content_type=MERGE)
+                await self._ask("PATCH", self._path, timeout_s, body)
         except (ConflictError, NotFoundError):
             return False
         except ApiError as error:
@@ -122,9 +123,5 @@ class _LeaseObject:
             raise LeaseTroubleError(str(error)) from error
         return Sight(token=None, note=None, ever=ever)
 
-    async def _ask(self, verb: str, method: str, path: str, timeout_s: float, **options: Any) -> Raw:
-        return await self._client.call(
-            lambda api: request_json(api, method, path, **options),
-            what=f'{verb} leases "{self._name}"',
-            timeout_s=timeout_s,
-        )
+    async def _ask(self, method: str, path: str, timeout_s: float, body: Raw | None = None) -> Raw:
+        return await ask(self._client, method, path, what=f'leases "{self._name}"', timeout_s=timeout_s, body=body)

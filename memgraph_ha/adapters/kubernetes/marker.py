@@ -17,13 +17,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from attrs import frozen
-from kubernetes.client import ApiClient
 
 from memgraph_ha.adapters.json_fields import FieldError, Fields, read_object
+from memgraph_ha.adapters.kubernetes.asking import ask
 from memgraph_ha.adapters.kubernetes.client import KubeClient
 from memgraph_ha.adapters.kubernetes.errors import ConflictError, NotFoundError
 from memgraph_ha.adapters.kubernetes.pods import version_of
-from memgraph_ha.adapters.kubernetes.raw import MERGE, Raw, request_json
+from memgraph_ha.adapters.kubernetes.raw import Raw
 from memgraph_ha.core.names import Incarnation, InstanceName
 
 INIT_CONTAINER: Final = "set-aside"
@@ -108,11 +108,7 @@ class MarkerStore:
             ApiError: They cannot be read.
         """
         try:
-            found = await self._client.call(
-                lambda api: request_json(api, "GET", f"{self._path}/{self.name}"),
-                what=self._what("get"),
-                timeout_s=timeout_s,
-            )
+            found = await ask(self._client, "GET", f"{self._path}/{self.name}", what=self._what, timeout_s=timeout_s)
         except NotFoundError:
             return Markers(version=None, orders={})
         data: Mapping[str, str] = found.get("data") or {}
@@ -141,20 +137,14 @@ class MarkerStore:
             ApiError: It was not, or perhaps not, written.
         """
         data = {str(instance): None if marker is None else marker.to_text()}
-        made: Raw = {"metadata": {"name": self.name, "labels": self._labels}, "data": data}
-        # A patch with the version in it is refused with 409 if another one is there
-        # (https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-update).
-        patch: Raw = {"metadata": {"resourceVersion": version}, "data": data}
-
-        def work(api: ApiClient) -> Raw:
-            if version is None:
-                return request_json(api, "POST", self._path, body=made)
-            return request_json(api, "PATCH", f"{self._path}/{self.name}", body=patch, content_type=MERGE)
-
+        if version is None:
+            method, path = "POST", self._path
+            body: Raw = {"metadata": {"name": self.name, "labels": self._labels}, "data": data}
+        else:
+            method, path = "PATCH", f"{self._path}/{self.name}"
+            body = {"metadata": {"resourceVersion": version}, "data": data}
         try:
-            written = await self._client.call(
-                work, what=self._what("create" if version is None else "patch"), timeout_s=timeout_s
-            )
+            written = await ask(self._client, method, path, what=self._what, timeout_s=timeout_s, body=body)
         except NotFoundError as error:
             raise ConflictError(f"{error}; it was there a moment ago") from error
         return version_of(written)
@@ -163,8 +153,9 @@ class MarkerStore:
     def _path(self) -> str:
         return f"/api/v1/namespaces/{self._client.namespace}/configmaps"
 
-    def _what(self, verb: str) -> str:
-        return f'{verb} configmaps "{self.name}"'
+    @property
+    def _what(self) -> str:
+        return f'configmaps "{self.name}"'
 
 
 def _parse(text: str, where: str) -> Marker:

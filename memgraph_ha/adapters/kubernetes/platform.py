@@ -19,8 +19,9 @@ from memgraph_ha.adapters.kubernetes.watching import WATCH_S, Mirror, Selection
 from memgraph_ha.adapters.ports import Report
 from memgraph_ha.core.commands import Command, RebuildInstance, StopInstance
 from memgraph_ha.core.facts import CommandEnded, MembersSeen, Outcome, RequestEnded, RequestSeen
-from memgraph_ha.core.names import InstanceName
+from memgraph_ha.core.names import Incarnation, InstanceName
 from memgraph_ha.core.requests import Ask, Request
+from memgraph_ha.core.topology import Member
 
 _BY: Final = "deletion of its pod"
 
@@ -29,6 +30,10 @@ _log = structlog.get_logger()
 
 class KubePlatform:
     """Implements `Platform` on a StatefulSet.
+
+    The cluster's id is ``<namespace>/<name of the StatefulSet>``: a record of another one is refused, while one that
+    was kept is taken up again when the StatefulSet is made anew around its volumes (uninstalled and installed again,
+    restored from a backup, deleted with ``--cascade=orphan`` to change what cannot be changed otherwise).
 
     Which pods count is decided by the UID of their owner, not by labels, which anybody can give to any pod. The API
     is believed as long as it speaks: while it does not, the members stay as they were seen last.
@@ -67,8 +72,10 @@ class KubePlatform:
         self._statefulset: StatefulSet | None = None
         self._pods: tuple[Pod, ...] | None = None
         self._listing = Listing()
-        self._told: MembersSeen | None = None
+        self._told: tuple[Member, ...] | None = None
+        self._cluster = f"{client.namespace}/{statefulset}"
         self._asked: dict[str, Request] = {}
+        self._stopped: dict[InstanceName, Incarnation] = {}
         self._said = ""
 
     async def watch(self, report: Report) -> None:
@@ -93,21 +100,22 @@ class KubePlatform:
     async def stop(self, command: StopInstance) -> CommandEnded:
         """Delete the pod of that incarnation, so that the kubelet kills it within 3 s; that is not waited for.
 
-        ``DONE`` if that process is gone, also if it was already gone or replaced. ``UNKNOWN`` while the kubelet has
-        not confirmed its end: for ever if its node is lost, but the pod is deleted only once. ``REFUSED`` if we may
-        not delete it; ``NOT_SENT`` if the API could not be asked.
+        ``DONE`` once nothing can save that process any more: its pod is deleted, by whomsoever; also if it is gone, or
+        replaced. ``UNKNOWN`` if it is asked for again and the kubelet has still not confirmed the end: for ever if its
+        node is lost, but the pod is deleted only once. ``REFUSED`` if we may not delete it; ``NOT_SENT`` if the API
+        could not be asked.
         """
         until_s = self._clock() + self._deadline_s
         try:
-            ended = await self._ender.end(command.instance, command.incarnation, until_s=until_s)
+            ending = await self._ender.end(command.instance, command.incarnation, until_s=until_s)
         except ApiError as error:
             return self._ended(command, End.of(error))
-        if ended is Ending.GONE:
-            return self._ended(command, End(outcome=Outcome.DONE, detail=""))
-        hint = (
-            "its node is lost, if this goes on: it may still run" if ended is Ending.ASKED_BEFORE else "not waited for"
-        )
-        return self._ended(command, End(outcome=Outcome.UNKNOWN, detail=f"{ended.value}; {hint}"))
+        again = self._stopped.get(command.instance) == command.incarnation
+        self._stopped[command.instance] = command.incarnation
+        if ending is Ending.ASKED_BEFORE and again:
+            detail = f"{ending.value}; its node is lost, if this goes on, and it may still run there"
+            return self._ended(command, End(outcome=Outcome.UNKNOWN, detail=detail))
+        return self._ended(command, End(outcome=Outcome.DONE, detail=ending.value))
 
     async def rebuild(self, command: RebuildInstance) -> CommandEnded:
         """Order that what an incarnation stored is put aside, and delete its pod; the next pod starts with nothing.
@@ -140,7 +148,7 @@ class KubePlatform:
         else:
             self._said = ""
         self._statefulset = new
-        if old is None or (old.uid, old.selector) != (new.uid, new.selector):
+        if old is None or old.selector != new.selector:
             self._pods = None  # until they were listed, nothing is said: nobody is missing by mistake
             selection = Selection.pods(self._client.namespace, new.selector, f'pods of statefulset "{self._name}"')
             follow.begin(selection, lambda objects: self._pods_seen(objects, report))
@@ -154,12 +162,11 @@ class KubePlatform:
         statefulset, pods = self._statefulset, self._pods
         if statefulset is None or pods is None:
             return
-        self._listing = make_listing(statefulset, pods, self._ports, before=self._listing.addresses)
+        self._listing = make_listing(statefulset, pods, self._ports, before=self._listing)
         # The time is that of the answer: what was asked of an instance before it may have reached its predecessor.
-        seen = MembersSeen(at_s=self._clock(), cluster=statefulset.uid, members=self._listing.members)
-        told = self._told
-        if told is None or (told.cluster, told.members) != (seen.cluster, seen.members):
-            self._told = seen
+        seen = MembersSeen(at_s=self._clock(), cluster=self._cluster, members=self._listing.members)
+        if self._told != seen.members:
+            self._told = seen.members
             report(seen)
         self._tell_leaving(report, seen.at_s)
 

@@ -124,7 +124,7 @@ def check_status(response: Any) -> None:
         raise error_of(response.status, response.data, response.headers)
 
 
-def error_of(status: object, body: object, headers: Mapping[str, str]) -> ApiException:
+def error_of(status: object, body: Any, headers: Mapping[str, str]) -> ApiException:
     """Make the library's exception for an answer that is no success, so that it is told like every other.
 
     Args:

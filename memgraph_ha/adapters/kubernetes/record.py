@@ -6,11 +6,12 @@ A read without ``resourceVersion`` is answered from etcd by a quorum, so it cann
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from attrs import frozen
 
+from memgraph_ha.adapters.kubernetes.asking import ask
 from memgraph_ha.adapters.kubernetes.client import Clock, KubeClient
 from memgraph_ha.adapters.kubernetes.errors import (
     ApiError,
@@ -18,7 +19,7 @@ from memgraph_ha.adapters.kubernetes.errors import (
     ConflictError,
     NotFoundError,
 )
-from memgraph_ha.adapters.kubernetes.raw import MERGE, Raw, request_json
+from memgraph_ha.adapters.kubernetes.raw import Raw
 from memgraph_ha.adapters.kubernetes.record_object import (
     RecordObject,
     contradiction,
@@ -35,9 +36,6 @@ from memgraph_ha.core.names import Token
 
 _WRITE_SHARE: Final = 0.6
 """Part of a write's deadline after which its answer is not waited for any more; the rest is for reading back."""
-
-_VERBS: Final = {"GET": "get", "POST": "create", "PATCH": "patch"}
-"""The words that a Role has for them."""
 
 _log = structlog.get_logger()
 
@@ -171,7 +169,7 @@ class ConfigMapRecordStore:
             there = await self._get(until_s)
         except NotFoundError:
             body = new_object(command.record, self._labels, self._name)
-            await self._post(body, until_s)
+            await self._ask("POST", self._path.rpartition("/")[0], until_s, body)
             return _Ending(outcome=Outcome.DONE)
         except ApiUnavailableError as error:
             return _Ending(outcome=Outcome.NOT_SENT, detail=str(error))
@@ -191,23 +189,17 @@ class ConfigMapRecordStore:
     async def _get(self, until_s: float) -> RecordObject:
         return read_object(await self._ask("GET", self._path, until_s))
 
-    async def _post(self, body: Raw, until_s: float) -> None:
-        await self._ask("POST", self._path.rpartition("/")[0], until_s, body=body)
-
     async def _patch(self, body: Raw, over: str, until_s: float) -> Raw:
         try:
-            return await self._ask("PATCH", self._path, until_s, body=body, content_type=MERGE)
+            return await self._ask("PATCH", self._path, until_s, body)
         except ApiUnavailableError as error:
             if error.sent:
                 self._doubted = over
             raise
 
-    async def _ask(self, method: str, path: str, until_s: float, **options: Any) -> Raw:
-        return await self._client.call(
-            lambda api: request_json(api, method, path, **options),
-            what=f'{_VERBS[method]} configmaps "{self._name}"',
-            timeout_s=until_s - self._clock(),
-        )
+    async def _ask(self, method: str, path: str, until_s: float, body: Raw | None = None) -> Raw:
+        left_s = until_s - self._clock()
+        return await ask(self._client, method, path, what=f'configmaps "{self._name}"', timeout_s=left_s, body=body)
 
 
 def _trouble(asked_s: float, trouble: RecordTrouble, detail: str, token: Token | None = None) -> RecordSeen:

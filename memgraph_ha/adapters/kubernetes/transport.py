@@ -45,6 +45,11 @@ class Call:
         self._left = False
         self.sent = False
 
+    @property
+    def left(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self._left
+
     def left_s(self) -> float:
         """How long the call may still take, seconds."""
         return self._until_s - self._clock()

@@ -18,7 +18,7 @@ from attrs import define, frozen
 from kubernetes.client import ApiClient
 
 from memgraph_ha.adapters.kubernetes.client import Clock, KubeClient
-from memgraph_ha.adapters.kubernetes.errors import ApiError, GoneError, ThrottledError
+from memgraph_ha.adapters.kubernetes.errors import ApiError, ApiUnavailableError, GoneError, ThrottledError
 from memgraph_ha.adapters.kubernetes.pods import name_of, version_of
 from memgraph_ha.adapters.kubernetes.raw import Raw, error_of, lines_of, request, request_json
 from memgraph_ha.adapters.kubernetes.raw import read_json as read_json  # noqa: PLC0414 - for importers that still look here
@@ -194,9 +194,12 @@ class Mirror:
         what = f"list {self._selection.what}"
         listed = await self._client.call(work, what=what, timeout_s=LIST_S)
         version, items = version_of(listed), listed.get("items")
+        if not version or not isinstance(items, list):
+            # From something in front of the API server: taken for a list it would say that everybody is gone.
+            raise ApiUnavailableError(f"{what}: the answer is no list; its fields are {', '.join(sorted(listed))}")
         if not self._versions.accept(version, self._clock()):
             raise StaleListError(f"{what}: the answer ({version}) is older than what was seen; it is asked again")
-        self._objects = {name_of(each): each for each in items or ()}
+        self._objects = {name_of(each): each for each in items}
         if self._said:
             _log.info("watch.restored", what=self._selection.what)
             self._said = ""

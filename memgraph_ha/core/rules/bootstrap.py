@@ -94,10 +94,12 @@ def _evidence(view: View) -> str:
 
 
 def _describe(seen: Seen) -> str:
+    if seen.role is None and seen.member.incarnation is None:
+        return f"{seen.member.name}: no process"
     if seen.miss is not None and (seen.role is None or seen.miss.asked_at_s > seen.role.asked_at_s):
         return f"{seen.member.name}: {seen.miss.miss.value}"
     if seen.role is None:
-        return f"{seen.member.name}: {'no process' if seen.member.incarnation is None else 'no answer yet'}"
+        return f"{seen.member.name}: no answer yet"
     storage = seen.storage
     data = "data unknown" if storage is None else "empty" if storage.empty else f"data set {storage.uuid}"
     return f"{seen.member.name}: {seen.role.role.name}, {data}"

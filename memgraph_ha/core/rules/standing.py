@@ -187,8 +187,7 @@ def _main_elsewhere(view: View, record: Record) -> InstanceName | None:
     main = view.main
     if not record.opened or record.standby is not None or record.fallback is not None:
         return None
-    answers = main is not None and main.role is not None and main.role.role is Role.REPLICA
-    if not answers and view.loss is None:
+    if view.loss is None:
         return None
     if main is not None and main.role is not None and main.role.role is Role.MAIN and not view.silent(main):
         return None

@@ -275,9 +275,9 @@ class World:
         """
         return self.outcome(self.send(name, query, parameters))
 
-    def outcome(self, ticket: Ticket) -> list[list[Any]]:
-        """Wait for an outcome; see `ask`."""
-        self.run_until(lambda: ticket.done)
+    def outcome(self, ticket: Ticket, within_s: float = 120.0) -> list[list[Any]]:
+        """Wait for an outcome, so long at most; see `ask`."""
+        self.run_until(lambda: ticket.done, within_s)
         ticket.took_s = self.now - ticket.sent_at
         if ticket.error is not None:
             raise ticket.error

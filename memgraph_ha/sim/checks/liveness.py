@@ -52,7 +52,7 @@ def unwhole(cluster: Ground) -> str | None:
     """Why the cluster is not as it should be (L1); None if it is.
 
     One MAIN reigns by the record and serves; its standby is named, by its run and its row; every other instance is
-    attached, and recorded as level in this reign.
+    attached, recorded as level in this reign, and nobody is to be rebuilt.
     """
     down = [name for name in cluster.names if not cluster.answers(name)]
     if down:
@@ -68,6 +68,8 @@ def unwhole(cluster: Ground) -> str | None:
     rows = main.rows.values()
     if not main.is_main or standby.run_id != record.standby.run:
         return "MAIN or its standby is not who the record says"
+    if record.rebuild:
+        return f"{', '.join(sorted(record.rebuild))} must be rebuilt"
     if record.standby.row not in [row.name for row in rows]:
         return f"MAIN has no row {record.standby.row}"
     if any(dict(record.level).get(name) != record.generation for name in cluster.names):

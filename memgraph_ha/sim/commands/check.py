@@ -14,12 +14,13 @@ from memgraph_ha.sim.helping import SimCommand
 from memgraph_ha.sim.search.pace import Pace
 from memgraph_ha.sim.search.plants import PLANTS
 from memgraph_ha.sim.search.policies import POLICIES
-from memgraph_ha.sim.search.report import Options, Report, check_policy
+from memgraph_ha.sim.search.report import Options
+from memgraph_ha.sim.search.several import Findings, search_all
 from memgraph_ha.sim.search.verbs import FAULTS
 
 _EXAMPLES = (
     "memgraph-ha sim check",
-    "memgraph-ha sim check --faults 2 --policy all",
+    "memgraph-ha sim check --faults 2 --policy all --jobs 2",
     "memgraph-ha sim check --faults 1 --pace any",
     "memgraph-ha sim check --faults 2 --plant keep-name-after-restart --out found.toml",
     "memgraph-ha sim check --without U10 --kinds crash,wipe",
@@ -45,6 +46,7 @@ _EXAMPLES = (
 )
 @click.option("--without", "taken_out", multiple=True, metavar="RULE", help="Leave a rule out, to see what it is for.")
 @click.option("--plant", type=click.Choice(sorted(PLANTS)), help="Search wrong rules, to see that it is found out.")
+@click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="How many at a time.")
 @click.option("--limit", type=click.IntRange(1), help="Stop after so many states; then nothing is proven.")
 @click.option("--pairs", is_flag=True, help="List neighbouring rules that match together (several times as slow).")
 @click.option(
@@ -61,6 +63,7 @@ def check(
     pace: str,
     taken_out: tuple[str, ...],
     plant: str | None,
+    jobs: int,
     limit: int | None,
     pairs: bool,
     out: Path | None,
@@ -86,22 +89,23 @@ def check(
         pairs=pairs,
     )
     names = list(POLICIES) if policy == "all" else [policy]
-    reports: list[Report] = []
+    found: list[Findings] = []
     try:
-        for name in names:
-            reports.append(check_policy(name, options, _progress()))
+        for findings in search_all(names, options, jobs=jobs, progress=_progress()):
+            found.append(findings)
             if not as_json:
-                click.echo("\n".join(reports[-1].lines()))
-            if reports[-1].exit is not Exit.OK:
+                click.echo("\n".join(findings.lines))
+            if findings.exit is not Exit.OK:
                 break
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    broken = next((report for report in reports if report.scenario is not None), None)
-    if out is not None and broken is not None and broken.scenario is not None:
-        out.write_text(broken.scenario, encoding="utf-8")
+    broken = next((findings.scenario for findings in found if findings.scenario is not None), None)
+    if out is not None and broken is not None:
+        out.write_text(broken, encoding="utf-8")
     if as_json:
-        click.echo(json.dumps({"schema": "memgraph-ha/check/1", "searches": [report.document() for report in reports]}))
-    ctx.exit(max((report.exit for report in reports), default=Exit.OK))
+        searches = [findings.document for findings in found]
+        click.echo(json.dumps({"schema": "memgraph-ha/check/1", "searches": searches}))
+    ctx.exit(max((findings.exit for findings in found), default=Exit.OK))
 
 
 def _progress() -> Any:

@@ -21,7 +21,6 @@ EXCLUDED: Final = frozenset(
         "replace-data",  # RECOVER SNAPSHOT by hand gives acknowledged writes up, at once and everywhere
         "recover-snapshot",
         "start-clients",  # the clients are drawn
-        "api-stale",  # whoever lists members must reject a list older than the last: an old one is believed
     }
 )
 """Verbs that lives do not use."""

@@ -73,7 +73,7 @@ def write_by_hand(stage: Stage, on: InstanceName, count: int, *, counts: bool) -
     before = set(stage.cluster.ledger.by_hand)
     try:
         stage.cluster.hands.write(on, count)
-    except (MemgraphError, Refused) as error:
+    except (MemgraphError, Refused, TimeoutError) as error:
         stage.cluster.say("", f"{on} takes nothing by hand: {error}")
         return
     stage.written = frozenset(stage.cluster.ledger.by_hand - before)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 
+from memgraph_ha.core.commands import Command, RebuildInstance, StopInstance, WriteRecord
 from memgraph_ha.sim.search.memgraph import Places, canonical
 from memgraph_ha.sim.search.mind import Mind
 from memgraph_ha.sim.search.renaming import Shift
 from memgraph_ha.sim.search.state import BASE, BLIND, IDLE, LEADS, READY, ROBBED, TOKENS, Controller, Gate, State, Write
-from memgraph_ha.sim.search.words import INDEX, OLDEST
+from memgraph_ha.sim.search.words import CURRENT, INDEX, OLDEST, incarnation_of, run_of
 
 LEADERS = (LEADS, ROBBED, BLIND)
 """Who looks and decides."""
@@ -36,9 +37,22 @@ def shifted(mind: Mind, state: State, shift: Shift) -> State:
         older=state.older if state.older < 0 else mind.shifted_record(state.older, shift),
         floor=max(0, state.floor - shift.reigns),
         controllers=(_shifted(mind, state.controllers[0], shift), _shifted(mind, state.controllers[1], shift)),
-        late=tuple(sorted(mind.shifted_command(command, shift) for command in state.late)),
+        late=_alive(mind, tuple(mind.shifted_command(command, shift) for command in state.late)),
         instances=_renumbered(state.instances, shift.rows),
     )
+
+
+def _alive(mind: Mind, late: tuple[int, ...]) -> tuple[int, ...]:
+    """Those that can still land: for the record as it is now, or for a process that has not ended since."""
+    return tuple(sorted(number for number in late if _can_land(mind.commands.values[number])))
+
+
+def _can_land(command: Command) -> bool:
+    if isinstance(command, WriteRecord):
+        return command.expected == CURRENT
+    if isinstance(command, (StopInstance, RebuildInstance)):
+        return command.incarnation == incarnation_of(INDEX[command.instance])
+    return command.run == run_of(INDEX[command.instance])
 
 
 def _shifted(mind: Mind, controller: Controller, shift: Shift) -> Controller:

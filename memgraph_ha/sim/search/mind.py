@@ -172,15 +172,19 @@ class Mind:
         key = (mind, scene)
         if key not in self._waits:
             base = self.look(mind, scene)
-            found = ((pause_s, self._think(mind, scene, NOW + pause_s)) for pause_s in PAUSES)
-            first = next(((pause_s, later) for pause_s, later in found if _differs(later, base)), None)
+            first = next((pause_s for pause_s in PAUSES if self._differs(mind, scene, NOW + pause_s, base)), None)
             if first is None:
                 self._waits[key] = ()
             else:
-                longer_s = self._again(mind, first[1])
-                more = () if longer_s <= first[0] else ((longer_s, self._think(mind, scene, NOW + longer_s)),)
-                self._waits[key] = (first, *more)
+                thought = self._think(mind, scene, NOW + first)
+                longer_s = self._again(mind, thought)
+                more = () if longer_s <= first else ((longer_s, self._think(mind, scene, NOW + longer_s)),)
+                self._waits[key] = ((first, thought), *more)
         return self._waits[key]
+
+    def _differs(self, mind: int, scene: Scene, now_s: float, base: Thought) -> bool:
+        """Whether anything follows at that time that did not follow before."""
+        return self._conclude(self._decide(mind, scene, now_s)[1]) != base[1:4]
 
     def _again(self, mind: int, thought: Thought) -> float:
         """For how long it might do the same again and again: prove its standby, or try once more what failed."""
@@ -191,6 +195,13 @@ class Mind:
         return TRYING_S if failed else 0.0
 
     def _think(self, mind: int, scene: Scene, now_s: float) -> Thought:
+        observed, decision = self._decide(mind, scene, now_s)
+        observed = observe(observed, _gate_seen(decision, scene, now_s))
+        rule, commands, gate = self._conclude(decision)
+        known = self.minds.of(settle(observed, now_s, blind=scene.mode == BLIND))
+        return Thought(mind=known, rule=rule, commands=commands, gate=gate, hold=decision.hold)
+
+    def _decide(self, mind: int, scene: Scene, now_s: float) -> tuple[Observed, Decision]:
         observed = self.minds.values[mind]
         for fact in self._facts(observed, scene, now_s):
             observed = observe(observed, fact)
@@ -201,14 +212,15 @@ class Mind:
             raise ViolationError("INVARIANT", str(broken)) from broken
         if self._watch is not None:
             self._watch(view, decision)
+        return observed, decision
+
+    def _conclude(self, decision: Decision) -> tuple[int, tuple[int, ...], Gate | None]:
+        """What follows from a decision: its rule, its commands, and the gateway that it wants."""
         permit = decision.route.permit
-        observed = observe(observed, _gate_seen(decision, scene, now_s))
-        return Thought(
-            mind=self.minds.of(settle(observed, now_s, blind=scene.mode == BLIND)),
-            rule=self.place[decision.rule],
-            commands=tuple(self.commands.of(_plain(command)) for command in decision.commands),
-            gate=None if permit is None else _gate(permit, quiet=decision.route.quiet),
-            hold=decision.hold,
+        return (
+            self.place[decision.rule],
+            tuple(self.commands.of(_plain(command)) for command in decision.commands),
+            None if permit is None else _gate(permit, quiet=decision.route.quiet),
         )
 
     def _facts(self, observed: Observed, scene: Scene, now_s: float) -> list[Fact]:
@@ -279,11 +291,6 @@ class Mind:
         if key not in self._shifted:
             self._shifted[key] = self.records.of(tidy_record(rename(self.records.values[record], shift)))
         return self._shifted[key]
-
-
-def _differs(later: Thought, base: Thought) -> bool:
-    """Whether anything follows from it that did not follow before."""
-    return later[1:4] != base[1:4]
 
 
 def _plain(command: Command) -> Command:

@@ -110,7 +110,7 @@ def _part(name: str, old: Any, shift: Shift, oldest: int) -> Any:
     if isinstance(old, int):
         if name in _REIGNS:
             return max(oldest, old - shift.reigns)
-        return old - shift.rows if name == "row_seq" else old
+        return max(ROW - OLDEST, old - shift.rows) if name == "row_seq" else old
     if name in _TEXTS:
         return ""
     if name in _PAIRS:

@@ -212,7 +212,8 @@ class Api:
                 watch.deliver(self._lists[version])
 
         def leave() -> None:
-            if self._cluster.net.path(watch.who, API) is Reach.REFUSED:
+            net = self._cluster.net  # reset in either direction it ends, and both sides learn of it
+            if Reach.REFUSED in (net.reach(watch.who, API), net.reach(API, watch.who)):
                 self._reopen(watch)
             else:
                 self._cluster.net.carry_once_or_twice(API, watch.who, arrive)

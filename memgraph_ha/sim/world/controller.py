@@ -35,6 +35,7 @@ from memgraph_ha.sim.checks import safety
 from memgraph_ha.sim.world.clock import Clock
 from memgraph_ha.sim.world.commanding import Runner
 from memgraph_ha.sim.world.election import Elector
+from memgraph_ha.sim.world.failsafe import Pact
 from memgraph_ha.sim.world.gateway import Gateway
 from memgraph_ha.sim.world.news import News
 from memgraph_ha.sim.world.process import Process
@@ -97,6 +98,7 @@ class Controller(Process):
     urgent: frozenset[str] = field(init=False)
     gateway: Gateway = field(init=False)
     elector: Elector = field(init=False)
+    pact: Pact = field(init=False)
     reader: RecordReader = field(init=False)
     watcher: Watcher = field(init=False)
     runner: Runner = field(init=False)
@@ -113,7 +115,7 @@ class Controller(Process):
     def __attrs_post_init__(self) -> None:
         """Give it a clock, a gateway and its other parts."""
         self.clock, self.gateway = Clock(self.cluster.world), Gateway(self)
-        self.elector, self.reader = Elector(self), RecordReader(self)
+        self.elector, self.pact, self.reader = Elector(self), Pact(self), RecordReader(self)
         self.watcher, self.runner = Watcher(self), Runner(self)
         self.order = {rule.id: place for place, rule in enumerate(self.rules)}
         self.urgent = frozenset(rule.id for rule in self.rules if rule.urgent)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from attrs import define, evolve, field
 
 from memgraph_ha.core.facts import LeaseSeen
+from memgraph_ha.failsafe.promiser import Lease
 
 if TYPE_CHECKING:
     from memgraph_ha.sim.world.controller import Controller
@@ -41,6 +42,7 @@ class Elector:
         now_s = self.controller.now_s
         self.mine, self.seen = LeaseSeen(at_s=now_s, leading=False), ((None, -1), now_s)
         self._asking, self._floor = False, 0
+        self.controller.pact.begin()
         self._turn()
 
     @property
@@ -67,7 +69,8 @@ class Elector:
         policy = self.controller.policy
         self.controller.after(policy.lease_renew_s / LOOKS_PER_RENEWAL, self._turn)
         if self.mine.leading and self.left_s <= 0:
-            self._report(evolve(self.mine, leading=False))
+            self._lose()
+        self.controller.pact.turn()
         if self._asking:
             return
         now_s = self.controller.now_s
@@ -78,63 +81,84 @@ class Elector:
             self._asking = True
             self._renew(now_s)
 
+    def prolong(self) -> None:
+        """Promises may have moved the end of its term."""
+        if self.mine.leading and self.left_s > 0:
+            self._report(evolve(self.mine, until_s=self.controller.pact.state.until_s(self.mine.until_s)))
+
+    def _lose(self) -> None:
+        self.controller.pact.state = self.controller.pact.state.lost()
+        self._report(evolve(self.mine, leading=False))
+
     def _renew(self, sent_s: float) -> None:
         controller, lease, floor = self.controller, self.controller.cluster.lease, self._floor
-        name, life = controller.name, controller.life
+        name, life, pact = controller.name, controller.life, self.controller.pact
+        controllers = pact.roster()
+        pact.state = pact.state.writes(controllers)
 
-        def answered(done: tuple[bool, int] | None) -> None:
+        def answered(done: tuple[bool, int, Lease] | None) -> None:
             self._asking = False
             if done is None or not self.mine.leading:
                 return  # no answer: tried again at the next turn
-            held, known = done
-            if held:
+            held, known, seen = done
+            if held and controller.now_s < max(self.mine.until_s, sent_s + controller.policy.lease_duration_s):
                 self._renewed_s = sent_s
-                until_s = sent_s + controller.policy.lease_duration_s
+                pact.kept(seen, sent_s)
+                until_s = pact.state.until_s(sent_s + controller.policy.lease_duration_s)
                 self._report(evolve(self.mine, until_s=until_s, floor_generation=known))
             else:
-                self._report(evolve(self.mine, leading=False))
+                self._lose()
 
-        controller.request(lambda: (lease.renew(name, life, floor), lease.floor), answered, writes=True)
+        def serve() -> tuple[bool, int, Lease]:
+            return lease.renew(name, life, floor, controllers), lease.floor, pact.sight()
+
+        controller.request(serve, answered, writes=True)
 
     def _look(self, asked_s: float) -> None:
         controller, lease = self.controller, self.controller.cluster.lease
 
-        def answered(found: tuple[tuple[str | None, int], int] | None) -> None:
+        def answered(found: tuple[tuple[str | None, int], int, Lease] | None) -> None:
             if found is None:
                 self._asking = False
                 return
-            key, floor = found
+            key, floor, sight = found
+            controller.pact.saw(sight)
             before = self.seen
             if key != before[0]:
                 self.seen = (key, asked_s)
             holder = key[0]
             removed = holder is None and bool(before[0][0])
             waited_s = controller.now_s - self.seen[1]
-            if not holder or waited_s >= controller.policy.lease_duration_s:
+            free = not holder or waited_s >= controller.policy.lease_duration_s
+            if free and not controller.pact.forbids(waited_s):
                 self._take(key, floor, clean=not removed)
             else:
                 self._asking = False
                 self._report(evolve(self.mine, floor_generation=floor))
 
-        controller.request(lambda: (lease.key, lease.floor), answered)
+        controller.request(lambda: (lease.key, lease.floor, controller.pact.sight()), answered)
 
     def _take(self, key: tuple[str | None, int], floor: int, *, clean: bool) -> None:
         controller, lease, sent_s = self.controller, self.controller.cluster.lease, self.controller.now_s
-        name, life = controller.name, controller.life
+        name, life, pact = controller.name, controller.life, self.controller.pact
         until_s = sent_s + controller.policy.lease_duration_s
+        pact.state = pact.state.taking(str(key[1]))
 
-        def answered(taken: bool | None) -> None:
+        def answered(done: tuple[bool, Lease] | None) -> None:
             self._asking = False
             now_s = controller.now_s
-            if taken and now_s < until_s:
+            taken, seen = (None, None) if done is None else done
+            pact.state = pact.state.took(done=taken)
+            if seen is not None and taken and now_s < until_s:
                 controller.cluster.say(controller.name, "leads" if clean else "leads; somebody removed the lease")
                 self._renewed_s = sent_s
+                pact.kept(seen, sent_s)
                 mine = LeaseSeen(
                     at_s=now_s, leading=True, until_s=until_s, since_s=now_s, clean=clean, floor_generation=floor
                 )
                 self._report(mine)
 
-        controller.request(lambda: lease.take(name, life, key), answered, writes=True)
+        controller.request(lambda: (lease.take(name, life, key), pact.sight()), answered, writes=True)
 
     def _report(self, mine: LeaseSeen) -> None:
         """Say what it holds now, if that is something else than before."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve, frozen
 
@@ -11,6 +11,10 @@ from memgraph_ha.core.record_json import dump_record
 
 if TYPE_CHECKING:
     from memgraph_ha.sim.world.ground import Ground
+
+
+PATIENCE_S: Final = 20.0
+"""How long a person waits for an answer."""
 
 
 @frozen
@@ -27,9 +31,10 @@ class Hands:
         Raises:
             MemgraphError: As the instance answers.
             Refused: It is not there, or goes away meanwhile.
-            TimeoutError: No outcome within two minutes.
+            TimeoutError: No outcome within `PATIENCE_S`; it may still come about.
         """
-        return self.cluster.world.ask(name, query, parameters)
+        world = self.cluster.world
+        return world.outcome(world.send(name, query, parameters), PATIENCE_S)
 
     def write(self, name: InstanceName, count: int = 1) -> int:
         """Write directly to an instance, and rely on it; returns the last write's number."""

@@ -98,12 +98,16 @@ class LeaseObject:
         life: Which life of that controller's process.
         renewals: Rises with every change.
         floor: The highest generation that its holders have seen.
+        term: How many times it was taken.
+        controllers: Who may lead, as the holder wrote it last.
     """
 
     holder: str | None = None
     life: int = 0
     renewals: int = 0
     floor: int = 0
+    term: int = 0
+    controllers: str = ""
 
     def held_by(self, name: str, life: int) -> bool:
         """Whether that life of that controller holds it."""
@@ -114,13 +118,14 @@ class LeaseObject:
         if seen != self.key:
             return False
         self.holder, self.life, self.renewals = name, life, self.renewals + 1
+        self.term, self.controllers = self.term + 1, ""
         return True
 
-    def renew(self, name: str, life: int, floor: int) -> bool:
+    def renew(self, name: str, life: int, floor: int, controllers: str) -> bool:
         """Renew it, if that life of that controller holds it."""
         if not self.held_by(name, life):
             return False
-        self.renewals, self.floor = self.renewals + 1, max(self.floor, floor)
+        self.renewals, self.floor, self.controllers = self.renewals + 1, max(self.floor, floor), controllers
         return True
 
     def release(self, name: str, life: int) -> None:

@@ -28,15 +28,19 @@ class ScriptedApi:
 
     script: list[Callable[[Request, socket.socket], None]]
     requests: list[Request] = field(factory=list)
-    connections: int = 0
+    accepted: list[socket.socket] = field(factory=list)
     _lock: threading.Lock = field(factory=threading.Lock)
-    _open: list[socket.socket] = field(factory=list)
     _listener: socket.socket = field(factory=lambda: socket.create_server(("127.0.0.1", 0)))
 
     @property
     def configuration(self) -> Configuration:
         """How to reach it."""
         return Configuration(host=f"http://127.0.0.1:{self._listener.getsockname()[1]}")
+
+    @property
+    def connections(self) -> int:
+        """How many connections were made to it."""
+        return len(self.accepted)
 
     @contextmanager
     def serving(self) -> Iterator["ScriptedApi"]:
@@ -49,7 +53,7 @@ class ScriptedApi:
             self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
             acceptor.join(5)
-            for connection in self._open:
+            for connection in self.accepted:
                 connection.close()
 
     def _accept(self) -> None:
@@ -58,8 +62,7 @@ class ScriptedApi:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            self.connections += 1
-            self._open.append(connection)
+            self.accepted.append(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:

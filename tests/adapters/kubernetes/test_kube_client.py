@@ -1,5 +1,6 @@
 """The client in threads: deadlines that hold, requests that are sent once, and what the answers mean."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import trio
 from kubernetes.client import ApiClient, CoreV1Api, V1ConfigMap
 
 from memgraph_ha.adapters.kubernetes import client as client_module
+from memgraph_ha.adapters.kubernetes.asking import ask
 from memgraph_ha.adapters.kubernetes.client import KubeClient, connect, own_namespace
 from memgraph_ha.adapters.kubernetes.errors import (
     ApiError,
@@ -23,7 +25,7 @@ from memgraph_ha.adapters.kubernetes.errors import (
     RejectedError,
     ThrottledError,
 )
-from tests.adapters.kubernetes.scripted_api import ScriptedApi, config_map, hang_up, send, silence, status
+from tests.adapters.kubernetes.scripted_api import Request, ScriptedApi, config_map, hang_up, send, silence, status
 
 
 def now_s() -> float:
@@ -39,6 +41,12 @@ def client_of(api: ScriptedApi, clock: Callable[[], float] = now_s) -> KubeClien
 def get(api: ApiClient) -> V1ConfigMap:
     """Read a ConfigMap."""
     return CoreV1Api(api).read_namespaced_config_map("c", "n")
+
+
+def slow_get(api: ApiClient) -> V1ConfigMap:
+    """Read a ConfigMap after a while, so that several calls are under way at once."""
+    time.sleep(0.2)
+    return get(api)
 
 
 def patch(api: ApiClient) -> V1ConfigMap:
@@ -138,6 +146,29 @@ async def test_a_hanging_call_delays_no_other() -> None:
             await client.call(get, what="get", timeout_s=1)
             assert now_s() - began_s < 0.4
         assert len(failed) == 10
+
+
+@pytest.mark.trio
+async def test_one_dead_connection_tells_of_the_others() -> None:
+    """After a server behind a balancer died, one time-out is the price, not one for each connection that was kept."""
+    api = ScriptedApi([silence])
+
+    def old_ones_are_deaf(request: Request, connection: socket.socket) -> None:
+        if connection not in old:
+            config_map()(request, connection)
+
+    old: list[socket.socket] = []
+    api.script = [old_ones_are_deaf]
+    with api.serving():
+        client = client_of(api)
+        async with trio.open_nursery() as nursery:
+            for _ in range(5):
+                nursery.start_soon(lambda: client.call(slow_get, what="get", timeout_s=3))
+        old += api.accepted
+        assert len(old) == 5
+        with pytest.raises(ApiUnavailableError):
+            await client.call(get, what="get", timeout_s=0.3)
+        await client.call(get, what="get", timeout_s=0.5)
 
 
 @pytest.mark.trio
@@ -257,7 +288,12 @@ async def test_throttling_beyond_the_deadline_ends_the_call_at_once() -> None:
         (status(410, "Expired"), GoneError, "scripted"),
         (status(422, "Invalid"), RejectedError, "scripted"),
         (status(413, "RequestEntityTooLarge"), RejectedError, "scripted"),
-        (status(403, "Forbidden", 'cannot patch resource "configmaps"'), ForbiddenError, "grant the verb in the Role"),
+        (
+            status(403, "Forbidden", 'User "r" cannot patch resource "configmaps"'),
+            ForbiddenError,
+            "grant the verb in the Role",
+        ),
+        (status(403, "Forbidden", "exceeded quota"), ForbiddenError, "exceeded quota"),
         (status(401, "Unauthorized"), ForbiddenError, "check the token"),
         (status(500, "InternalError", "etcdserver: request timed out"), ApiUnavailableError, "etcdserver"),
         (status(503, "ServiceUnavailable"), ApiUnavailableError, "503 ServiceUnavailable"),
@@ -266,7 +302,6 @@ async def test_throttling_beyond_the_deadline_ends_the_call_at_once() -> None:
         (send(403, b"<html>sign in</html>"), ApiUnavailableError, "not from the API server"),
         (send(409, b'{"kind": "Pod"}'), ApiUnavailableError, "not from the API server"),
         (send(302, b"", "Location: http://127.0.0.1:1/"), ApiUnavailableError, "302"),
-        (send(200, b"not json", "Content-Type: application/json"), ApiUnavailableError, "patch c: "),
     ],
 )
 async def test_what_answers_mean(answer: Callable[..., None], kind: type[ApiError], text: str) -> None:
@@ -275,6 +310,16 @@ async def test_what_answers_mean(answer: Callable[..., None], kind: type[ApiErro
         await client_of(api).call(patch, what="patch c", timeout_s=2)
     assert type(raised.value) is kind
     assert text in str(raised.value)
+
+
+@pytest.mark.trio
+@pytest.mark.parametrize("body", [b"{}", b'{"metadata": {"name": "c"}}', b'{"metadata": []}', b"[]", b"<html>"])
+async def test_an_object_is_an_object(body: bytes) -> None:
+    """A success whose answer is no object of the API (a portal's, say) is no answer."""
+    with ScriptedApi([send(200, body, "Content-Type: application/json")]).serving() as api:
+        with pytest.raises(ApiUnavailableError, match='get configmaps "c": ') as raised:
+            await ask(client_of(api), "GET", "/c", what='configmaps "c"', timeout_s=2)
+        assert raised.value.sent
 
 
 @pytest.mark.trio

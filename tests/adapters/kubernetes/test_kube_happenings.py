@@ -1,7 +1,5 @@
 """Which decisions become Events and labels, on the core's own scenes."""
 
-from collections.abc import Callable
-
 import pytest
 from attrs import evolve
 
@@ -120,9 +118,9 @@ def test_the_bucket_bounds_what_is_written() -> None:
         ((UNREADABLE,), (None, "replica", "replica")),
     ],
 )
-def test_labels_name_what_is_known(changes: tuple[Callable[..., object], ...], labels: tuple[str | None, ...]) -> None:
+def test_labels_name_what_is_known(changes: tuple[SceneChange, ...], labels: tuple[str | None, ...]) -> None:
     """MAIN is who answers so and is recorded so, the standby is who is named; what is unknown has no label."""
-    view = HEALTHY.but(*changes).view  # type: ignore[arg-type]
+    view = HEALTHY.but(*changes).view
     found = roles_of(view)
     assert tuple(found[name][1] for name in (M0, M1, M2)) == labels
 

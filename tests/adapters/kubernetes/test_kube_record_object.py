@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 from attrs import evolve
-from kubernetes.client import V1ConfigMap, V1ObjectMeta
 from structlog.testing import capture_logs
 
+from memgraph_ha.adapters.kubernetes.raw import Raw
 from memgraph_ha.adapters.kubernetes.record_object import (
     INDEX_KEY,
     RECORD_KEY,
@@ -55,10 +55,10 @@ FIRST = Record(
 TEXT = dump_record(FIRST)
 
 
-def config_map(data: Mapping[str, str] | None, version: str = "12") -> V1ConfigMap:
-    """Make what the API server answers."""
-    meta = V1ObjectMeta(name="r-state", uid="u", resource_version=version)
-    return V1ConfigMap(metadata=meta, data=None if data is None else dict(data))
+def config_map(data: Mapping[str, str] | None, version: str = "12") -> Raw:
+    """Make what the API server answers, which leaves empty fields out."""
+    meta = {"name": "r-state", "uid": "u", "resourceVersion": version}
+    return {"metadata": meta} if data is None else {"metadata": meta, "data": dict(data)}
 
 
 def test_our_record_is_read_with_its_version() -> None:

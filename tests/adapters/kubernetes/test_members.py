@@ -1,8 +1,11 @@
 """Who is a member, and at which address."""
 
+import errno
+import socket
+
 from attrs import evolve
 
-from memgraph_ha.adapters.kubernetes.members import Listing, Ports, make_listing
+from memgraph_ha.adapters.kubernetes.members import NOWHERE, Listing, Ports, make_listing
 from memgraph_ha.adapters.kubernetes.pods import Pod, StatefulSet
 from memgraph_ha.core.names import Incarnation
 from memgraph_ha.core.topology import Member
@@ -26,7 +29,7 @@ def pod(number: int, *, ip: str = "", life: str | None = "a", owner: str = "set"
 
 def listing(*pods: Pod, wanted: StatefulSet = SET, before: Listing | None = None) -> Listing:
     """Make a listing of these."""
-    return make_listing(wanted, pods, Ports(), before={} if before is None else before.addresses)
+    return make_listing(wanted, pods, Ports(), before=before or Listing())
 
 
 def one(found: Listing, name: str) -> Member:
@@ -49,13 +52,20 @@ def test_a_pod_that_is_not_there_is_a_member_without_a_process() -> None:
     found = listing(pod(0), pod(2), before=before)
     gone = one(found, "db-1")
     assert gone.incarnation is None
-    assert gone.bolt == "db-1.invalid:7687"
+    assert gone.bolt == "255.255.255.255:7687"
     assert gone.replication == "10.0.0.1:10000"
 
 
 def test_who_was_never_seen_has_no_address_at_all() -> None:
     """After a restart of the controller nothing is made up."""
-    assert one(listing(pod(0)), "db-2").replication == "db-2.invalid:10000"
+    assert one(listing(pod(0)), "db-2").replication == "255.255.255.255:10000"
+
+
+def test_nowhere_is_found_out_at_once_and_without_a_packet() -> None:
+    """The kernel itself refuses a connection to it, whatever the network."""
+    with socket.socket() as sock:
+        sock.settimeout(5)
+        assert sock.connect_ex((NOWHERE, 7687)) == errno.ENETUNREACH
 
 
 def test_an_address_that_another_pod_has_now_is_not_the_old_ones_any_more() -> None:
@@ -63,16 +73,15 @@ def test_an_address_that_another_pod_has_now_is_not_the_old_ones_any_more() -> N
     before = listing(pod(0), pod(1), pod(2))
     found = listing(pod(0), pod(2, ip="10.0.0.1"), before=before)
     assert one(found, "db-2").replication == "10.0.0.1:10000"
-    assert one(found, "db-1").replication == "db-1.invalid:10000"
+    assert one(found, "db-1").replication == "255.255.255.255:10000"
 
 
 def test_a_dead_pod_has_no_claim_to_an_address_that_a_living_one_has() -> None:
     """The API shows the address of a pod that failed long after the network has given it away."""
     found = listing(pod(0, ip="10.0.0.9", life=None), pod(1, ip="10.0.0.9"), pod(2))
     assert one(found, "db-1").bolt == "10.0.0.9:7687"
-    assert one(found, "db-0").bolt == "db-0.invalid:7687"
-    addresses = [each.replication for each in found.members]
-    assert len(set(addresses)) == len(addresses)
+    assert one(found, "db-0").bolt == "255.255.255.255:7687"
+    assert one(found, "db-0").replication == "255.255.255.255:10000"
 
 
 def test_a_pod_of_somebody_else_is_nobody() -> None:
@@ -80,6 +89,16 @@ def test_a_pod_of_somebody_else_is_nobody() -> None:
     found = listing(pod(0), pod(1, owner=""), pod(2, owner="earlier"))
     assert one(found, "db-1").incarnation is None
     assert one(found, "db-2").incarnation is None
+
+
+def test_a_pod_that_counted_before_counts_on_while_it_is_there() -> None:
+    """A StatefulSet that is made anew around its living pods takes a moment to own them."""
+    before = listing(pod(0), pod(1), pod(2))
+    anew = evolve(SET, uid="set anew")
+    between = listing(pod(0, owner=""), pod(1), evolve(pod(2, owner=""), uid="another"), wanted=anew, before=before)
+    assert [each.incarnation is None for each in between.members] == [False, False, True]
+    after = listing(pod(0, owner="set anew"), wanted=anew, before=between)
+    assert [each.incarnation is None for each in after.members] == [False, True, True]
 
 
 def test_a_pod_without_an_address_runs_nothing_yet() -> None:

@@ -41,7 +41,7 @@ class PlainMarkers(MarkerStore):
 
     async def put(
         self, instance: InstanceName, marker: Marker | None, *, version: str | None, timeout_s: float
-    ) -> str | None:
+    ) -> str:
         """Write one, if nobody else did."""
         assert timeout_s > 0
         if self.conflict is not None:
@@ -165,7 +165,7 @@ def _points(monkeypatch: pytest.MonkeyPatch, markers: PlainMarkers, at: int, *, 
     monkeypatch.setattr(AtomicFile, "put", step("note", AtomicFile.put))
     real = markers.put
 
-    async def put(*args: Any, **options: Any) -> str | None:
+    async def put(*args: Any, **options: Any) -> str:
         steps.append("marker")
         if len(steps) == at and not after:
             raise Killed

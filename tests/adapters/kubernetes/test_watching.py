@@ -1,15 +1,26 @@
 """The parts of a watch that need no server."""
 
+import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes.client.exceptions import ApiException
+from trio.testing import MockClock
 
-from memgraph_ha.adapters.kubernetes.errors import ForbiddenError, translate
-from memgraph_ha.adapters.kubernetes.raw import check_status, lines_of, read_json
-from memgraph_ha.adapters.kubernetes.watching import STALE_S, Versions
+from memgraph_ha.adapters.kubernetes.errors import (
+    ApiError,
+    ApiUnavailableError,
+    ForbiddenError,
+    ThrottledError,
+    translate,
+)
+from memgraph_ha.adapters.kubernetes.pods import name_of
+from memgraph_ha.adapters.kubernetes.raw import Raw, check_status, lines_of, read_json
+from memgraph_ha.adapters.kubernetes.watching import STALE_S, Mirror, Selection, Versions
 
 
 class Answer:
@@ -85,3 +96,73 @@ def test_versions_that_are_no_numbers_say_nothing() -> None:
     assert versions.accept("abc", 0.0)
     assert versions.accept("5", 1.0)
     assert versions.accept("\u0664", 2.0)
+
+
+class ScriptedClient:
+    """Answers lists by a script, one after the other, and ends every stream at once as a server that dies does."""
+
+    namespace = "ns"
+
+    def __init__(self, *answers: dict[str, Any] | ApiError) -> None:
+        self.answers, self.asked_s = list(answers), list[float]()
+
+    async def call(self, _work: object, *, what: str, timeout_s: float) -> Any:
+        """Answer."""
+        assert timeout_s > 0
+        if what.startswith("watch"):
+            raise ApiUnavailableError("closed")
+        self.asked_s.append(trio.current_time())
+        if not self.answers:
+            await trio.sleep_forever()
+        answer = self.answers.pop(0)
+        if isinstance(answer, ApiError):
+            raise answer
+        return answer
+
+
+def pods(version: int, *names: str) -> dict[str, Any]:
+    """Make a list of pods."""
+    items = [{"metadata": {"name": name, "resourceVersion": "1"}} for name in names]
+    return {"kind": "PodList", "metadata": {"resourceVersion": str(version)}, "items": items}
+
+
+async def play(client: Any) -> list[list[str]]:
+    """Mirror what a client answers, for a minute; give the names in each copy."""
+    told: list[list[str]] = []
+
+    def changed(objects: list[Raw]) -> None:
+        told.append([name_of(each) for each in objects])
+
+    mirror = Mirror(client, Selection.pods("ns", "a=b", "pods"), changed, clock=trio.current_time, draw=lambda: 1.0)
+    with trio.move_on_after(60):
+        await mirror.run()
+    return told
+
+
+@pytest.mark.trio
+async def test_what_is_no_list_takes_nobody_away(autojump_clock: MockClock) -> None:
+    """Errors, empty objects and pages of a proxy leave the copy as it is."""
+    nothing = ApiUnavailableError("no answer in time")
+    client = ScriptedClient(pods(5, "a", "b"), nothing, {}, {"metadata": {"resourceVersion": "9"}}, {"items": []})
+    assert await play(client) == [["a", "b"]]
+    assert client.answers == []
+    assert autojump_clock.autojump_threshold == 0
+
+
+@pytest.mark.trio
+async def test_a_list_from_the_past_is_not_told(autojump_clock: MockClock) -> None:
+    """A pod that was gone does not come back because a lagging server answered."""
+    client = ScriptedClient(pods(5, "a", "b"), pods(7, "a"), pods(6, "a", "b"), pods(8, "a", "c"))
+    assert await play(client) == [["a", "b"], ["a"], ["a", "c"]]
+    assert autojump_clock.autojump_threshold == 0
+
+
+@pytest.mark.trio
+async def test_pauses_grow_and_the_servers_own_are_kept(autojump_clock: MockClock) -> None:
+    """A server in trouble is not asked again and again, and one that says when is asked then."""
+    throttled = ThrottledError("too many requests", retry_after_s=7)
+    client = ScriptedClient(*([ApiUnavailableError("down")] * 8), throttled, pods(1))
+    await play(client)
+    pauses = [later - earlier for earlier, later in itertools.pairwise(client.asked_s)]
+    assert pauses[:9] == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 5, 5, 5, 12])
+    assert autojump_clock.autojump_threshold == 0

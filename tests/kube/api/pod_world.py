@@ -99,6 +99,17 @@ class PodWorld:
             lambda api: api.delete_namespaced_pod(name, self.client.namespace, grace_period_seconds=grace_s)
         )
 
+    async def own(self, name: str, owner_uid: str | None) -> None:
+        """Give a pod another owner, as a controller-manager does when it orphans and adopts pods.
+
+        Args:
+            name: Of the pod.
+            owner_uid: The UID of the StatefulSet; None: nobody.
+        """
+        references = [] if owner_uid is None else [_reference(self.name, owner_uid)]
+        patch = [{"op": "add", "path": "/metadata/ownerReferences", "value": references}]
+        await self.core(lambda api: api.patch_namespaced_pod(name, self.client.namespace, patch))
+
     async def play(self) -> None:
         """Be controller-manager and kubelet, for ever."""
         while True:
@@ -181,27 +192,30 @@ def statefulset_body(name: str, replicas: int, init_containers: tuple[str, ...])
 
 def pod_body(name: str, owner: str, owner_uid: str | None, labels: Mapping[str, str]) -> Any:
     """Give a pod as the StatefulSet controller makes it; it is on a node, so that deletion is graceful."""
-    reference = {
-        "apiVersion": "apps/v1",
-        "kind": "StatefulSet",
-        "name": owner,
-        "uid": owner_uid,
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
             "name": name,
             "labels": dict(labels),
-            "ownerReferences": [] if owner_uid is None else [reference],
+            "ownerReferences": [] if owner_uid is None else [_reference(owner, owner_uid)],
         },
         "spec": {
             "nodeName": "node-1",
             "automountServiceAccountToken": False,
             "containers": [{"name": "memgraph", "image": "memgraph"}],
         },
+    }
+
+
+def _reference(owner: str, uid: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "name": owner,
+        "uid": uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
     }
 
 

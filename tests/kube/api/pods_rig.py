@@ -86,7 +86,7 @@ class Rig:
 
     async def seen(self, that: Callable[[MembersSeen], bool], what: str, *, after: int = 0) -> MembersSeen:
         """Wait for a list of members, among those reported after so many facts."""
-        return await self.told.next(MembersSeen, that, within_s=WITHIN_S, port="Platform", clause=what, after=after)
+        return await self.told.due(MembersSeen, that, within_s=WITHIN_S, port="Platform", clause=what, after=after)
 
     async def until(self, that: Callable[[], object], what: str) -> None:
         """Wait until something is so."""

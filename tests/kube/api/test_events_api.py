@@ -3,8 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ import trio
 from attrs import evolve
 from kubernetes.client import ApiClient, AppsV1Api, CoreV1Api
 
-from memgraph_ha.adapters.kubernetes.client import KubeClient, connect
+from memgraph_ha.adapters.kubernetes.client import KubeClient
 from memgraph_ha.adapters.kubernetes.events import EventWriter
 from memgraph_ha.adapters.kubernetes.labels import LEADER, ROLE, LeaderLabel, RoleLabels
 from memgraph_ha.core.decide import decide
@@ -24,7 +23,9 @@ from memgraph_ha.runtime.clock import boottime
 from tests.core.changes import gone, recorded, scene
 from tests.core.places import M0, M1, M2, NOW
 from tests.core.views import HEALTHY, SceneChange
+from tests.kube.api.asking import client_for, eventually
 from tests.kube.api.pod_world import namespace_of_its_own, pod_body, statefulset_body
+from tests.kube.api_server import ApiServer
 
 pytestmark = [pytest.mark.kube, pytest.mark.trio]
 
@@ -35,24 +36,10 @@ SELECTOR = "app.kubernetes.io/component=controller,app.kubernetes.io/instance=r"
 CONTROLLER = dict(pair.split("=") for pair in SELECTOR.split(","))
 
 
-def client_for(kube: Any) -> Callable[[str], KubeClient]:
-    """Make clients of that API server."""
-    return lambda namespace: connect(Path(kube.kubeconfig), namespace=namespace, clock=boottime)
-
-
 def tick(*changes: SceneChange, at_s: float = NOW) -> tuple[View, Decision]:
     """Decide on the healthy scene with changes, at a moment."""
     view = evolve(HEALTHY.but(LEADS_ON, *changes).view, now_s=at_s)
     return view, decide(view)
-
-
-def of_cluster(told: tuple[View, Decision], cluster: str) -> tuple[View, Decision]:
-    """Give the same for a cluster with this id."""
-    view, decision = told
-    members = view.observed.members
-    assert members is not None
-    observed = evolve(view.observed, members=evolve(members, cluster=cluster))
-    return evolve(view, observed=observed), decision
 
 
 async def statefulset(client: KubeClient) -> str:
@@ -76,14 +63,6 @@ async def events(client: KubeClient) -> list[Any]:
     return list(found.items)
 
 
-async def eventually(holds: Callable[[], Any], within_s: float = 8) -> Any:
-    """Ask the API server again and again until it says so."""
-    with trio.fail_after(within_s):
-        while not (found := await holds()):  # noqa: ASYNC110 - said above
-            await trio.sleep(0.1)
-    return found
-
-
 async def pod(client: KubeClient, name: str, labels: dict[str, str]) -> str:
     """Create a pod, and give its UID."""
     body = pod_body(name, "r", None, labels)
@@ -105,13 +84,13 @@ async def labels(client: KubeClient, key: str) -> dict[str, str]:
     return await client.call(work, what="test", timeout_s=10)
 
 
-async def test_decisions_become_events_on_the_statefulset(kube_api: Any, nursery: trio.Nursery) -> None:
+async def test_decisions_become_events_on_the_statefulset(kube_api: ApiServer, nursery: trio.Nursery) -> None:
     """What was done, and what waits, can be read from `kubectl describe statefulset`, with a count where it lasts."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
         uid = await statefulset(client)
         writer = EventWriter(client, statefulset="r", reporter="r-controller-0", clock=boottime, wall=time.time)
         nursery.start_soon(writer.run)
-        acted = of_cluster(tick(gone(M1)), uid)
+        acted = tick(gone(M1))
         writer(*acted)
         [event] = await eventually(lambda: events(client))
         assert event.involved_object.uid == uid
@@ -122,7 +101,7 @@ async def test_decisions_become_events_on_the_statefulset(kube_api: Any, nursery
         assert event.reporting_instance == "r-controller-0"
         trouble = scene(record=None, token=None, trouble=RecordTrouble.INVALID)
         for at_s in (NOW + 20, NOW + 21, NOW + 21 + 600, NOW + 21 + 1200):
-            writer(*of_cluster(tick(trouble, at_s=at_s), uid))
+            writer(*tick(trouble, at_s=at_s))
             await trio.sleep(0.7)
 
         async def counted() -> bool:
@@ -133,17 +112,17 @@ async def test_decisions_become_events_on_the_statefulset(kube_api: Any, nursery
         nursery.cancel_scope.cancel()
 
 
-async def test_events_wait_for_the_api(kube_api_alone: Any, nursery: trio.Nursery) -> None:
+async def test_events_wait_for_the_api(kube_api_alone: ApiServer, nursery: trio.Nursery) -> None:
     """While the API stands still telling it costs nothing, and what happened meanwhile is written afterwards."""
     async with namespace_of_its_own(client_for(kube_api_alone)) as client:
-        uid = await statefulset(client)
+        await statefulset(client)
         writer = EventWriter(client, statefulset="r", reporter="r-controller-0", clock=boottime, wall=time.time)
         nursery.start_soon(writer.run)
         os.kill(kube_api_alone.apiserver_pid, signal.SIGSTOP)
         try:
             began_s = boottime()
             for number in range(300):
-                view, decision = of_cluster(tick(gone(M1), at_s=NOW + 11 * number), uid)
+                view, decision = tick(gone(M1), at_s=NOW + 11 * number)
                 writer(view, evolve(decision, reason=f"number {number}"))
             assert boottime() - began_s < 3
             await trio.sleep(1)
@@ -154,17 +133,16 @@ async def test_events_wait_for_the_api(kube_api_alone: Any, nursery: trio.Nurser
         nursery.cancel_scope.cancel()
 
 
-async def test_a_forbidden_event_is_forgotten(kube_api: Any, nursery: trio.Nursery) -> None:
-    """An Event that is refused (its namespace does not exist) holds up none of the others."""
+async def test_a_refused_event_is_forgotten(kube_api: ApiServer, nursery: trio.Nursery) -> None:
+    """An Event that the API server refuses (its reason is too long) holds up none of the others."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
-        uid = await statefulset(client)
+        await statefulset(client)
         writer = EventWriter(client, statefulset="r", reporter="p", clock=boottime, wall=time.time)
         nursery.start_soon(writer.run)
-        good, client.namespace = client.namespace, "does-not-exist"
-        writer(*of_cluster(tick(gone(M1)), uid))
+        view, decision = tick(gone(M1))
+        writer(view, evolve(decision, name="x" * 200))
         await trio.sleep(1)
-        client.namespace = good
-        view, decision = of_cluster(tick(gone(M1), at_s=NOW + 11), uid)
+        view, decision = tick(gone(M1), at_s=NOW + 11)
         writer(view, evolve(decision, reason="the second"))
         [event] = await eventually(lambda: events(client))
         assert event.message.endswith("the second")
@@ -181,7 +159,7 @@ def with_pods(told: tuple[View, Decision], uids: Mapping[InstanceName, str]) -> 
     return evolve(view, observed=evolve(view.observed, seen=seen)), decision
 
 
-async def test_roles_are_labels_of_the_pods(kube_api: Any, nursery: trio.Nursery) -> None:
+async def test_roles_are_labels_of_the_pods(kube_api: ApiServer, nursery: trio.Nursery) -> None:
     """Each instance's pod says its role, follows its changes, and never takes over what its predecessor had."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
         uids = {name: await pod(client, name, {"app": "r"}) for name in (M0, M1, M2)}
@@ -209,7 +187,7 @@ async def test_roles_are_labels_of_the_pods(kube_api: Any, nursery: trio.Nursery
         nursery.cancel_scope.cancel()
 
 
-async def test_the_leaders_label_follows_the_lease(kube_api: Any) -> None:
+async def test_the_leaders_label_follows_the_lease(kube_api: ApiServer) -> None:
     """It is on the leader's pod alone: gained at once, taken off who led before, and gone when the process ends."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
         await pod(client, "c-0", {**CONTROLLER, LEADER: "true"})

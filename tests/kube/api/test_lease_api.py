@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,14 +13,16 @@ import trio
 from attrs import define, field, frozen
 from kubernetes.client import CoordinationV1Api
 
-from memgraph_ha.adapters.kubernetes.client import KubeClient, connect
+from memgraph_ha.adapters.kubernetes.client import KubeClient
 from memgraph_ha.adapters.kubernetes.errors import NotFoundError
 from memgraph_ha.adapters.kubernetes.lease import KubeLease
 from memgraph_ha.core.facts import Fact, LeaseSeen
 from memgraph_ha.core.policy import Policy
 from memgraph_ha.runtime.clock import boottime
 from memgraph_ha.testing.lease import check_lease
+from tests.kube.api.asking import client_for
 from tests.kube.api.pod_world import namespace_of_its_own
+from tests.kube.api_server import ApiServer
 
 pytestmark = [pytest.mark.kube, pytest.mark.trio]
 
@@ -60,11 +61,6 @@ def leading(seen: LeaseSeen) -> bool:
 def not_leading(seen: LeaseSeen) -> bool:
     """Whether a report says that we do not."""
     return not seen.leading
-
-
-def client_for(kube: Any) -> Callable[[str], KubeClient]:
-    """Make clients of that API server."""
-    return lambda namespace: connect(Path(kube.kubeconfig), namespace=namespace, clock=boottime)
 
 
 def candidate(client: KubeClient, name: str, *, ever: bool = False) -> Candidate:
@@ -133,7 +129,7 @@ class Child:
 
 
 @contextmanager
-def child_of(kube: Any, client: KubeClient) -> Iterator[Child]:
+def child_of(kube: ApiServer, client: KubeClient) -> Iterator[Child]:
     """Start a process that campaigns with generation floor 7, and kill it in the end."""
     command = [sys.executable, "-c", _CHILD, str(kube.kubeconfig), client.namespace]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -144,7 +140,7 @@ def child_of(kube: Any, client: KubeClient) -> Iterator[Child]:
         process.communicate()
 
 
-async def test_the_contract_is_kept(kube_api: Any) -> None:
+async def test_the_contract_is_kept(kube_api: ApiServer) -> None:
     """The lease keeps the contract of `Lease`, with every candidate a controller of its own."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
 
@@ -154,7 +150,7 @@ async def test_the_contract_is_kept(kube_api: Any) -> None:
         await check_lease(open_lease, clock=boottime, duration_s=POLICY.lease_duration_s)
 
 
-async def test_people_can_read_it(kube_api: Any, nursery: trio.Nursery) -> None:
+async def test_people_can_read_it(kube_api: ApiServer, nursery: trio.Nursery) -> None:
     """The object says who holds it and for how long, and after a release that nobody does."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
         one = candidate(client, "r-controller-0")
@@ -174,7 +170,7 @@ async def test_people_can_read_it(kube_api: Any, nursery: trio.Nursery) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_a_release_is_noticed_within_half_a_second(kube_api: Any, nursery: trio.Nursery) -> None:
+async def test_a_release_is_noticed_within_half_a_second(kube_api: ApiServer, nursery: trio.Nursery) -> None:
     """A graceful stop costs one look of the next leader, not a lease."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
         one, two = candidate(client, "one"), candidate(client, "two")
@@ -189,7 +185,7 @@ async def test_a_release_is_noticed_within_half_a_second(kube_api: Any, nursery:
         nursery.cancel_scope.cancel()
 
 
-async def test_a_deleted_lease_is_put_back_by_its_holder(kube_api: Any, nursery: trio.Nursery) -> None:
+async def test_a_deleted_lease_is_put_back_by_its_holder(kube_api: ApiServer, nursery: trio.Nursery) -> None:
     """A Lease that somebody deleted, or edited into nonsense, stays with its living holder: nobody is cut off."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
         one, two = candidate(client, "one", ever=True), candidate(client, "two", ever=True)
@@ -210,7 +206,7 @@ async def test_a_deleted_lease_is_put_back_by_its_holder(kube_api: Any, nursery:
 
 @pytest.mark.parametrize("ever", [True, False])
 async def test_an_absent_lease_is_clean_only_without_a_record(
-    kube_api: Any, nursery: trio.Nursery, *, ever: bool
+    kube_api: ApiServer, nursery: trio.Nursery, *, ever: bool
 ) -> None:
     """Where there is a record there was a leader, whose permit may live: the term that begins then says so."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
@@ -224,7 +220,7 @@ async def test_an_absent_lease_is_clean_only_without_a_record(
         nursery.cancel_scope.cancel()
 
 
-async def test_a_killed_holder_is_replaced_when_its_lease_is_over(kube_api: Any, nursery: trio.Nursery) -> None:
+async def test_a_killed_holder_is_replaced_when_its_lease_is_over(kube_api: ApiServer, nursery: trio.Nursery) -> None:
     """After kill -9 of the leader another leads after the lease and one look, not before, and cleanly."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
         with child_of(kube_api, client) as child:
@@ -241,7 +237,7 @@ async def test_a_killed_holder_is_replaced_when_its_lease_is_over(kube_api: Any,
             nursery.cancel_scope.cancel()
 
 
-async def test_a_frozen_holder_wakes_up_without_the_lease(kube_api: Any, nursery: trio.Nursery) -> None:
+async def test_a_frozen_holder_wakes_up_without_the_lease(kube_api: ApiServer, nursery: trio.Nursery) -> None:
     """A process that stood still past its lease says first that it lost it, and stays a follower."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
         with child_of(kube_api, client) as child:
@@ -262,7 +258,7 @@ async def test_a_frozen_holder_wakes_up_without_the_lease(kube_api: Any, nursery
             nursery.cancel_scope.cancel()
 
 
-async def test_a_foreign_holder_is_honoured(kube_api: Any, nursery: trio.Nursery) -> None:
+async def test_a_foreign_holder_is_honoured(kube_api: ApiServer, nursery: trio.Nursery) -> None:
     """Whatever program holds the Lease by the rules of Kubernetes is waited for until it falls silent."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
         spec = {"holderIdentity": "old", "leaseDurationSeconds": 4, "renewTime": "2020-01-01T00:00:00.000001Z"}
@@ -281,7 +277,7 @@ async def test_a_foreign_holder_is_honoured(kube_api: Any, nursery: trio.Nursery
         nursery.cancel_scope.cancel()
 
 
-async def test_a_frozen_api_ends_the_term_in_time(kube_api_alone: Any, nursery: trio.Nursery) -> None:
+async def test_a_frozen_api_ends_the_term_in_time(kube_api_alone: ApiServer, nursery: trio.Nursery) -> None:
     """While the API server stands still the term ends when it must, and begins again soon after it goes on."""
     async with namespace_of_its_own(client_for(kube_api_alone)) as client:
         one = candidate(client, "one")
@@ -299,7 +295,7 @@ async def test_a_frozen_api_ends_the_term_in_time(kube_api_alone: Any, nursery: 
         nursery.cancel_scope.cancel()
 
 
-async def test_a_short_freeze_of_the_api_is_survived(kube_api_alone: Any, nursery: trio.Nursery) -> None:
+async def test_a_short_freeze_of_the_api_is_survived(kube_api_alone: ApiServer, nursery: trio.Nursery) -> None:
     """A connection that hangs is given up in time to renew on another one: the term goes on."""
     async with namespace_of_its_own(client_for(kube_api_alone)) as client:
         one = candidate(client, "one")
@@ -316,7 +312,7 @@ async def test_a_short_freeze_of_the_api_is_survived(kube_api_alone: Any, nurser
         nursery.cancel_scope.cancel()
 
 
-async def test_an_absent_namespace_is_trouble(kube_api: Any, nursery: trio.Nursery) -> None:
+async def test_an_absent_namespace_is_trouble(kube_api: ApiServer, nursery: trio.Nursery) -> None:
     """Where nothing can be created the campaign goes on for ever, and reports that it does not lead."""
     client = client_for(kube_api)("does-not-exist")
     one = candidate(client, "one")

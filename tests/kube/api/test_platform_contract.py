@@ -1,17 +1,17 @@
 """`KubePlatform` keeps the contract of `Platform` on a real API server."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from memgraph_ha.testing import check_platform
 from tests.kube.api.pods_rig import rig_on
+from tests.kube.api_server import ApiServer
 
 pytestmark = [pytest.mark.kube, pytest.mark.trio]
 
 
-async def test_the_contract_is_kept(kube_api: Any, tmp_path: Path) -> None:
+async def test_the_contract_is_kept(kube_api: ApiServer, tmp_path: Path) -> None:
     """Members are told, exactly the named process is ended, and a rebuild moves the data of the next pod."""
     async with rig_on(kube_api.kubeconfig, tmp_path) as rig:
         for name in ("db-0", "db-1", "db-2"):

@@ -4,21 +4,30 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trio
 
+from memgraph_ha.adapters.kubernetes.errors import GoneError
+from memgraph_ha.adapters.kubernetes.watching import Mirror, Selection
 from memgraph_ha.core.commands import RebuildInstance, StopInstance
 from memgraph_ha.core.facts import Outcome
+from memgraph_ha.runtime.clock import boottime
 from tests.kube.api.pods_rig import last, life, member, rig_on
+from tests.kube.api_server import ApiServer
 
 pytestmark = [pytest.mark.kube, pytest.mark.trio]
 
 FROZEN_S = 12.0
 
 
-async def test_a_frozen_api_server_takes_nobody_away(kube_api_alone: Any, tmp_path: Path) -> None:
+def kill(server: ApiServer) -> None:
+    """Kill the API server, but not its store."""
+    assert server.apiserver_pid is not None
+    os.kill(server.apiserver_pid, signal.SIGKILL)
+
+
+async def test_a_frozen_api_server_takes_nobody_away(kube_api_alone: ApiServer, tmp_path: Path) -> None:
     """Members stay as they were, commands end by their deadline, and what happened meanwhile is seen at once after."""
     pid = kube_api_alone.apiserver_pid
     async with rig_on(kube_api_alone.kubeconfig, tmp_path) as rig, trio.open_nursery() as nursery:
@@ -51,13 +60,13 @@ async def test_a_frozen_api_server_takes_nobody_away(kube_api_alone: Any, tmp_pa
         nursery.cancel_scope.cancel()
 
 
-async def test_a_server_that_was_killed_is_found_again(kube_api_alone: Any, tmp_path: Path) -> None:
+async def test_a_server_that_was_killed_is_found_again(kube_api_alone: ApiServer, tmp_path: Path) -> None:
     """While it is gone nobody is reported gone; once it is back, so is the watch."""
     async with rig_on(kube_api_alone.kubeconfig, tmp_path) as rig, trio.open_nursery() as nursery:
         nursery.start_soon(rig.platform(watch_s=2).watch, rig.told)
         await rig.all_up()
         before, facts = last(rig.told.facts), len(rig.told.facts)
-        os.kill(kube_api_alone.apiserver_pid, signal.SIGKILL)
+        kill(kube_api_alone)
         name, incarnation = member(before, "db-0").name, life(before, "db-0")
         await trio.sleep(1)
         ended = await rig.platform(rig.another_client()).stop(
@@ -75,3 +84,31 @@ async def test_a_server_that_was_killed_is_found_again(kube_api_alone: Any, tmp_
             after=facts,
         )
         nursery.cancel_scope.cancel()
+
+
+async def test_a_version_that_is_too_old_is_a_gap_and_everything_is_listed_again(
+    kube_api_alone: ApiServer, tmp_path: Path
+) -> None:
+    """The server's 410 is told apart from an outage, and a watch goes on after it with what there is."""
+    async with rig_on(kube_api_alone.kubeconfig, tmp_path) as rig:
+        await rig.until(lambda: len(rig.world.lives) == 3, "all pods run")
+        kill(kube_api_alone)
+        await trio.to_thread.run_sync(kube_api_alone.start)  # it knows only what came since
+        told: list[int] = []
+        selection = Selection.pods(rig.world.client.namespace, "app=db", "pods")
+        mirror = Mirror(rig.world.client, selection, lambda objects: told.append(len(objects)), clock=boottime)
+        with pytest.raises(GoneError):
+            await mirror._follow("1")
+        real = mirror._list
+
+        async def once_old() -> str:
+            version = await real()
+            return "1" if len(told) == 1 else version
+
+        mirror._list = once_old  # type: ignore[method-assign]  # the list is fine, its version forgotten
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(mirror.run)
+            await rig.until(lambda: len(told) >= 2, "it was listed again")
+            await rig.world.add_pod("more", None)
+            await rig.until(lambda: told[-1] == 4, "the watch goes on")
+            nursery.cancel_scope.cancel()

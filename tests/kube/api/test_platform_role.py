@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trio
@@ -19,6 +18,7 @@ from memgraph_ha.testing import check_platform
 from memgraph_ha.testing.contract import Sink
 from tests.kube.api.pods_rig import Rig, client_of, life, member, rig_on
 from tests.kube.api.roles import Rule, restricted, rule
+from tests.kube.api_server import ApiServer
 
 pytestmark = [pytest.mark.kube, pytest.mark.trio]
 
@@ -39,7 +39,7 @@ def controller(pods: str = PODS, sets: str = SETS, maps: str = MAPS, made: str =
     return [each for each in rules if each["verbs"]]
 
 
-async def test_these_rights_suffice(kube_api: Any, tmp_path: Path) -> None:
+async def test_these_rights_suffice(kube_api: ApiServer, tmp_path: Path) -> None:
     """The contract of the platform is kept with nothing more."""
     async with rig_on(kube_api.kubeconfig, tmp_path) as rig:
         file = await restricted(rig.world.client, kube_api.kubeconfig, controller(), tmp_path / "controller.json")
@@ -59,7 +59,9 @@ async def test_these_rights_suffice(kube_api: Any, tmp_path: Path) -> None:
     ],
     ids=["get pods", "delete pods", "get configmaps", "patch configmaps", "create configmaps"],
 )
-async def test_a_command_without_a_right_names_it(kube_api: Any, tmp_path: Path, rights: list[Rule], what: str) -> None:
+async def test_a_command_without_a_right_names_it(
+    kube_api: ApiServer, tmp_path: Path, rights: list[Rule], what: str
+) -> None:
     """It is refused with the verb that is missing, and nothing was deleted that would not be moved."""
     async with rig_on(kube_api.kubeconfig, tmp_path) as rig, trio.open_nursery() as nursery:
         nursery.start_soon(rig.platform().watch, rig.told)
@@ -88,7 +90,7 @@ async def test_a_command_without_a_right_names_it(kube_api: Any, tmp_path: Path,
     ids=["list pods", "watch pods", "list statefulsets"],
 )
 async def test_without_a_right_to_watch_the_log_says_which(
-    kube_api: Any, tmp_path: Path, rights: list[Rule], capsys: pytest.CaptureFixture[str]
+    kube_api: ApiServer, tmp_path: Path, rights: list[Rule], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing is made up meanwhile: no pod is taken for gone."""
     async with rig_on(kube_api.kubeconfig, tmp_path) as rig, trio.open_nursery() as nursery:
@@ -105,7 +107,7 @@ async def test_without_a_right_to_watch_the_log_says_which(
         verb = "watch" if rights == controller(pods="get list delete") else "list"
         assert f"cannot {verb} resource" in logged
         if verb == "watch":  # then it goes on by listing
-            await told.next(
+            await told.due(
                 MembersSeen, _complete, within_s=20, port="Platform", clause="lists alone tell who there is"
             )
         else:
@@ -146,7 +148,7 @@ async def run_command(rig: Rig, kubeconfig: Path, uid: str) -> "subprocess.Compl
     return done
 
 
-async def test_the_init_container_as_a_process(kube_api: Any, tmp_path: Path) -> None:
+async def test_the_init_container_as_a_process(kube_api: ApiServer, tmp_path: Path) -> None:
     """With get and patch on the one ConfigMap it does all it has to; its log is one line, its exit code 0."""
     async with rig_on(kube_api.kubeconfig, tmp_path, 0) as rig:
         file = await restricted(rig.world.client, kube_api.kubeconfig, INIT, tmp_path / "memgraph.json")
@@ -163,7 +165,7 @@ async def test_the_init_container_as_a_process(kube_api: Any, tmp_path: Path) ->
         assert orders["db-0"].consumed_by == "uid-new"
 
 
-async def test_an_init_container_without_rights_says_which(kube_api: Any, tmp_path: Path) -> None:
+async def test_an_init_container_without_rights_says_which(kube_api: ApiServer, tmp_path: Path) -> None:
     """It waits, says for what, and ends with exit code 1; Memgraph is not started."""
     async with rig_on(kube_api.kubeconfig, tmp_path, 0) as rig:
         file = await restricted(rig.world.client, kube_api.kubeconfig, [], tmp_path / "memgraph.json")

@@ -15,6 +15,7 @@ from memgraph_ha.core.commands import RebuildInstance
 from memgraph_ha.core.facts import Outcome
 from memgraph_ha.core.names import Incarnation, InstanceName
 from tests.kube.api.pods_rig import Rig, life, rig_on
+from tests.kube.api_server import ApiServer
 
 pytestmark = [pytest.mark.kube, pytest.mark.trio]
 
@@ -88,7 +89,9 @@ async def cut_off(rig: Rig, incarnation: Incarnation, step: int, *, done: bool) 
 
 @pytest.mark.parametrize("done", [False, True], ids=["request lost", "answer lost"])
 @pytest.mark.parametrize("step", range(1, STEPS + 1))
-async def test_another_controller_finishes_what_one_began(kube_api: Any, step: int, done: bool, tmp_path: Path) -> None:
+async def test_another_controller_finishes_what_one_began(
+    kube_api: ApiServer, step: int, done: bool, tmp_path: Path
+) -> None:
     """Whatever step a controller was cut off at, ordering again until it is done moves the data exactly once."""
     async with rig_on(kube_api.kubeconfig, tmp_path) as rig, trio.open_nursery() as nursery:
         incarnation = await begin(rig, nursery)
@@ -117,7 +120,7 @@ async def test_another_controller_finishes_what_one_began(kube_api: Any, step: i
 @pytest.mark.parametrize("done", [False, True], ids=["request lost", "answer lost"])
 @pytest.mark.parametrize("step", range(1, STEPS + 1))
 async def test_an_order_that_nobody_finished_moves_nothing_later(
-    kube_api: Any, step: int, done: bool, tmp_path: Path
+    kube_api: ApiServer, step: int, done: bool, tmp_path: Path
 ) -> None:
     """If nobody comes back to it, a pod that is deleted for another reason later keeps its data."""
     counts = step == STEPS and done  # only then the pod is known to be dying for this order
@@ -138,7 +141,7 @@ async def test_an_order_that_nobody_finished_moves_nothing_later(
         nursery.cancel_scope.cancel()
 
 
-async def test_a_process_that_is_another_one_by_now_is_left_alone(kube_api: Any, tmp_path: Path) -> None:
+async def test_a_process_that_is_another_one_by_now_is_left_alone(kube_api: ApiServer, tmp_path: Path) -> None:
     """A container that was started anew in the same pod is not what was judged: nothing is written or deleted."""
     async with rig_on(kube_api.kubeconfig, tmp_path) as rig, trio.open_nursery() as nursery:
         before = await begin(rig, nursery)
@@ -154,7 +157,7 @@ async def test_a_process_that_is_another_one_by_now_is_left_alone(kube_api: Any,
         nursery.cancel_scope.cancel()
 
 
-async def test_pods_that_would_move_nothing_are_not_rebuilt(kube_api: Any, tmp_path: Path) -> None:
+async def test_pods_that_would_move_nothing_are_not_rebuilt(kube_api: ApiServer, tmp_path: Path) -> None:
     """Without the init container a rebuild is refused, with the way out, and the pod lives on."""
     async with rig_on(kube_api.kubeconfig, tmp_path) as rig, trio.open_nursery() as nursery:
         platform = rig.platform()
@@ -170,7 +173,7 @@ async def test_pods_that_would_move_nothing_are_not_rebuilt(kube_api: Any, tmp_p
         nursery.cancel_scope.cancel()
 
 
-async def test_who_started_without_moving_is_told_apart(kube_api: Any, tmp_path: Path) -> None:
+async def test_who_started_without_moving_is_told_apart(kube_api: ApiServer, tmp_path: Path) -> None:
     """If the next pod starts without having moved anything, the order is withdrawn and says where to look."""
     async with rig_on(kube_api.kubeconfig, tmp_path) as rig, trio.open_nursery() as nursery:
         incarnation = await begin(rig, nursery)

@@ -1,6 +1,7 @@
 """The record in a ConfigMap of a real API server."""
 
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import trio
 from attrs import evolve
 from kubernetes.client import CoreV1Api
 
-from memgraph_ha.adapters.kubernetes.client import KubeClient, connect
+from memgraph_ha.adapters.kubernetes.client import KubeClient
 from memgraph_ha.adapters.kubernetes.record import ConfigMapRecordStore
 from memgraph_ha.core.commands import WriteRecord
 from memgraph_ha.core.facts import CommandEnded, Outcome, RecordSeen, RecordTrouble
@@ -20,8 +21,10 @@ from memgraph_ha.core.record import Change, ChangeKind, Record
 from memgraph_ha.runtime.clock import boottime
 from memgraph_ha.testing.contract import Sink
 from memgraph_ha.testing.record_store import check_record_store
+from tests.kube.api.asking import client_for
 from tests.kube.api.pod_world import namespace_of_its_own
 from tests.kube.api.wire import Wire
+from tests.kube.api_server import ApiServer
 
 pytestmark = [pytest.mark.kube, pytest.mark.trio]
 
@@ -94,18 +97,13 @@ async def leave_as_predecessor(client: KubeClient, index: str) -> None:
     await core(client, lambda api: api.create_namespaced_config_map(client.namespace, body))
 
 
-def client_for(kube: Any) -> Callable[[str], KubeClient]:
-    """Make clients of that API server."""
-    return lambda namespace: connect(Path(kube.kubeconfig), namespace=namespace, clock=boottime)
-
-
-async def test_the_contract_is_kept(kube_api: Any) -> None:
+async def test_the_contract_is_kept(kube_api: ApiServer) -> None:
     """The store keeps the contract of `RecordStore`, with every client a controller of its own."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
         await check_record_store(lambda: store_of(client_for(kube_api)(client.namespace)))
 
 
-async def test_the_predecessors_choice_is_taken_over(kube_api: Any) -> None:
+async def test_the_predecessors_choice_is_taken_over(kube_api: ApiServer) -> None:
     """Its number is no record; ours is written beside it if both agree, keeps what others wrote, and has no owner."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
         store = store_of(client)
@@ -129,7 +127,7 @@ async def test_the_predecessors_choice_is_taken_over(kube_api: Any) -> None:
         assert there.data["targetMainIndex"] == "0"
 
 
-async def test_a_human_outvotes_the_predecessor(kube_api: Any) -> None:
+async def test_a_human_outvotes_the_predecessor(kube_api: ApiServer) -> None:
     """Who orders a reign by name has looked: the record is written, and the number follows it."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
         await leave_as_predecessor(client, "1")
@@ -137,7 +135,7 @@ async def test_a_human_outvotes_the_predecessor(kube_api: Any) -> None:
         assert (ended.outcome, seen.trouble) == (Outcome.DONE, None)
 
 
-async def test_what_is_changed_by_hand_is_refused_by_name(kube_api: Any) -> None:
+async def test_what_is_changed_by_hand_is_refused_by_name(kube_api: ApiServer) -> None:
     """A number that disagrees, a record that is garbage or gone: trouble that names the key, and no write over it."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
         store = store_of(client)
@@ -157,7 +155,7 @@ async def test_what_is_changed_by_hand_is_refused_by_name(kube_api: Any) -> None
             assert NAME in ended.detail
 
 
-async def test_a_deleted_record_is_none_and_stays_so(kube_api: Any) -> None:
+async def test_a_deleted_record_is_none_and_stays_so(kube_api: ApiServer) -> None:
     """A ConfigMap that is gone is no record; what was decided on it is refused, also once there is another."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
         store = store_of(client)
@@ -173,7 +171,7 @@ async def test_a_deleted_record_is_none_and_stays_so(kube_api: Any) -> None:
         assert ended.outcome is Outcome.REFUSED
 
 
-async def test_a_lost_answer_is_unknown_and_then_read_back(kube_api: Any) -> None:
+async def test_a_lost_answer_is_unknown_and_then_read_back(kube_api: ApiServer) -> None:
     """A write that was done, but whose answer was lost, ends as unknown within its share, and is seen at once."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
         with Wire(Path(kube_api.kubeconfig)).relaying() as wire:
@@ -187,7 +185,7 @@ async def test_a_lost_answer_is_unknown_and_then_read_back(kube_api: Any) -> Non
             assert seen.token != first.token
 
 
-async def test_a_late_write_never_lands(kube_api: Any) -> None:
+async def test_a_late_write_never_lands(kube_api: ApiServer) -> None:
     """A write that is still on its way when it is given up cannot come true after the record was read again."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
         with Wire(Path(kube_api.kubeconfig)).relaying() as wire:
@@ -204,7 +202,7 @@ async def test_a_late_write_never_lands(kube_api: Any) -> None:
             assert (again.record, again.token) == (seen.record, seen.token)
 
 
-async def test_a_frozen_api_ends_every_call_in_time(kube_api_alone: Any) -> None:
+async def test_a_frozen_api_ends_every_call_in_time(kube_api_alone: ApiServer) -> None:
     """While the API server stands still a write is unknown, a read unanswered, both in time; then all is as before."""
     async with namespace_of_its_own(client_for(kube_api_alone)) as client:
         store = store_of(client, deadline_s=2)
@@ -226,7 +224,7 @@ async def test_a_frozen_api_ends_every_call_in_time(kube_api_alone: Any) -> None
         assert (ended.outcome, seen.record) == (Outcome.DONE, record_of(R0, generation=3))
 
 
-async def test_an_api_that_is_gone_changes_nothing(kube_api_alone: Any) -> None:
+async def test_an_api_that_is_gone_changes_nothing(kube_api_alone: ApiServer) -> None:
     """Where nobody listens a write was surely not sent, and both ends come at once."""
     async with namespace_of_its_own(client_for(kube_api_alone)) as client:
         store = store_of(client, deadline_s=3)
@@ -239,7 +237,44 @@ async def test_an_api_that_is_gone_changes_nothing(kube_api_alone: Any) -> None:
         assert (ended.outcome, seen.trouble) == (Outcome.NOT_SENT, RecordTrouble.UNANSWERED)
 
 
-async def test_a_record_that_is_too_big_is_refused(kube_api: Any) -> None:
+async def test_a_restored_etcd_is_noticed(kube_api_alone: ApiServer, tmp_path: Path) -> None:
+    """A record that goes back in time is refused by who knows better, until somebody says that it is right."""
+    etcd = Path(kube_api_alone.kubeconfig).parent / "etcd"
+    async with namespace_of_its_own(client_for(kube_api_alone)) as client:
+        store = store_of(client)
+        _ended, first = await write(store, record_of(R0))
+
+        def stop() -> None:
+            os.kill(kube_api_alone.apiserver_pid, signal.SIGKILL)
+            os.kill(kube_api_alone.etcd_pid, signal.SIGTERM)
+
+        def put_back() -> None:
+            shutil.rmtree(etcd)
+            shutil.copytree(tmp_path / "copy", etcd)
+
+        async def restart(before: Callable[[], object]) -> None:
+            await trio.to_thread.run_sync(stop)
+            await trio.sleep(2)
+            before()
+            await trio.to_thread.run_sync(kube_api_alone.start)
+
+        await restart(lambda: shutil.copytree(etcd, tmp_path / "copy"))
+        ended, second = await write(store, record_of(R1, generation=2), first.token)
+        assert ended.outcome is Outcome.DONE
+        await restart(put_back)
+        for _ in range(2):
+            seen = await store.read()
+            assert (seen.record, seen.trouble) == (None, RecordTrouble.UNREADABLE)
+            assert f"version {first.token} is older than {second.token}" in seen.detail
+        assert (await store_of(client).read()).record == record_of(R0)  # who knows nothing newer cannot tell
+        await put_by_hand(client, {}, annotations={"looked": "yes"})
+        seen = await store.read()
+        assert (seen.record, seen.trouble) == (record_of(R0), None)
+        ended, _seen = await write(store, record_of(R1, generation=2), seen.token)
+        assert ended.outcome is Outcome.DONE
+
+
+async def test_a_record_that_is_too_big_is_refused(kube_api: ApiServer) -> None:
     """What etcd would not take is refused by name, and nothing is changed."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
         store = store_of(client)

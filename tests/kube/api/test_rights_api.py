@@ -1,7 +1,7 @@
 """What the Role must allow, and what is said when it does not, against the authorization of a real API server."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from attrs import define, field
 from kubernetes.client import ApiClient, Configuration, CoreV1Api, RbacAuthorizationV1Api
 from kubernetes.config import load_kube_config
 
-from memgraph_ha.adapters.kubernetes.client import KubeClient, connect
+from memgraph_ha.adapters.kubernetes.client import KubeClient
 from memgraph_ha.adapters.kubernetes.errors import ApiUnavailableError, ForbiddenError
 from memgraph_ha.adapters.kubernetes.events import EventWriter
 from memgraph_ha.adapters.kubernetes.labels import LEADER, patch_label
@@ -26,8 +26,10 @@ from memgraph_ha.testing.contract import Sink
 from memgraph_ha.testing.record_store import FULL
 from tests.core.changes import gone
 from tests.core.places import M1
+from tests.kube.api.asking import client_for, eventually
 from tests.kube.api.pod_world import namespace_of_its_own, pod_body
-from tests.kube.api.test_events_api import events, of_cluster, statefulset, tick
+from tests.kube.api.test_events_api import events, statefulset, tick
+from tests.kube.api_server import ApiServer
 
 pytestmark = [pytest.mark.kube, pytest.mark.trio]
 
@@ -42,6 +44,7 @@ RULES: list[dict[str, list[str]]] = [
     },
     {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
     {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
+    {"apiGroups": ["apps"], "resources": ["statefulsets"], "resourceNames": ["r"], "verbs": ["get"]},
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["patch", "list"]},
 ]
 """All that the record, the lease, the Events and the labels ask for; the chart's Role must have them."""
@@ -99,14 +102,11 @@ def with_token(kubeconfig: Path, namespace: str, token: str) -> KubeClient:
 
 
 @asynccontextmanager
-async def account_on(kube: Any) -> AsyncIterator[Account]:
+async def account_on(kube: ApiServer) -> AsyncIterator[Account]:
     """Make an account without any rights."""
     kubeconfig = Path(kube.kubeconfig)
 
-    def make(namespace: str) -> KubeClient:
-        return connect(kubeconfig, namespace=namespace, clock=boottime)
-
-    async with namespace_of_its_own(make) as admin:
+    async with namespace_of_its_own(client_for(kube)) as admin:
 
         def work(api: ApiClient) -> str:
             core: Any = CoreV1Api(api)
@@ -122,14 +122,7 @@ async def account_on(kube: Any) -> AsyncIterator[Account]:
             client.close()
 
 
-async def eventually(holds: Callable[[], Any], within_s: float = 8) -> None:
-    """Try again and again, as a Role takes effect a moment after it was written."""
-    with trio.fail_after(within_s):
-        while not await holds():  # noqa: ASYNC110 - said above
-            await trio.sleep(0.1)
-
-
-async def test_the_role_is_enough(kube_api: Any, nursery: trio.Nursery) -> None:
+async def test_the_role_is_enough(kube_api: ApiServer, nursery: trio.Nursery) -> None:
     """With exactly these verbs the record, the lease, the Events and the labels all work."""
     async with account_on(kube_api) as account:
         await account.allow(RULES)
@@ -149,12 +142,12 @@ async def test_the_role_is_enough(kube_api: Any, nursery: trio.Nursery) -> None:
         )
         nursery.start_soon(lease.campaign, told)
         clause = "the lease is gained and renewed"
-        gained = await told.next(LeaseSeen, lambda fact: fact.leading, within_s=8, port="test", clause=clause)
-        await told.next(LeaseSeen, lambda fact: fact.until_s > gained.until_s, within_s=5, port="test", clause=clause)
-        uid = await statefulset(account.admin)
+        gained = await told.due(LeaseSeen, lambda fact: fact.leading, within_s=8, port="test", clause=clause)
+        await told.due(LeaseSeen, lambda fact: fact.until_s > gained.until_s, within_s=5, port="test", clause=clause)
+        await statefulset(account.admin)
         writer = EventWriter(account.client, statefulset="r", reporter="p", clock=boottime, wall=time.time)
         nursery.start_soon(writer.run)
-        writer(*of_cluster(tick(gone(M1)), uid))
+        writer(*tick(gone(M1)))
 
         async def told_of() -> bool:
             return bool(await events(account.admin))
@@ -168,7 +161,7 @@ async def test_the_role_is_enough(kube_api: Any, nursery: trio.Nursery) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_what_is_forbidden_is_named(kube_api: Any, nursery: trio.Nursery) -> None:
+async def test_what_is_forbidden_is_named(kube_api: ApiServer, nursery: trio.Nursery) -> None:
     """Without rights nothing is changed or led, and each error names the verb, the resource and the fix."""
     async with account_on(kube_api) as account:
         store, told = account.store, account.told
@@ -189,7 +182,7 @@ async def test_what_is_forbidden_is_named(kube_api: Any, nursery: trio.Nursery) 
         nursery.cancel_scope.cancel()
 
 
-async def test_credentials_that_are_refused_are_named(kube_api: Any) -> None:
+async def test_credentials_that_are_refused_are_named(kube_api: ApiServer) -> None:
     """A token that the API server does not know is no outage: the error says what to check, and not the token."""
     client = with_token(Path(kube_api.kubeconfig), "default", "n0t-a-token")
     with pytest.raises(ForbiddenError, match="check the token") as raised:
@@ -198,7 +191,7 @@ async def test_credentials_that_are_refused_are_named(kube_api: Any) -> None:
     client.close()
 
 
-async def test_a_server_with_another_certificate_is_not_spoken_to(kube_api: Any) -> None:
+async def test_a_server_with_another_certificate_is_not_spoken_to(kube_api: ApiServer) -> None:
     """Nothing, and no token, is sent to a server that cannot show the right certificate."""
     configuration: Any = Configuration()
     load_kube_config(config_file=str(kube_api.kubeconfig), client_configuration=configuration)

@@ -5,17 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.kube.daemon.site import ApiServer, Site
+from tests.kube.api_server import ApiServer, api_server
+from tests.kube.daemon.site import Site
 
 
 @pytest.fixture(scope="session")
 def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """Start an API server with its etcd that these tests may freeze."""
-    server = ApiServer.start(tmp_path_factory.mktemp("api") / "state")
-    try:
+    with api_server(tmp_path_factory.mktemp("own-api") / "state") as server:
         yield server
-    finally:
-        server.down()
 
 
 @pytest.fixture

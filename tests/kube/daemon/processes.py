@@ -19,7 +19,7 @@ from tests.fakes.processes import EXECUTABLE
 BOLT: Final = 7687
 REPLICATION: Final = 10000
 HTTP: Final = 8080
-RUN: Final = (sys.executable, "-c", "from memgraph_ha.kube.command import run; run(prog_name='memgraph-ha run')")
+RUN: Final = (sys.executable, "-m", "memgraph_ha", "run")
 
 
 @define

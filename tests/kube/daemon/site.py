@@ -4,8 +4,6 @@ import contextlib
 import itertools
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -21,6 +19,7 @@ from memgraph_ha.core import Record, parse_record
 from memgraph_ha.core.names import Address, InstanceName
 from memgraph_ha.drill.ledger import Reading, WriterLog, check
 from memgraph_ha.drill.writers import Writers
+from tests.kube.api_server import ApiServer
 from tests.kube.daemon.kubelet import Kubelet, core_of
 from tests.kube.daemon.processes import BOLT, Controller, Network, until
 from tests.kube.daemon.service import Service
@@ -35,56 +34,15 @@ START_S: Final = 90.0
 _NUMBERS: Final = itertools.count()
 
 
-@define
-class ApiServer:
-    """A real API server with its etcd, of our own: it may be frozen and killed.
-
-    Attributes:
-        state: The tool's directory.
-        kubeconfig: An administrator's.
-    """
-
-    state: Path
-    kubeconfig: Path
-
-    @classmethod
-    def start(cls, state: Path) -> "ApiServer":
-        """Start one; ends with `down`."""
-        server = cls(state, state / "kubeconfig")
-        server.up()
-        return server
-
-    def up(self) -> None:
-        """Start whatever of it does not run."""
-        _tool("up", "--api-only", "--state", str(self.state))
-
-    def down(self) -> None:
-        """End it, with every trace."""
-        _tool("down", "--state", str(self.state))
-
-    def pid(self) -> int:
-        """Give the API server's pid."""
-        for line in _tool("status", "--state", str(self.state)).splitlines():
-            if line.startswith("kube-apiserver: pid "):
-                return int(line.rpartition(" ")[2])
-        raise AssertionError("no API server runs")
-
-    @contextlib.contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Let it stand still while the block runs: connections stay open and nothing is answered."""
-        pid = self.pid()
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(pid, signal.SIGCONT)
-
-
-def _tool(*arguments: str) -> str:
-    argv = [sys.executable, "-m", "tools.kube", *arguments]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=600)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@contextlib.contextmanager
+def frozen(server: ApiServer) -> Iterator[None]:
+    """Let an API server stand still while the block runs: connections stay open and nothing is answered."""
+    pid = server.apiserver_pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 @define

@@ -163,6 +163,20 @@ def test_the_same_search_gives_the_same_numbers() -> None:
     assert (len(first.graph.states), first.graph.edges) == (len(second.graph.states), second.graph.edges)
 
 
+def test_policies_are_searched_side_by_side() -> None:
+    """Two at a time find what one after the other does, told in the same order."""
+    given = ["--faults", "1", "--kinds", "wipe", "--policy", "all", "--json"]
+    runner = CliRunner()
+    one, two = (runner.invoke(check, [*given, "--jobs", str(jobs)]) for jobs in (1, 2))
+    assert one.exit_code == two.exit_code == Exit.OK, two.output
+    told = [
+        [(search["policy"], search["states"], search["edges"]) for search in json.loads(result.stdout)["searches"]]
+        for result in (one, two)
+    ]
+    assert told[0] == told[1]
+    assert [search[0] for search in told[0]] == list(POLICIES)
+
+
 def test_bad_options_are_usage_errors() -> None:
     """A fault or a rule that does not exist ends in exit code 2, and the message lists those that do."""
     runner = CliRunner()

@@ -1,0 +1,1 @@
+"""The chart, the image and the daemon on a real Kubernetes."""

@@ -1,0 +1,265 @@
+"""One release of the chart, in a namespace of its own: installed, looked at, broken."""
+
+import itertools
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from attrs import define, field, frozen
+from neo4j import GraphDatabase, NotificationMinimumSeverity
+
+from memgraph_ha.core.errors import RecordError
+from memgraph_ha.core.names import Address, InstanceName
+from memgraph_ha.core.record import Record
+from memgraph_ha.core.record_json import parse_record
+from memgraph_ha.drill.asking import COUNT, READ
+from memgraph_ha.drill.ledger import Findings, Reading, check
+from memgraph_ha.drill.writers import Writers
+from tests.e2e.kube.pods import Pod
+from tools.kube.api import Api
+from tools.kube.builds import path_of
+from tools.kube.containers import Containers
+from tools.kube.images import ROOT, Images
+from tools.kube.programs import HELM
+from tools.kube.run import run
+
+CHART: Final = ROOT / "charts" / "memgraph-ha"
+BOLT: Final = 7687
+
+PROTECTED_S: Final = 90.0
+"""How long a release may take from its installation until a standby is named, on two busy cores."""
+
+_HELM_S: Final = 60.0
+_GONE_S: Final = 60.0
+_LEVEL_S: Final = 60.0
+_POLL_S: Final = 0.1
+_numbers: Final = itertools.count()
+
+
+@frozen(kw_only=True)
+class Host:
+    """The cluster that releases are installed on.
+
+    Attributes:
+        api: The administrator's requests.
+        kubeconfig: How helm reaches it.
+        containers: The node's containers.
+        images: What is run.
+    """
+
+    api: Api
+    kubeconfig: Path
+    containers: Containers
+    images: Images
+
+    def helm(self, *arguments: str | Path, given: str | None = None, timeout_s: float = _HELM_S) -> str:
+        """Run helm, with a text on its standard input; gives what it printed."""
+        environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
+        return run([path_of(HELM), *arguments], given=given, timeout_s=timeout_s, environment=environment)
+
+
+def until(question: Callable[[], bool], within_s: float, what: Callable[[], str]) -> float:
+    """Ask until the answer is yes; fails the test with ``what`` after ``within_s``. Gives how long it took, seconds."""
+    begun_s = time.monotonic()
+    while not question():
+        if time.monotonic() - begun_s > within_s:
+            raise AssertionError(f"not within {within_s:g} s: {what()}")
+        time.sleep(_POLL_S)
+    return time.monotonic() - begun_s
+
+
+@define(kw_only=True, eq=False)
+class Release:
+    """A release.
+
+    Attributes:
+        host: Where.
+        name: Its name, also that of everything in it.
+        namespace: Its namespace.
+        groups: The writers, in the order in which they began.
+    """
+
+    host: Host
+    name: str
+    namespace: str
+    groups: list[Writers] = field(factory=list)
+
+    @classmethod
+    def in_new_namespace(cls, host: Host, name: str = "graph") -> "Release":
+        """Make a namespace for a release that is not installed yet."""
+        namespace = f"e2e-{os.getpid()}-{next(_numbers)}"
+        host.api.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
+        return cls(host=host, name=name, namespace=namespace)
+
+    @property
+    def memgraph(self) -> str:
+        """The path of the instances' StatefulSet."""
+        return f"/apis/apps/v1/namespaces/{self.namespace}/statefulsets/{self.name}"
+
+    @property
+    def instances(self) -> tuple[InstanceName, ...]:
+        """The names of the instances that are wished for."""
+        count = self.host.api.get(self.memgraph).json()["spec"]["replicas"]
+        return tuple(InstanceName(f"{self.name}-{number}") for number in range(count))
+
+    def install(self, values: Mapping[str, Any] | None = None) -> str:
+        """Install it, or upgrade it, with the test images and room for a small machine.
+
+        Args:
+            values: The chart's values beside those.
+
+        Returns:
+            What helm printed.
+        """
+        given = json.dumps(merged(small_values(self.host.images), values or {}))
+        return self.host.helm(
+            *("upgrade", "--install", self.name, CHART, "--namespace", self.namespace, "--values", "-"), given=given
+        )
+
+    def uninstall(self) -> None:
+        """Uninstall it, as a user would; its volumes stay."""
+        self.host.helm("uninstall", self.name, "--namespace", self.namespace)
+
+    def close(self) -> None:
+        """Remove everything of it, volumes too, and wait until no pod is left."""
+        for group in self.groups:
+            group.stop()
+        if self._helm_has_it():
+            self.uninstall()
+        for pod in self.pods():
+            self.delete(pod.name, grace_s=0)
+        self.host.api.delete(f"/api/v1/namespaces/{self.namespace}")
+        until(self._is_gone, _GONE_S, lambda: f"namespace {self.namespace} is gone")
+
+    def pods(self, component: str | None = None) -> list[Pod]:
+        """List its pods: `memgraph`, `controller`, or all."""
+        items = self.host.api.items(f"/api/v1/namespaces/{self.namespace}/pods")
+        pods = [Pod.read(item) for item in items]
+        return [pod for pod in pods if component in {None, pod.labels.get("app.kubernetes.io/component")}]
+
+    def pod(self, name: str) -> Pod | None:
+        """Give one pod; None if there is none of this name."""
+        return next((pod for pod in self.pods() if pod.name == name), None)
+
+    def delete(self, pod: str, *, grace_s: int | None = None) -> None:
+        """Delete a pod, as `kubectl delete pod` does."""
+        options: dict[str, object] = {} if grace_s is None else {"gracePeriodSeconds": grace_s}
+        self.host.api.delete(f"/api/v1/namespaces/{self.namespace}/pods/{pod}", options)
+
+    def record(self) -> Record | None:
+        """Read the record; None if there is none."""
+        found = self.host.api.get(f"/api/v1/namespaces/{self.namespace}/configmaps/{self.name}-state")
+        try:
+            return None if found.is_error else parse_record(found.json()["data"]["record.json"])
+        except (KeyError, RecordError):
+            return None
+
+    def service(self, name: str) -> str:
+        """Give a Service's address, which this machine reaches as pods do."""
+        address: str = self.host.api.get(f"/api/v1/namespaces/{self.namespace}/services/{name}").json()["spec"][
+            "clusterIP"
+        ]
+        return address
+
+    @property
+    def gateway(self) -> Address:
+        """Where clients write."""
+        return Address(f"{self.service(f'{self.name}-gateway')}:{BOLT}")
+
+    def protected(self, *, above: int = 0, within_s: float = PROTECTED_S) -> Record:
+        """Wait until a reign after ``above`` is open, its standby is named, and every instance is in its role."""
+        found: list[Record] = []
+
+        def whole() -> bool:
+            record = self.record()
+            if record is None or record.generation <= above or not record.opened or record.standby is None:
+                return False
+            roles = {pod.name: pod.labels.get("memgraph-ha/role") for pod in self.pods("memgraph")}
+            wished = dict.fromkeys(self.instances, "replica") | {
+                record.standby.instance: "standby",
+                record.main: "main",
+            }
+            found[:] = [record]
+            return all(roles.get(name) == role for name, role in wished.items())
+
+        until(whole, within_s, lambda: f"{self.name} is protected\n{self.tail()}")
+        return found[0]
+
+    def start_writers(self, count: int = 4) -> Writers:
+        """Begin to write through the Service, and wait for the first acknowledgement."""
+        first = sum(len(group.logs) for group in self.groups)
+        writers = Writers(self.gateway, count, first=first)
+        self.groups.append(writers)
+        writers.start()
+        until(lambda: writers.acknowledged() > 0, 30.0, lambda: f"a first write\n{self.tail()}")
+        return writers
+
+    def findings(self, faults_s: Sequence[float] = ()) -> Findings:
+        """Stop the writers, wait until all instances are level, and compare them with what the writers were told."""
+        for group in self.groups:
+            stuck = group.stop()
+            assert not stuck, stuck
+
+        def level() -> bool:
+            counts = {self._ask(name, COUNT)[0] for name in self.instances}
+            return len(counts) == 1
+
+        until(level, _LEVEL_S, lambda: f"the instances hold equally many writes\n{self.tail()}")
+        readings = [Reading(instance=name, ids=Counter(self._ask(name, READ))) for name in self.instances]
+        return check([log for group in self.groups for log in group.logs], readings, faults_s)
+
+    def tail(self, lines: int = 40) -> str:
+        """Give the ends of the controllers' logs."""
+        path = f"/api/v1/namespaces/{self.namespace}/pods"
+        told = []
+        for pod in self.pods():
+            if pod.labels.get("app.kubernetes.io/component") == "controller":
+                told += [f"--- {pod}", self.host.api.get(f"{path}/{pod.name}/log?tailLines={lines}").text]
+            else:
+                told.append(f"--- {pod}")
+        return "\n".join(told)
+
+    def _ask(self, instance: InstanceName, query: str) -> list[str]:
+        """Ask an instance directly, past the gateway; gives the first column."""
+        pod = self.pod(instance)
+        assert pod is not None, f"there is no pod {instance}"
+        with GraphDatabase.driver(
+            f"bolt://{pod.address}:{BOLT}",
+            notifications_min_severity=NotificationMinimumSeverity.OFF,
+            telemetry_disabled=True,
+        ) as driver:
+            return [str(row[0]) for row in driver.execute_query(query).records]
+
+    def _helm_has_it(self) -> bool:
+        return self.name in self.host.helm("list", "--namespace", self.namespace, "--short", "--all").split()
+
+    def _is_gone(self) -> bool:
+        return self.host.api.get(f"/api/v1/namespaces/{self.namespace}").status_code == httpx.codes.NOT_FOUND
+
+
+def small_values(images: Images) -> dict[str, Any]:
+    """Give the chart's values for the test images on a machine with two cores."""
+
+    def image(name: str) -> dict[str, str]:
+        repository, _, tag = name.rpartition(":")
+        return {"repository": repository, "tag": tag}
+
+    resources = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "512Mi"}}
+    return {
+        "memgraph": {"image": image(images.memgraph), "memoryLimitMiB": 0, "resources": resources},
+        "controller": {"image": image(images.controller), "resources": resources},
+    }
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge two trees of values as helm does: the second wins, maps are merged."""
+    result = dict(below)
+    for key, value in above.items():
+        known = result.get(key)
+        result[key] = merged(known, value) if isinstance(known, Mapping) and isinstance(value, Mapping) else value
+    return result
