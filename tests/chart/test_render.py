@@ -62,7 +62,7 @@ def test_everything_has_the_release_s_name_and_labels(helm: Helm, values: Values
     name = values.get("fullnameOverride", "r")
     for each in helm.render(values).objects:
         named = {name, *predecessor} if each.kind == "Service" else {name}
-        assert each.name in named or each.name.startswith((f"{name}-", f"db-{name}-")), each.name
+        assert each.name in named or each.name.startswith((f"{name}-", f"db-{name}")), each.name
         assert each.body["metadata"]["labels"]["app.kubernetes.io/instance"] == name
         assert each.body["metadata"]["labels"]["app.kubernetes.io/name"] == "memgraph-ha"
 

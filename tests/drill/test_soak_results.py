@@ -4,7 +4,7 @@ import io
 import json
 import math
 
-import jsonschema  # type: ignore[import-untyped]  # it ships no types
+import jsonschema
 import pytest
 import trio
 import trio.testing

@@ -18,6 +18,8 @@ from tools.kube.images import ROOT
 from tools.kube.programs import APISERVER, CLUSTER, HELM
 
 _UP_WITHIN_S: Final = 110.0
+_PATIENT: Final = {"policy": {"failover_limit": 100}}
+"""Tests break more in an hour than a year does; a release that fails over so often would stop and ask."""
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +58,17 @@ def apiserver_pid(kube_cluster: Cluster) -> int:
     found = Daemons(kube_cluster.place).running(APISERVER.name)
     assert found is not None, "the API server does not run"
     return found.pid
+
+
+@pytest.fixture(scope="module")
+def release(host: Host) -> Iterator[Release]:
+    """One release for all tests of a file; each finds it as the one before has left it, so it begins by waiting."""
+    shared = Release.in_new_namespace(host)
+    try:
+        shared.install(_PATIENT)
+        yield shared
+    finally:
+        shared.close()
 
 
 @pytest.fixture

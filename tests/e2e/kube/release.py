@@ -1,8 +1,10 @@
 """One release of the chart, in a namespace of its own: installed, looked at, broken."""
 
+import base64
 import itertools
 import json
 import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -30,11 +32,13 @@ from tools.kube.run import run
 
 CHART: Final = ROOT / "charts" / "memgraph-ha"
 BOLT: Final = 7687
+HTTP: Final = 8080
 
 PROTECTED_S: Final = 90.0
 """How long a release may take from its installation until a standby is named, on two busy cores."""
 
 _HELM_S: Final = 60.0
+_COMMAND_S: Final = 120.0
 _GONE_S: Final = 60.0
 _LEVEL_S: Final = 60.0
 _POLL_S: Final = 0.1
@@ -166,6 +170,13 @@ class Release:
         ]
         return address
 
+    def volume(self, instance: str) -> Path:
+        """Give the directory of an instance's volume on this machine."""
+        claims = f"/api/v1/namespaces/{self.namespace}/persistentvolumeclaims"
+        claim = self.host.api.get(f"{claims}/data-{instance}").json()
+        volume = self.host.api.get(f"/api/v1/persistentvolumes/{claim['spec']['volumeName']}").json()
+        return Path(volume["spec"]["hostPath"]["path"])
+
     @property
     def gateway(self) -> Address:
         """Where clients write."""
@@ -212,6 +223,16 @@ class Release:
         until(level, _LEVEL_S, lambda: f"the instances hold equally many writes\n{self.tail()}")
         readings = [Reading(instance=name, ids=Counter(self._ask(name, READ))) for name in self.instances]
         return check([log for group in self.groups for log in group.logs], readings, faults_s)
+
+    def command(self, *words: str, within_s: float = _COMMAND_S) -> str:
+        """Run one of the operator's commands, from this machine against the leader; gives what it printed."""
+        secret = self.host.api.get(f"/api/v1/namespaces/{self.namespace}/secrets/{self.name}-api").json()
+        environment = {
+            **os.environ,
+            "MEMGRAPH_HA_SERVER": f"http://{self.service(f'{self.name}-controller')}:{HTTP}",
+            "MEMGRAPH_HA_TOKEN": base64.b64decode(secret["data"]["token"]).decode(),
+        }
+        return run([sys.executable, "-m", "memgraph_ha", *words], timeout_s=within_s, environment=environment)
 
     def tail(self, lines: int = 40) -> str:
         """Give the ends of the controllers' logs."""

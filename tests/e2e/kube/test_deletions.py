@@ -3,7 +3,6 @@
 import random
 import signal
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -14,14 +13,11 @@ from tests.e2e.kube.release import Release
 
 pytestmark = [pytest.mark.kube, pytest.mark.timeout(1200)]
 
-_POLICY = {"policy": {"failover_limit": 100}}
 _COUNT = 10
 
 
-def test_deletions_of_main_lose_nothing(make_release: Callable[[], Release]) -> None:
+def test_deletions_of_main_lose_nothing(release: Release) -> None:
     """Ten deletions of MAIN's pod with a random grace period lose no acknowledged write of four writers."""
-    release = make_release()
-    release.install(_POLICY)
     record = release.protected()
     writers = release.start_writers()
     dice = random.Random(6)
@@ -51,10 +47,8 @@ def test_deletions_of_main_lose_nothing(make_release: Callable[[], Release]) -> 
     assert not findings.complaints()
 
 
-def test_a_killed_main_is_replaced(make_release: Callable[[], Release]) -> None:
+def test_a_killed_main_is_replaced(release: Release) -> None:
     """SIGKILL of MAIN's process, past Kubernetes, loses nothing."""
-    release = make_release()
-    release.install(_POLICY)
     record = release.protected()
     release.start_writers()
     main = release.pod(record.main)

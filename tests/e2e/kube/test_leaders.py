@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -23,10 +22,8 @@ _AWAY_S = 60.0
 _FROZEN_S = 3 * _LEASE_S
 
 
-def test_a_killed_leader_is_replaced(make_release: Callable[[], Release]) -> None:
+def test_a_killed_leader_is_replaced(release: Release) -> None:
     """After SIGKILL of the leading controller another serves within the lease plus two seconds, and nothing is lost."""
-    release = make_release()
-    release.install()
     release.protected()
     writers = release.start_writers()
     leader = leader_of(release)
@@ -40,10 +37,8 @@ def test_a_killed_leader_is_replaced(make_release: Callable[[], Release]) -> Non
     assert not release.findings([killed_s]).complaints()
 
 
-def test_a_leader_that_is_told_to_end_hands_over(make_release: Callable[[], Release]) -> None:
+def test_a_leader_that_is_told_to_end_hands_over(release: Release) -> None:
     """Deleting the leader's pod leaves clients without service for less than a second."""
-    release = make_release()
-    release.install()
     release.protected()
     writers = release.start_writers()
     leader = leader_of(release)
@@ -57,10 +52,8 @@ def test_a_leader_that_is_told_to_end_hands_over(make_release: Callable[[], Rele
     assert not release.findings([deleted_s]).complaints()
 
 
-def test_a_frozen_leader_relays_nothing_when_it_wakes(make_release: Callable[[], Release]) -> None:
+def test_a_frozen_leader_relays_nothing_when_it_wakes(release: Release) -> None:
     """A leader that is frozen past its lease is replaced; when it goes on, no acknowledgement of its passes."""
-    release = make_release()
-    release.install()
     release.protected()
     old = release.start_writers()
     leader = leader_of(release)
@@ -80,10 +73,8 @@ def test_a_frozen_leader_relays_nothing_when_it_wakes(make_release: Callable[[],
     assert not release.findings([frozen_s, woken_s]).complaints()
 
 
-def test_writes_go_on_without_the_api_server(make_release: Callable[[], Release], apiserver_pid: int) -> None:
+def test_writes_go_on_without_the_api_server(release: Release, apiserver_pid: int) -> None:
     """With the API server away the leader, whose peers promise not to campaign, goes on serving."""
-    release = make_release()
-    release.install()
     release.protected()
     writers = release.start_writers()
     frozen_s = time.monotonic()

@@ -15,10 +15,8 @@ _MOST_SWITCHOVERS = 2
 _SILENCE_S = 5.0
 
 
-def test_two_rolling_restarts_back_to_back(make_release: Callable[[], Release]) -> None:
+def test_two_rolling_restarts_back_to_back(release: Release) -> None:
     """Restarting all instances twice under load loses nothing, and takes at most two switchovers each time."""
-    release = make_release()
-    release.install()
     record = release.protected()
     writers = release.start_writers()
     begun_s = time.monotonic()
@@ -36,10 +34,8 @@ def test_two_rolling_restarts_back_to_back(make_release: Callable[[], Release]) 
     assert silence_s < _SILENCE_S
 
 
-def test_scaling_up_and_down(make_release: Callable[[], Release]) -> None:
+def test_scaling_up_and_down(release: Release) -> None:
     """From three instances to five and back under load: nothing is lost, and the new ones take part."""
-    release = make_release()
-    release.install()
     record = release.protected()
     release.start_writers()
     scale(release, 5)

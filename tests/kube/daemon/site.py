@@ -203,13 +203,8 @@ class Site:
         return found.acknowledged
 
     def _read(self, name: InstanceName) -> Reading:
-        ip = self.address_of(name)
-        with (
-            neo4j.GraphDatabase.driver(f"bolt://{ip}:{BOLT}", auth=(USER, PASSWORD)) as driver,
-            driver.session() as session,
-        ):
-            ids = Counter(str(row["id"]) for row in session.run("MATCH (n:Write) RETURN n.id AS id"))
-        return Reading(instance=name, ids=ids)
+        rows = ask(Address(f"{self.address_of(name)}:{BOLT}"), "MATCH (n:Write) RETURN n.id AS id")
+        return Reading(instance=name, ids=Counter(map(str, rows)))
 
     def address_of(self, name: str) -> str:
         """Give a pod's address."""
@@ -222,6 +217,16 @@ class Site:
             self.namespace, label_selector="app.kubernetes.io/component=memgraph"
         )
         return {pod.metadata.name: (pod.metadata.labels or {}).get("memgraph-ha/role") for pod in pods.items}
+
+
+def ask(address: Address, query: str) -> list[object]:
+    """Send a query; gives the first column.
+
+    Raises:
+        neo4j.exceptions.Neo4jError: The server refuses it.
+    """
+    with neo4j.GraphDatabase.driver(f"bolt://{address}", auth=(USER, PASSWORD)) as driver, driver.session() as session:
+        return [row[0] for row in session.run(query)]
 
 
 def now_s() -> float:

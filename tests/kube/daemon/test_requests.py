@@ -9,11 +9,14 @@ from typing import Any
 import httpx
 import pytest
 from kubernetes.client import AuthenticationV1TokenRequest, RbacAuthorizationV1Api, V1TokenRequestSpec
+from neo4j.exceptions import Neo4jError
 
+from memgraph_ha.core.names import Address
 from memgraph_ha.core.record import ChangeKind
 from tests.kube.daemon.kubelet import core_of
-from tests.kube.daemon.processes import RUN, until
+from tests.kube.daemon.processes import BOLT, RUN, until
 from tests.kube.daemon.site import PASSWORD, RELEASE, TOKEN, USER, Site
+from tests.kube.daemon.site import ask as ask_bolt
 
 pytestmark = [pytest.mark.kube, pytest.mark.timeout(400)]
 
@@ -79,6 +82,19 @@ def test_the_policy_and_the_number_of_instances_are_set_elsewhere(site: Site) ->
     assert (policy.status_code, "policy.toml" in policy.text) == (409, True)
     count = httpx.put(f"{url}/api/v1/instances", json={"count": 5}, headers=headers, timeout=10)
     assert (count.status_code, f"scale statefulset {RELEASE} --replicas=5" in count.text) == (404, True)
+
+
+def test_readers_reach_a_replica_and_no_writer_does(site: Site) -> None:
+    """The second gateway leads to whoever is not MAIN: it answers, and takes no write."""
+    leader = site.controllers[0]
+    readers, writers = (Address(f"{leader.ip}:{port}") for port in (BOLT + 1, BOLT))
+    ask_bolt(writers, "CREATE (:Seen)")
+    until(lambda: ask_bolt(readers, "MATCH (n:Seen) RETURN count(n)") == [1], 20, "the write is seen")
+    with pytest.raises(Neo4jError):
+        ask_bolt(readers, "CREATE (:Seen)")
+    metrics = leader.get("/metrics")
+    assert metrics is not None
+    assert "memgraph_controller_is_leader 1.0" in metrics.text
 
 
 def test_a_hook_and_the_deletion_of_its_pod_hand_main_over(site: Site) -> None:
