@@ -11,7 +11,7 @@ PYTEST := $(BIN)/pytest
 JOBS := 2
 JOINTLY := --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test slow matrix soak bench docs format clean
+.PHONY: demo test slow matrix e2e kube-up kube-down soak bench docs format clean
 .DEFAULT_GOAL := help
 
 help:
@@ -47,6 +47,17 @@ slow: $(DEV)
 matrix: $(DEV)
 	$(PYTEST) -m "slow and not kube" tests/e2e
 	$(PYTEST) -m matrix tests/sim
+
+# A real Kubernetes on this machine (root, Debian): built once, for about half an hour, then there in seconds.
+kube-up: $(DEV)
+	@$(BIN)/python -m tools.kube up
+
+kube-down: $(DEV)
+	@$(BIN)/python -m tools.kube down
+
+# Everything that needs Kubernetes, on the cluster that KUBECONFIG names, or on one of its own.
+e2e: $(DEV)
+	$(PYTEST) -m kube tests/kube tests/chart tests/e2e/kube
 
 # About half an hour: 200 faults drawn by lot; SEED=n repeats a run, FAULTS=n shortens it.
 soak: $(RUN)

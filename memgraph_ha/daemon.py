@@ -64,6 +64,9 @@ LOOK_PAUSE_S = 0.05
 _ORDER = {rule.id: index for index, rule in enumerate(RULES)}
 _URGENT = frozenset(rule.id for rule in RULES if rule.urgent)
 
+_ROUTINE = "P10"
+"""The rule that proves a named standby again: every second under load, for ever; its lines are for debugging."""
+
 
 @frozen(kw_only=True)
 class World:
@@ -318,7 +321,8 @@ class Daemon:
         if lease is None or not lease.leading or lease.until_s - now_s <= deadline_s:
             return CommandEnded(at_s=now_s, command=command, outcome=Outcome.NOT_SENT, detail="our lease is too short")
         self._recorder.command(self._name, command, by=batch.tick)
-        self._log.info("command", rule=batch.decision.rule, **_words(command))
+        log = self._log.debug if batch.decision.rule == _ROUTINE else self._log.info
+        log("command", rule=batch.decision.rule, **_words(command))
         ended: CommandEnded | None = None
         with trio.move_on_after(deadline_s + 1.0) as scope:
             batch.scope = None if isinstance(command, WriteRecord) else scope
@@ -360,11 +364,13 @@ class Daemon:
             return
         self._said = (decision.rule, view.now_s)
         hold = {} if decision.hold is None else {"hold": decision.hold.word}
-        self._log.info("decision", rule=decision.rule, name=decision.name, reason=decision.reason, **hold)
+        routine = decision.rule == _ROUTINE or (rule == _ROUTINE and not decision.commands and not hold)
+        log = self._log.debug if routine else self._log.info
+        log("decision", rule=decision.rule, name=decision.name, reason=decision.reason, **hold)
 
     def _log_end(self, fact: CommandEnded) -> None:
-        log = self._log.info if fact.outcome is Outcome.DONE else self._log.warning
-        log(
+        log = self._log.debug if isinstance(fact.command, CommitNoop) else self._log.info
+        (log if fact.outcome is Outcome.DONE else self._log.warning)(
             "command ended",
             outcome=fact.outcome.value,
             **_words(fact.command),

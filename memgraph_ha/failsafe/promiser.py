@@ -196,11 +196,11 @@ class Promiser:
             One sentence; None if it may be taken.
         """
         lease = self.lease
-        if lease is None or lease.released:
+        if lease is not None and lease.released:
             return None  # who gave it back led: whoever was before is over
         if now_s < self.promised_until_s:
             return f"we promised to let its holder lead for {self.promised_until_s - now_s:.1f} s more"
-        if lease.session and lease.session == session:
+        if lease is None or (lease.session and lease.session == session):
             return None
         return self._outside(unchanged_s, now_s, max(lease.duration_s, self.duration_s))
 

@@ -100,8 +100,10 @@ class Parts:
 
     async def drain(self) -> None:
         """Let our clients' open transactions end, if we serve any."""
+        _log.info("told to end", drain_s=self.options.policy.drain_s)
         if self.gateway is not None:
             await self.gateway.drain(self.options.policy.drain_s)
+        _log.info("drained")
 
 
 def assemble(options: RunOptions, cluster: Cluster, log: Log, recorder: Recorder) -> Parts:

@@ -87,6 +87,15 @@ def test_the_restricted_profile_is_really_enforced_there(place: Place) -> None:
         place.core.create_namespaced_pod(place.namespace, pod, dry_run="All")
 
 
+def test_the_notes_name_the_next_two_commands(place: Place) -> None:
+    """Whoever installed it types what stands there."""
+    said = place.install({"auth": {"enabled": True}})
+    assert f"kubectl -n {place.namespace} exec deploy/r-controller -- memgraph-ha status" in said
+    assert f"helm -n {place.namespace} test r" in said
+    assert f"bolt://r-gateway.{place.namespace}.svc:7687" in said
+    assert place.secret("r-auth", "MEMGRAPH_PASSWORD") not in said
+
+
 def test_an_upgrade_keeps_the_password_and_the_token(place: Place) -> None:
     """A new password would lock the controllers out of Memgraph; a new token the operators out of the API."""
     place.install()

@@ -9,7 +9,7 @@ from typing import Final
 
 from attrs import frozen
 
-from memgraph_ha.adapters.kubernetes.raw import Raw as Raw  # noqa: PLC0414 - for importers that still look here
+from memgraph_ha.adapters.kubernetes.raw import Raw
 from memgraph_ha.core.names import Incarnation
 
 _ID_LENGTH: Final = 12

@@ -122,10 +122,7 @@ class _Bounded:
         self._pools = pools
 
     def request(self, method: str, url: str, **options: Any) -> urllib3.BaseHTTPResponse:
-        call = _present.get()
-        if call is None:
-            raise LeftError("a request outside of KubeClient.call would have no deadline")
-        left_s = call.left_s()
+        left_s = _present_call().left_s()
         if left_s <= 0:
             raise LeftError("it was too late to send it")
         asked = options.pop("timeout", None)
@@ -160,10 +157,15 @@ def close_api(api: ApiClient) -> None:
     transport.rest_client.pool_manager.clear()
 
 
-def _attach(connection: HTTPConnection) -> None:
+def _present_call() -> Call:
     call = _present.get()
     if call is None:
         raise LeftError("a request outside of KubeClient.call would have no deadline")
+    return call
+
+
+def _attach(connection: HTTPConnection) -> None:
+    call = _present_call()
     if connection.sock is None:
         connection.connect()  # as the library would do itself a moment later, but before the request counts as sent
     call.attach(connection.sock)

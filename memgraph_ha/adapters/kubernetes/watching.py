@@ -21,7 +21,6 @@ from memgraph_ha.adapters.kubernetes.client import Clock, KubeClient
 from memgraph_ha.adapters.kubernetes.errors import ApiError, ApiUnavailableError, GoneError, ThrottledError
 from memgraph_ha.adapters.kubernetes.pods import name_of, version_of
 from memgraph_ha.adapters.kubernetes.raw import Raw, error_of, lines_of, request, request_json
-from memgraph_ha.adapters.kubernetes.raw import read_json as read_json  # noqa: PLC0414 - for importers that still look here
 
 WATCH_S: Final = 20
 """How long the server keeps one stream open. A list of a few pods that often is no load to speak of."""

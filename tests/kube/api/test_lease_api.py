@@ -170,7 +170,7 @@ async def test_people_can_read_it(kube_api: ApiServer, nursery: trio.Nursery) ->
         nursery.cancel_scope.cancel()
 
 
-async def test_a_release_is_noticed_within_half_a_second(kube_api: ApiServer, nursery: trio.Nursery) -> None:
+async def test_a_release_is_noticed_within_a_second(kube_api: ApiServer, nursery: trio.Nursery) -> None:
     """A graceful stop costs one look of the next leader, not a lease."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
         one, two = candidate(client, "one"), candidate(client, "two")
@@ -181,7 +181,7 @@ async def test_a_release_is_noticed_within_half_a_second(kube_api: ApiServer, nu
         began_s = boottime()
         await one.lease.release()
         gained = await two.until(leading, 2)
-        assert gained.at_s - began_s < 0.6
+        assert gained.at_s - began_s < 1
         nursery.cancel_scope.cancel()
 
 
@@ -289,7 +289,7 @@ async def test_a_frozen_api_ends_the_term_in_time(kube_api_alone: ApiServer, nur
         finally:
             os.kill(kube_api_alone.apiserver_pid, signal.SIGCONT)
         last = [seen for seen in one.seen if seen.leading][-1]
-        assert 0 <= lost.at_s - last.until_s < 0.3
+        assert 0 <= lost.at_s - last.until_s < 1
         again = await one.until(leading, 5)
         assert again.since_s > lost.at_s
         nursery.cancel_scope.cancel()

@@ -233,7 +233,7 @@ async def test_an_api_that_is_gone_changes_nothing(kube_api_alone: ApiServer) ->
         await trio.sleep(0.3)
         began_s = boottime()
         ended, seen = await write(store, record_of(R1, generation=2), first.token)
-        assert boottime() - began_s < 1
+        assert boottime() - began_s < 2
         assert (ended.outcome, seen.trouble) == (Outcome.NOT_SENT, RecordTrouble.UNANSWERED)
 
 
