@@ -39,7 +39,7 @@ class Hold(enum.Enum):
     )
     TILT = Wait(blocked="one round is only observed", ends="this process stood still: the next probes are answered")
     RECORD_UNKNOWN = Wait(
-        blocked="everything: nobody may be MAIN on a guess",
+        blocked="every command: nobody may be MAIN on a guess; read/write stays open if it was, while our lease lives",
         ends="the record can be read again: mend its store or our permissions",
     )
     RECORD_INVALID = Wait(

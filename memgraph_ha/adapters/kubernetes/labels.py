@@ -11,7 +11,7 @@ import trio
 
 from memgraph_ha.adapters.kubernetes.asking import ask
 from memgraph_ha.adapters.kubernetes.client import KubeClient
-from memgraph_ha.adapters.kubernetes.errors import ApiError, ConflictError, NotFoundError
+from memgraph_ha.adapters.kubernetes.errors import ApiError, NotFoundError
 from memgraph_ha.adapters.kubernetes.raw import request_json
 from memgraph_ha.core.decision import Decision
 from memgraph_ha.core.names import InstanceName
@@ -97,17 +97,19 @@ class RoleLabels:
                 self._changed.set()
 
     async def _put(self, name: InstanceName, wanted: tuple[str, str | None]) -> bool:
+        self._set.pop(name, None)  # what it says while a patch is on its way, nobody knows: the wish may change back
         try:
             await patch_label(self._client, name, ROLE, wanted[1], uid=wanted[0])
-        except (NotFoundError, ConflictError):
-            pass  # another pod has its name by now: the next view says so
+        except NotFoundError:
+            pass  # it is gone: the next view says so
         except ApiError as error:
+            # Also a conflict. It means that another pod has the name by now, and then the wish changes; or that the
+            # API server gave up against the kubelet's own writes, and then it is tried again.
             self._trouble.say(str(error))
             return False
         else:
             self._trouble.say("")
-        if self._wanted.get(name) == wanted:
-            self._set[name] = wanted
+        self._set[name] = wanted
         return True
 
 

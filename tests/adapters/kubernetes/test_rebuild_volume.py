@@ -39,9 +39,7 @@ class PlainMarkers(MarkerStore):
             raise ApiUnavailableError("get configmaps: no answer in time", sent=True)
         return Markers(version=str(self.version), orders=dict(self.orders))
 
-    async def put(
-        self, instance: InstanceName, marker: Marker | None, *, version: str | None, timeout_s: float
-    ) -> str:
+    async def put(self, instance: InstanceName, marker: Marker | None, *, version: str | None, timeout_s: float) -> str:
         """Write one, if nobody else did."""
         assert timeout_s > 0
         if self.conflict is not None:

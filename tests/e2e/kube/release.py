@@ -245,15 +245,15 @@ class Release:
         }
         return run([sys.executable, "-m", "memgraph_ha", *words], timeout_s=within_s, environment=environment)
 
-    def tail(self, lines: int = 40) -> str:
-        """Give the ends of the controllers' logs."""
-        path = f"/api/v1/namespaces/{self.namespace}/pods"
-        told = []
+    def tail(self, lines: int = 15) -> str:
+        """Say what the record, the pods and the ends of the controllers' logs tell."""
+        told = [str(self.record())]
         for pod in self.pods():
+            labels = {key: value for key, value in pod.labels.items() if key.startswith("memgraph-ha/")}
+            told.append(f"--- {pod.name} {pod.address} ready={pod.ready} leaving={pod.leaving} {labels} {pod.restarts}")
             if pod.labels.get("app.kubernetes.io/component") == "controller":
-                told += [f"--- {pod}", self.host.api.get(f"{path}/{pod.name}/log?tailLines={lines}").text]
-            else:
-                told.append(f"--- {pod}")
+                path = f"/api/v1/namespaces/{self.namespace}/pods/{pod.name}/log?tailLines={lines}"
+                told.append(self.host.api.get(path).text)
         return "\n".join(told)
 
     def _ask(self, instance: InstanceName, query: str) -> list[str]:

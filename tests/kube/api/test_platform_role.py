@@ -107,9 +107,7 @@ async def test_without_a_right_to_watch_the_log_says_which(
         verb = "watch" if rights == controller(pods="get list delete") else "list"
         assert f"cannot {verb} resource" in logged
         if verb == "watch":  # then it goes on by listing
-            await told.due(
-                MembersSeen, _complete, within_s=20, port="Platform", clause="lists alone tell who there is"
-            )
+            await told.due(MembersSeen, _complete, within_s=20, port="Platform", clause="lists alone tell who there is")
         else:
             assert told.facts == []
         client.close()
