@@ -66,13 +66,14 @@ class Reply:
 
     Attributes:
         uid: Of the pod that answers.
-        session: Whose question it was; ``serial`` which.
+        session: Whose question it was, in which ``term``; ``serial`` which one.
         promised: It will take no lease for as long as was asked.
         why: Why not, in one sentence.
     """
 
     uid: str
     session: str
+    term: int
     serial: int
     promised: bool
     why: str = ""
@@ -157,7 +158,14 @@ class Promiser:
         """
         why = "I hold the lease" if holding else self._unwilling(question, now_s)
         newest = tuple({**dict(self.serials), _series(question): question.serial}.items())[-_REMEMBERED:]
-        reply = Reply(uid=self.uid, session=question.session, serial=question.serial, promised=not why, why=why)
+        reply = Reply(
+            uid=self.uid,
+            session=question.session,
+            term=question.term,
+            serial=question.serial,
+            promised=not why,
+            why=why,
+        )
         if why:
             return self, reply
         until_s = max(self.promised_until_s, now_s + question.for_s)

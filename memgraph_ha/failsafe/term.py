@@ -119,8 +119,10 @@ class Term:
         A list that was written since the questions were sent may name others: then nothing is prolonged.
         """
         asking = self.round
-        mine = asking is not None and (reply.session, reply.serial) == (self.session, asking.serial)
-        if asking is None or not mine or not reply.promised or now_s >= self.until_s:
+        mine = (reply.session, reply.term) == (self.session, self.term)
+        if asking is None or not mine or reply.serial != asking.serial:
+            return self
+        if not reply.promised or now_s >= self.until_s:
             return self
         asking = evolve(asking, missing=asking.missing - {reply.uid})
         peers = frozenset(peer.uid for peer in self.peers)

@@ -69,6 +69,7 @@ def write_reply(reply: Reply, key: bytes) -> dict[str, str]:
     made = {
         "uid": reply.uid,
         "session": reply.session,
+        "term": reply.term,
         "serial": reply.serial,
         "promised": reply.promised,
         "why": reply.why,
@@ -86,6 +87,7 @@ def read_reply(signed: object, key: bytes) -> Reply:
     return Reply(
         uid=_text(made, "uid"),
         session=_text(made, "session"),
+        term=_whole(made, "term"),
         serial=_whole(made, "serial"),
         promised=_flag(made, "promised"),
         why=_text(made, "why"),

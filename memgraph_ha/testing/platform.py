@@ -68,11 +68,12 @@ async def _check_stop(
     await trio.sleep(0.5)
     now = _life(told.of(MembersSeen)[-1], name)
     demand(now == life, PORT, "stopping a life that is over leaves the present one alone", now)
+    before = len(told.facts)
     stop = StopInstance(instance=name, incarnation=life, generation=1)
     ended = await platform.stop(stop)
     sure = Outcome.UNKNOWN if ended.outcome is Outcome.UNKNOWN else Outcome.DONE  # it may still be dying
-    _check_end(ended, stop, sure, "a stop is done once the process is gone")
-    return await _next_life(told, name, life, within_s)
+    _check_end(ended, stop, sure, "a stop is done once nothing can save the process")
+    return await _next_life(told, name, life, within_s, before)
 
 
 async def _check_rebuild(
@@ -84,6 +85,7 @@ async def _check_rebuild(
     await trio.sleep(0.5)
     now = _life(told.of(MembersSeen)[-1], name)
     demand(now == life, PORT, "a refused rebuild leaves the process alone", now)
+    before = len(told.facts)
     rebuild = RebuildInstance(instance=name, incarnation=life, generation=1)
     ended = await platform.rebuild(rebuild)
     for _ in range(TRIES):
@@ -93,18 +95,19 @@ async def _check_rebuild(
     _check_end(
         ended, rebuild, Outcome.DONE, "a rebuild is done once the data is aside, at the latest when it is repeated"
     )
-    await _next_life(told, name, life, within_s)
+    await _next_life(told, name, life, within_s, before)
     ended = await platform.rebuild(rebuild)
     _check_end(ended, rebuild, Outcome.DONE, "a rebuild that was done before is done")
 
 
-async def _next_life(told: Sink, name: InstanceName, life: Incarnation, within_s: float) -> Incarnation:
+async def _next_life(told: Sink, name: InstanceName, life: Incarnation, within_s: float, after: int) -> Incarnation:
     seen = await told.due(
         MembersSeen,
         lambda seen: _member_life(seen, name) not in (None, life),
         within_s=within_s,
         port=PORT,
         clause="a process that was ended is started again, and reported as another life",
+        after=after,
     )
     return _life(seen, name)
 

@@ -80,7 +80,7 @@ def canonical(world: World) -> World:
     dial = _Dial(0.0, token, term, world.longest, ranks)
     late = {evolve(dial.write(write), sent_s=0.0) for write in world.late if write.over == token}
     asked = (evolve(q, serial=ranks[q.session, q.serial], term=dial.number(q.term)) for q in world.asked)
-    said = (evolve(each, serial=ranks[each.session, each.serial]) for each in world.said)
+    said = (evolve(each, serial=ranks[each.session, each.serial], term=dial.number(each.term)) for each in world.said)
     return World(
         now=0,
         lease=dial.lease(world.lease, PRESENT),

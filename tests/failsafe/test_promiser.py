@@ -16,7 +16,8 @@ NOW = 105.0
 def _asked(promiser: Promiser, question: Question = ASKED, now_s: float = NOW, *, holding: bool = False) -> str:
     """Ask; returns why nothing is promised, empty if it is."""
     then, reply = promiser.asked(question, now_s, holding=holding)
-    assert (reply.uid, reply.session, reply.serial) == (promiser.uid, question.session, question.serial)
+    assert (reply.uid, reply.session, reply.term) == (promiser.uid, question.session, question.term)
+    assert reply.serial == question.serial
     assert reply.promised is not bool(reply.why)
     assert (then == promiser) is not reply.promised
     return reply.why

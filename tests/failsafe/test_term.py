@@ -14,7 +14,7 @@ TERM = Term(session="h1", term=3, duration_s=10, renewed_s=100, roster=ROSTER)
 
 
 def _promise(uid: str, serial: int = 1) -> Reply:
-    return Reply(uid=uid, session="h1", serial=serial, promised=True)
+    return Reply(uid=uid, session="h1", term=3, serial=serial, promised=True)
 
 
 def _all(term: Term, at_s: float) -> Term:
@@ -48,10 +48,18 @@ def test_a_term_that_is_over_is_not_revived() -> None:
         evolve(_promise("uid-b"), promised=False, why="no"),
         evolve(_promise("uid-b"), serial=0),
         evolve(_promise("uid-b"), session="h0"),
+        evolve(_promise("uid-b"), term=2),
         _promise("uid-a"),
         _promise("uid-c"),
     ],
-    ids=["refused", "to another question", "to another process", "twice by the same", "by a stranger"],
+    ids=[
+        "refused",
+        "to another question",
+        "to another process",
+        "in another term",
+        "twice by the same",
+        "by a stranger",
+    ],
 )
 def test_every_single_promise_is_needed(reply: Reply) -> None:
     """Of this round, and of each pod in the list."""

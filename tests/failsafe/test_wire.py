@@ -17,7 +17,7 @@ from memgraph_ha.failsafe.wire import (
 
 KEY = failsafe_key("the token")
 QUESTION = Question(session="h1", term=3, serial=1, to="uid-a", for_s=12.5, reads=True)
-REPLY = Reply(uid="uid-a", session="h1", serial=1, promised=False, why="I hold the lease")
+REPLY = Reply(uid="uid-a", session="h1", term=3, serial=1, promised=False, why="I hold the lease")
 ROSTER = Roster(pod="h", holder="uid-h", peers=(Peer(pod="a", uid="uid-a", address="[::1]:8080"),))
 
 

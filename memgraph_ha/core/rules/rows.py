@@ -320,7 +320,8 @@ def _is_deaf(view: View, seen: Seen) -> bool:
         return False
     if not view.answered_within(seen, 1.0) or view.now_s - port.asked_at_s > PORT_FRESH_S:
         return False
-    other = tried is not None and tried.failures > 0 and tried.error is not ErrorClass.NOT_ACCEPTING
+    refused = None if tried is None or tried.failures == 0 else tried.error  # a lost answer is no refusal
+    other = refused not in (None, ErrorClass.NOT_ACCEPTING)
     attached = any(row.takes_commits for row in view.rows_of(seen.member))
     old = view.now_s - seen.born_s >= DEAF_S
     return old and not attached and not other and view.may_try(StopInstance, seen.member.name)
