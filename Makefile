@@ -77,6 +77,8 @@ docs: $(DEV)
 	$(BIN)/python scripts/generate_cli_docs.py
 	$(BIN)/python scripts/generate_scenarios.py
 	$(BIN)/python -m scripts.generate_trace_docs
+	$(BIN)/python -m scripts.generate_chart_docs
+	$(BIN)/python -m scripts.generate_environment_docs
 
 format: $(DEV)
 	$(BIN)/ruff format .

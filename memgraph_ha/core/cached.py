@@ -13,6 +13,11 @@ class cached(cached_property[_Value]):  # noqa: N801 - a decorator, as the one t
     by threads. (Python 3.12 took the lock out.)
     """
 
+    def __set_name__(self, owner: type[object], name: str) -> None:
+        """Learn under which name the value is kept."""
+        super().__set_name__(owner, name)
+        self._name = name
+
     @overload
     def __get__(self, instance: None, owner: type[object] | None = None) -> Self: ...
 
@@ -23,5 +28,5 @@ class cached(cached_property[_Value]):  # noqa: N801 - a decorator, as the one t
         """Answer from now on without being asked: the value is in the instance's own `__dict__`, which comes first."""
         if instance is None:
             return self
-        value = instance.__dict__[self.attrname] = self.func(instance)
+        value = instance.__dict__[self._name] = self.func(instance)
         return value

@@ -13,7 +13,8 @@ from kubernetes.client import CoreV1Api, CustomObjectsApi
 from tests.chart.kit import Helm, Release
 from tests.chart.recorder import Asked, Recorder
 from tests.kube.api_server import ApiServer
-from tests.kube.daemon.processes import until
+from tests.kube.daemon.kubelet import core_of
+from tests.kube.daemon.processes import Controller, until
 from tests.kube.daemon.site import RELEASE, TOKEN, Site
 
 pytestmark = [pytest.mark.kube, pytest.mark.timeout(400)]
@@ -80,8 +81,20 @@ def counted(asked: set[Asked]) -> set[Asked]:
     }
 
 
+def ask(controller: Controller, verb: str, body: dict[str, object]) -> None:
+    """Ask a controller for something."""
+    url, headers = f"{controller.url}/api/v1/{verb}", {"Authorization": f"Bearer {TOKEN}"}
+    httpx.post(url, json=body, headers=headers, timeout=60)
+
+
+def told(site: Site, hold: str) -> int:
+    """Count how often Events told of a hold."""
+    events = core_of(site.api).list_namespaced_event(site.namespace).items
+    return max((each.series.count if each.series else 1 for each in events if f" {hold}:" in each.message), default=0)
+
+
 def test_the_role_suffices_and_each_verb_of_it_is_used(recorder: tuple[Site, Recorder, Path], release: Release) -> None:
-    """Two controllers: first reign, standby, MAIN lost, a replica given up, the leader ended."""
+    """Two controllers: first reign, standby, MAIN lost, a replica given up, two pauses, the leader ended."""
     site, seen, kubeconfig = recorder
     for _ in range(2):
         site.add_controller(KUBECONFIG=str(kubeconfig))
@@ -90,12 +103,12 @@ def test_the_role_suffices_and_each_verb_of_it_is_used(recorder: tuple[Site, Rec
     until(lambda: site.record().generation > first.generation, DONE_S, f"another reign begins\n{site.tail()}")
     site.protected()
     leader = site.leader()
-    httpx.post(
-        f"{leader.url}/api/v1/reinit",
-        json={"instance": f"{RELEASE}-2", "wait_s": 5},  # nobody plays the init container here, so it does not end
-        headers={"Authorization": f"Bearer {TOKEN}"},
-        timeout=30,
-    )
+    # Nobody plays the init container here, so that its order is carried out is not waited for.
+    ask(leader, "reinit", {"instance": f"{RELEASE}-2", "wait_s": 5})
+    for count in (1, 2):  # what happens again is one Event, counted up
+        ask(leader, "pause", {"reason": "to see it told"})
+        until(lambda count=count: told(site, "Paused") >= count, DONE_S, f"the pause is told {count} times")
+        ask(leader, "resume", {})
     leader.container.end()
     site.leader()
     wanted = allowed(release)

@@ -255,6 +255,12 @@ def test_a_registration_that_found_nobody_listening_is_no_excuse() -> None:
     decided(DEAF.but(tried(before, ago_s=8, error=ErrorClass.NOT_ACCEPTING)), "F20")
 
 
+@pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.NOT_SENT])
+def test_a_registration_without_an_answer_is_no_excuse(outcome: Outcome) -> None:
+    """It says nothing about the replica; and with its port closed there is never another one."""
+    decided(DEAF.but(tried(a_registration(DEAF, M2), outcome, ago_s=8)), "F20")
+
+
 def test_a_process_that_just_began_is_given_time() -> None:
     """It listens before it answers, as a rule; a minute is more than enough."""
     view = DEAF.view

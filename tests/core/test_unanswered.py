@@ -58,7 +58,7 @@ def test_what_was_read_keeps_its_age_and_the_next_answer_counts() -> None:
 def test_a_write_that_may_have_been_done_leaves_no_record_to_go_by(outcome: Outcome) -> None:
     """Only if its outcome is unknown, and only until an answer is read; whatever was tried since."""
     write = a_write(HEALTHY)
-    observed = reduce(observe, [AWAY, ended(write, NOW + 0.5, outcome)], HEALTHY.observed)
+    observed = observe(observe(HEALTHY.observed, AWAY), ended(write, NOW + 0.5, outcome))
     retried = observe(observed, ended(write, NOW + 0.7, Outcome.NOT_SENT))
     for known in (observed, retried):
         view = View(observed=known, policy=HEALTHY.policy, now_s=NOW + 1, wall_s=0.0)

@@ -65,7 +65,7 @@ def test_never_two_lead_with_a_fault(start: Start) -> None:
 
     As far as so many worlds go: they are looked at in the order of how much must happen.
     """
-    found = start.search(most=100_000)
+    found = start.search(most=25_000)
     assert found.path == ()
 
 

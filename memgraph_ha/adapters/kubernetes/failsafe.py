@@ -117,6 +117,7 @@ class KubeFailsafe:
     def kept(self, note: LeaseNote, sent_s: float) -> None:
         """That write was acknowledged."""
         self._state = self._state.kept(note.session, note.term, note.duration_s, note.controllers, sent_s)
+        self._say("term", "")
 
     def lost(self) -> None:
         """Our term ended."""
@@ -166,6 +167,7 @@ class KubeFailsafe:
         before = self._state.until_s(0.0)
         self._state = self._state.answered(reply, self._clock())
         if self._state.until_s(0.0) > before:
+            self._say("term", "the lease cannot be renewed: the term goes on by promises")
             self._changed()
 
     async def _asked(self, peer: Peer, question: Question) -> Reply:
@@ -227,9 +229,9 @@ class KubeFailsafe:
             return
         self._said[subject] = trouble
         if trouble:
-            _log.warning("failsafe", subject=subject, trouble=trouble, **more)
+            _log.warning("failsafe.trouble", subject=subject, trouble=trouble, **more)
         else:
-            _log.info("failsafe", subject=subject, **more)
+            _log.info("failsafe.well", subject=subject, **more)
 
 
 def _why(error: Exception) -> str:

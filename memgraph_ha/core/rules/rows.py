@@ -6,6 +6,7 @@ from attrs import evolve
 
 from memgraph_ha.core.commands import DropReplica, Quiesce, RegisterReplica, StopInstance
 from memgraph_ha.core.decision import Decision, Unmet
+from memgraph_ha.core.facts import Outcome
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.known import PORT_FRESH_S
 from memgraph_ha.core.messages import ErrorClass
@@ -294,7 +295,8 @@ def restart_deaf_replica(view: View) -> Decision | Unmet:
         no row that takes commits, MAIN has not refused it for another reason, and nobody relies on its process: it is
         neither named nor a `fallback` by its run.
     Then: stop its process; the platform starts it again.
-    Protects: liveness: nothing else opens that port again. Under `required` writes may be waiting for it.
+    Protects: liveness: nothing else opens that port again, and a registration whose answer was lost, which is no
+        refusal, is not tried again while it is closed. Under `required` writes may be waiting for it.
     After: U10 (never a named standby).
     Source: design 6 (`Error: 5` for ever); transcripts Summary; scenarios F6.
     """
@@ -320,8 +322,7 @@ def _is_deaf(view: View, seen: Seen) -> bool:
         return False
     if not view.answered_within(seen, 1.0) or view.now_s - port.asked_at_s > PORT_FRESH_S:
         return False
-    refused = None if tried is None or tried.failures == 0 else tried.error  # a lost answer is no refusal
-    other = refused not in (None, ErrorClass.NOT_ACCEPTING)
+    other = tried is not None and tried.outcome is Outcome.REFUSED and tried.error is not ErrorClass.NOT_ACCEPTING
     attached = any(row.takes_commits for row in view.rows_of(seen.member))
     old = view.now_s - seen.born_s >= DEAF_S
     return old and not attached and not other and view.may_try(StopInstance, seen.member.name)

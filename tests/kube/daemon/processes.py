@@ -187,6 +187,11 @@ class Controller:
         return answer is not None and answer.status_code == httpx.codes.OK
 
 
+def slowness() -> float:
+    """Say how many times slower than promised things may be, because others use this machine; 1 if they do not."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def until(true: object, within_s: float, what: str) -> float:
     """Wait until something is so.
 
