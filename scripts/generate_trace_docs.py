@@ -45,7 +45,7 @@ _HEAD: Final = f"""<!-- made by scripts/generate_trace_docs.py from the code: ch
 # Traces
 
 A trace holds what controllers were told, what they decided, what they sent and what came of it, in that order: enough
-to make every decision again. The simulator, `memgraph-ha local --trace FILE` and `memgraph-ha demo --trace FILE` write
+to make every decision again. The simulator, and `memgraph-ha run`, `local` and `demo` with `--trace FILE`, write
 the same. What to do with one: [replay your incident](../tutorial/replay-your-incident.md).
 
 ## The file

@@ -1,6 +1,5 @@
 """What tests on a real Kubernetes share."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +10,10 @@ from tests.kube.api_server import ApiServer, api_server
 
 @pytest.fixture(scope="session")
 def kube_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    """An API server for all tests of a run, each in a namespace of its own: KUBECONFIG's, else one of our own."""
-    given = os.environ.get("KUBECONFIG")
-    if given:
-        yield ApiServer(kubeconfig=Path(given))
-        return
+    """An API server for all tests of a run, each in a namespace of its own.
+
+    Always one of our own, whatever KUBECONFIG says: these tests play the kubelet, and a real one would interfere.
+    """
     with api_server(tmp_path_factory.mktemp("kube-api") / "state") as server:
         yield server
 

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -95,7 +95,8 @@ class Cluster:
         Args:
             api_only: Only etcd and the API server: no root, no node, no pods; any number side by side.
             api_port: The API server's port; None: the one it had, else 6443, or a free one if ``api_only``.
-            install: Whether Debian packages that are missing may be installed.
+            install: Whether Debian packages that are missing may be installed: for a full cluster also those that
+                the tests on it need.
 
         Raises:
             ClusterError: Says what is in the way and what to do.
@@ -104,7 +105,7 @@ class Cluster:
             raise ClusterError("a node needs root (network namespaces, mounts, cgroups): use sudo, or --api-only")
         with self._locked():
             settings = self._settings(api_only=api_only, api_port=api_port)
-            packages.ensure(packages.API if api_only else packages.NODE, install=install)
+            packages.ensure(_needed(api_only=api_only, install=install), install=install)
             builds.build((APISERVER,) if api_only else CLUSTER)
             self._refuse_busy_ports(settings)
             if not api_only:
@@ -227,6 +228,12 @@ class Cluster:
             pass
         os.close(lock)
         return None
+
+
+def _needed(*, api_only: bool, install: bool) -> Mapping[str, str]:
+    if api_only:
+        return packages.API
+    return packages.TESTS if install else packages.NODE
 
 
 def _is_busy(port: int, address: str) -> bool:

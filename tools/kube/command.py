@@ -49,7 +49,7 @@ def main() -> None:
 @_state
 @click.option("--api-only", is_flag=True, help="Only etcd and the API server: no root needed, no pods.")
 @click.option("--port", type=_PORT, help="The API server's port. [6443; a free one with --api-only]")
-@click.option("--install", is_flag=True, help="Install the Debian packages that are missing.")
+@click.option("--install", is_flag=True, help="Install the Debian packages that are missing, also those of the tests.")
 @_told
 def up(*, state: Path, api_only: bool, port: int | None, install: bool) -> None:
     """Start a cluster, and print how to reach it: eval "$(python -m tools.kube up)"."""

@@ -1,6 +1,5 @@
 """The node's containers and images, seen past Kubernetes: through containerd's own command."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -91,15 +90,6 @@ class Containers:
         """
         wanted = container.removeprefix("containerd://")
         return next((task.pid for task in self.tasks() if task.container == wanted and task.pid > 0), None)
-
-    def labels(self, container: str) -> dict[str, str]:
-        """Give what the kubelet says of a container: its pod's name, namespace and uid, its own name.
-
-        Raises:
-            ClusterError: There is none, or containerd does not answer.
-        """
-        told: dict[str, str] = json.loads(self._ctr("containers", "info", container))["Labels"]
-        return told
 
     def _ctr(self, *arguments: str | Path) -> str:
         address: Sequence[str | Path] = ("ctr", "--address", self._place.socket, "--namespace", _NAMESPACE)

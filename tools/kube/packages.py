@@ -23,8 +23,11 @@ NODE: Final = {
 }
 """What a node needs."""
 
-IMAGES: Final = {"buildah": "buildah", "mmdebstrap": "mmdebstrap", "gcc": "gcc", "/usr/include/stdio.h": "libc6-dev"}
+IMAGES: Final = {"buildah": "buildah", "mmdebstrap": "mmdebstrap"}
 """What the test images are built with."""
+
+TESTS: Final = {**NODE, **IMAGES, "promtool": "prometheus"}
+"""Everything that the tests on Kubernetes need."""
 
 _POLICY: Final = Path("/usr/sbin/policy-rc.d")
 _UPDATED_WITHIN_S: Final = 300.0

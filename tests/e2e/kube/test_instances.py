@@ -14,6 +14,9 @@ from tests.e2e.kube.release import Release, until
 pytestmark = [pytest.mark.kube, pytest.mark.timeout(600)]
 
 _GONE_S = 60.0
+_REBUILT_S = 150.0
+"""A replica's row is dropped in a quiet moment, which under load is waited for; then its pod is made anew."""
+
 _PARTED_S = 15.0
 
 
@@ -31,7 +34,10 @@ def test_the_charts_own_test_passes(release: Release) -> None:
 
 
 def test_a_killed_main_is_replaced(release: Release) -> None:
-    """SIGKILL of MAIN's process, past Kubernetes: the standby takes over, the container comes back as a replica."""
+    """SIGKILL of MAIN's process, past Kubernetes: the standby takes over, and it comes back as a replica.
+
+    Whether its pod is deleted too depends on what is known first: that the process is gone, or that nobody answers.
+    """
     record = release.protected()
     writers = release.start_writers()
     main = _pod(release, record.main)
@@ -39,9 +45,6 @@ def test_a_killed_main_is_replaced(release: Release) -> None:
     send(release.host.containers, main, "memgraph", signal.SIGKILL)
     wait_served(release, writers, killed_s)
     assert release.protected(above=record.generation).main != main.name
-    back = _pod(release, main.name)
-    assert back.uid == main.uid
-    assert back.restarts["memgraph"] == main.restarts["memgraph"] + 1
     release.assert_sound()
 
 
@@ -89,7 +92,7 @@ def test_a_replica_is_filled_anew(release: Release) -> None:
     replica = next(name for name in release.instances if name not in {record.main, standby.instance})
     before = _pod(release, replica)
     release.command("reinit", replica, "--yes")
-    until(lambda: bool(_moved_aside(release, replica)), _GONE_S, lambda: f"data is moved aside\n{release.tail()}")
+    until(lambda: bool(_moved_aside(release, replica)), _REBUILT_S, lambda: f"data is moved aside\n{release.tail()}")
     assert release.protected().generation == record.generation
     assert _pod(release, replica).uid != before.uid
     release.assert_sound()
