@@ -11,7 +11,7 @@ PYTEST := $(BIN)/pytest
 JOBS := 2
 JOINTLY := --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test slow matrix e2e kube-up kube-down soak bench docs format clean
+.PHONY: demo test slow matrix fuzz e2e kube-up kube-down soak bench docs format clean
 .DEFAULT_GOAL := help
 
 help:
@@ -63,12 +63,17 @@ e2e: $(DEV)
 soak: $(RUN)
 	@$(BIN)/memgraph-ha soak --faults $(or $(FAULTS),200) $(if $(SEED),--seed $(SEED))
 
+# Random lives on every core: RUNS=n how many, SEED=n where they begin; what breaks a promise is shrunk to a scenario.
+fuzz: $(RUN)
+	@$(BIN)/memgraph-ha sim fuzz --runs $(or $(RUNS),2000) --seed $(or $(SEED),0)
+
 bench: $(DEV)
 	$(BIN)/python bench/decide.py
 	$(BIN)/python bench/relay.py
 	$(BIN)/python bench/failover.py
 	$(BIN)/python bench/switchover.py
 	$(BIN)/python bench/trace.py
+	$(BIN)/python bench/fuzz.py
 
 docs: $(DEV)
 	$(BIN)/python scripts/generate_docs.py

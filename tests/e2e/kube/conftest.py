@@ -10,12 +10,14 @@ from typing import Final
 import pytest
 
 from tests.e2e.kube.release import Host, Release
-from tools.kube import builds, images
+from tools.kube import builds, images, network
 from tools.kube.cluster import Cluster
 from tools.kube.containers import Containers
 from tools.kube.daemons import Daemons
 from tools.kube.images import ROOT
+from tools.kube.place import Place
 from tools.kube.programs import APISERVER, CLUSTER, HELM
+from tools.kube.run import run
 
 _UP_WITHIN_S: Final = 110.0
 _PATIENT: Final = {"policy": {"failover_limit": 100}}
@@ -38,6 +40,7 @@ def kube_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield Cluster(state)
     finally:
         _tool("down", "--state", state)
+    assert not list(_left_behind(state)), "`down` removes every trace"
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +86,18 @@ def make_release(host: Host) -> Iterator[Callable[..., Release]]:
     yield make
     for release in made:
         release.close()
+
+
+def _left_behind(state: Path) -> Iterator[str]:
+    """Name what a cluster may leave on the machine."""
+    yield from (f"process {identity.pid}" for identity in Daemons(Place(root=state)).strays())
+    mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+    bridges, cgroups = Path("/sys/class/net").glob(network.BRIDGE), Path("/sys/fs/cgroup").glob("**/kubepods")
+    yield from (line for line in mounts.splitlines() if str(state) in line)
+    yield from (str(path) for path in (*bridges, *cgroups) if path.exists())
+    yield from (line for line in run(["nft", "list", "tables"]).splitlines() if "kube" in line)
+    if state.exists():
+        yield str(state)
 
 
 def _tool(*arguments: str | Path) -> None:
