@@ -24,7 +24,7 @@ from memgraph_ha.sim.search.memgraph import (
 )
 from memgraph_ha.sim.search.mind import Mind
 from memgraph_ha.sim.search.mirror import upright
-from memgraph_ha.sim.search.pace import Pace, all_looked, is_busy
+from memgraph_ha.sim.search.pace import Pace, all_looked, all_seen
 from memgraph_ha.sim.search.renaming import Shift
 from memgraph_ha.sim.search.state import BLIND, IDLE, LEADS, ROBBED, State, Write, link
 from memgraph_ha.sim.search.words import EVERYBODY, GENERATION, PAIR, ROW
@@ -76,30 +76,44 @@ class Moves:
         Raises:
             ViolationError: A move breaks a promise; `reckless` says which.
         """
-        prompt = self.pace is Pace.PROMPT
-        for move, made in self.every(state):
-            slow = move.fault or move.verb == "look"
-            found = all_looked(self.acts, made) if prompt and not slow else made
-            found = settled(upright(self.mind, found) if self.mirror else found)
+        busy = False
+        for move, made in self._quick(state):
+            found = self._formed(move, made)
             if found != state:
+                busy = busy or move.verb == "land"
                 check_state(found)
                 yield move, found
+        if self.pace is Pace.ANY or not busy or not all_seen(self.acts, state):
+            for move, made in self._slow(state):
+                found = self._formed(move, made)
+                if found != state:
+                    check_state(found)
+                    yield move, found
+        if state.budget:
+            for move, made in self._faults(state._replace(budget=state.budget - 1)):
+                if move.verb not in self.without:
+                    found = self._formed(move, made)
+                    check_state(found)
+                    yield move, found
 
-    def every(self, state: State) -> Iterator[tuple[Move, State]]:
-        """Every move, in a fixed order; some may change nothing."""
+    def _formed(self, move: Move, made: State) -> State:
+        """What comes of a move, in its one form; prompt controllers have seen it then, unless it is a fault."""
+        if self.pace is Pace.PROMPT and not move.fault and move.verb != "look":
+            made = all_looked(self.acts, made)
+        return settled(upright(self.mind, made) if self.mirror else made)
+
+    def _quick(self, state: State) -> Iterator[tuple[Move, State]]:
+        """What takes no time that matters, and what clients do, in a fixed order; some may change nothing."""
         self.trying = Move("nothing", (), fault=False)
         yield from self._controllers(state)
         yield from self._landings(state)
         yield from self._clients(state)
-        if self.pace is Pace.ANY or not is_busy(self.acts, state):
-            yield from self._expiries(state)
-            yield from self._instances(state)
-            yield from self._lease(state)
-            yield from self._mending(state)
-        if state.budget:
-            for move, made in self._faults(state._replace(budget=state.budget - 1)):
-                if move.verb not in self.without:
-                    yield move, made
+
+    def _slow(self, state: State) -> Iterator[tuple[Move, State]]:
+        yield from self._expiries(state)
+        yield from self._instances(state)
+        yield from self._lease(state)
+        yield from self._mending(state)
 
     def _try(self, verb: str, *who: int, fault: bool = False) -> Move:
         self.trying = Move(verb, who, fault)

@@ -48,12 +48,9 @@ def all_looked(acts: Acts, state: State) -> State:
     raise AssertionError("controllers look without end, and each look changes something")
 
 
-def is_busy(acts: Acts, state: State) -> bool:
-    """Whether somebody who has looked has a command on the wire that lands now: nothing slower comes before it."""
-    on_wire = False
-    for index, controller in enumerate(state.controllers):
-        if controller.mode in LEADERS and acts.look(state, index)[0] != state:
-            return False  # a fault has just struck, and nobody has seen it yet
-        if controller.flight is not None and not on_wire:
-            on_wire = acts.land(state, index) is not None
-    return on_wire
+def all_seen(acts: Acts, state: State) -> bool:
+    """Whether a look tells nobody who leads anything new: not so if a fault has just struck."""
+    return all(
+        controller.mode not in LEADERS or acts.look(state, index)[0] == state
+        for index, controller in enumerate(state.controllers)
+    )
