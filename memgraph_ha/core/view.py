@@ -230,6 +230,9 @@ class View(Known):
             return "a later proof failed"
         if self.now_s - proof.at_s > self.policy.proof_interval_s:
             return "the proof is old"
+        unnamed_s = self.observed.unnamed_since_s
+        if unnamed_s is not None and proof.asked_at_s < unnamed_s:
+            return "it was un-named since"  # what took its name away, the proof knows nothing of
         if row is None or not row.takes_commits:
             return "its row is " + ("missing" if row is None else row.status.value)
         if self.stopping(proof.witness.instance):

@@ -49,6 +49,12 @@ WITNESS = evolve(NEW_STANDBY, row=RowName("m0_8"))
 MOVED_ON = HEALTHY.but(rows(strict_row(ts=42), async_row()), last_noop(asked_at_s=NOW - 1.0, at_s=NOW - 0.9))
 """The standby's row has moved since its last proof, a second ago."""
 
+
+def unnamed_again(seconds: float) -> SceneChange:
+    """The standby was named, and lost its name so long ago."""
+    return lambda old: old.but(recorded(unprotected=False), scene(record_since_s=NOW - seconds))
+
+
 # --- A15 ----------------------------------------------------------------------------------------------
 
 
@@ -96,6 +102,7 @@ def test_a_proven_standby_is_named(status: RowStatus) -> None:
             id="lost since",
         ),
         pytest.param(only_noop(at_s=NOW - 1.01), "a proof stands", "the proof is old", id="old"),
+        pytest.param(unnamed_again(0.05), "a proof stands", "it was un-named since", id="un-named since"),
         pytest.param(rows(async_row()), "a proof stands", "its row is missing", id="no row"),
         pytest.param(
             rows(strict_row("m0_8", M0, RowStatus.RECOVERY)), "a proof stands", "its row is recovery", id="catching up"
@@ -107,6 +114,14 @@ def test_a_proven_standby_is_named(status: RowStatus) -> None:
 def test_nobody_is_named_without_a_standing_proof(change: SceneChange, guard: str, evidence: str) -> None:
     """The nearest misses of the name."""
     assert_stopped(PROVEN.but(change), "A15", guard, evidence)
+
+
+def test_only_a_new_proof_gives_the_name_back() -> None:
+    """A proof that was asked for before the standby lost its name says nothing of what took it away (design 4)."""
+    again = PROVEN.but(unnamed_again(0.05), last_noop(asked_at_s=NOW - 0.04, at_s=NOW - 0.03))
+    assert decided(again, "A15").commands
+    lost = decided(PROVEN.but(last_noop(asked_at_s=NOW - 0.5, at_s=NOW - 0.4), unnamed_again(0.05)), "A20")
+    assert [type(command) for command in lost.commands] == [CommitNoop]
 
 
 # --- A20 ----------------------------------------------------------------------------------------------

@@ -142,7 +142,8 @@ class Cluster:
                 network.remove()
             if settings is not None:
                 _wait_ports_free(settings)
-            shutil.rmtree(self._place.root)
+            with step("removing its files"):
+                shutil.rmtree(self._place.root)
         say("the cluster is gone")
 
     def standing(self) -> Standing | None:

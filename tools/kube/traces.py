@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 from tools.kube.errors import ClusterError
-from tools.kube.network import BRIDGE
 from tools.kube.run import run
 
 _UNMOUNTED_WITHIN_S: Final = 20.0
@@ -62,8 +61,10 @@ def remove_notes(root: Path) -> None:
     Args:
         root: The cluster's directory.
     """
-    for note in Path("/var/lib/cni/results").glob(f"{BRIDGE}-*"):
-        note.unlink(missing_ok=True)
+    # One note a network of a pod; containerd keeps a directory of each pod (a sandbox) that is left, named by its id.
+    for sandbox in root.glob("containerd/*/io.containerd.grpc.v1.cri/sandboxes/*"):
+        for note in Path("/var/lib/cni/results").glob(f"*-{sandbox.name}-*"):
+            note.unlink(missing_ok=True)
     for link in Path("/var/log/containers").glob("*.log"):
         if link.is_symlink() and link.readlink().is_relative_to(root):
             link.unlink()

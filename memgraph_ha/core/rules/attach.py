@@ -106,7 +106,8 @@ def name_standby(view: View) -> Decision | Unmet:
     """Write down that this process, through this row, holds every acknowledged write.
 
     When: the reign is open with nobody named, the last no-op commit was acknowledged with the standby as witness
-        within `proof_interval_s`, its row takes commits now, the witness still runs, and is not in `rebuild`.
+        within `proof_interval_s` and since it was un-named, its row takes commits now, the witness still runs, and is
+        not in `rebuild`.
     Then: write its name, which ends `unprotected`.
     Protects: NO_ACKED_LOSS (the name is what failover relies on).
     After: U10.  Before: A20 (a proof that stands is not repeated).

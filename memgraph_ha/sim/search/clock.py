@@ -113,12 +113,12 @@ def settle(observed: Observed, now_s: float, *, blind: bool = False) -> Observed
     lease, gate, quiet, rested_s = observed.lease, observed.gate, observed.quiet, observed.quiet_ended_s
     if rested_s is not None and now_s - rested_s >= _RESTED[1]:
         rested_s = None
-    noop, proof = _noop(dial, _in_memory(observed.noop), _NOOP), _noop(dial, _valid(observed.proof), _PROOF)
+    noop, proof = _noop(dial, _in_memory(observed.noop), _NOOP), _noop(dial, _standing(observed), _PROOF)
     return Observed(
         members=None if observed.members is None else _LISTED,
         seen=tuple(_seen(dial, seen) for seen in sorted(observed.seen, key=lambda seen: INDEX[seen.member.name])),
         record=None if observed.record is None or not blind else evolve(observed.record, at_s=NOW - _JUST_S),
-        unnamed_since_s=dial.maybe(observed.unnamed_since_s, _UNNAMED),
+        unnamed_since_s=_unnamed_since(dial, observed, proof),
         lease=None if lease is None else _lease(dial, lease),
         gate=None if gate is None else _gate(gate),
         gate_since_s=_gate_since(dial, observed, rested_s),
@@ -134,6 +134,12 @@ def settle(observed: Observed, now_s: float, *, blind: bool = False) -> Observed
         switchover_since_s=dial.maybe(observed.switchover_since_s, _MOVING),
         given_up_s=dial.maybe(observed.given_up_s, _MOVING),
     )
+
+
+def _unnamed_since(dial: _Dial, observed: Observed, proof: NoopSeen | None) -> float | None:
+    """Since when nobody is named; before the proof, if there is one that stands."""
+    since_s = dial.maybe(observed.unnamed_since_s, _UNNAMED)
+    return since_s if since_s is None or proof is None else min(since_s, proof.asked_at_s)
 
 
 def _gate(gate: GateSeen) -> GateSeen:
@@ -213,6 +219,12 @@ def _present(noop: NoopSeen | None) -> NoopSeen | None:
         return None
     told = evolve(noop, at_s=_ANCIENT, asked_at_s=_ANCIENT, witness=None, row_ts=None)
     return told if noop.generation == GENERATION else evolve(told, generation=0, run=run_of(0, OLDEST))
+
+
+def _standing(observed: Observed) -> NoopSeen | None:
+    """The last proof; none that was asked for before its witness was un-named: it names nobody any more."""
+    proof, unnamed_s = _valid(observed.proof), observed.unnamed_since_s
+    return None if proof is not None and unnamed_s is not None and proof.asked_at_s < unnamed_s else proof
 
 
 def _valid(noop: NoopSeen | None) -> NoopSeen | None:
