@@ -40,7 +40,8 @@ COMMANDS: Final[dict[str, Late]] = {
     "local": Late("memgraph_ha.local.command:local", "Run a whole cluster on this machine."),
     "run": Late("memgraph_ha.kube.command:run", "Run a controller on Kubernetes."),
     "set-aside": Late(
-        "memgraph_ha.kube.set_aside:set_aside", "In a pod's init container: move aside what the controller ordered."
+        "memgraph_ha.kube.set_aside:set_aside",
+        "Put aside what an instance stored, if that was ordered (init container).",
     ),
     **OPERATOR,
     "soak": Late(

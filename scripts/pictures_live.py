@@ -30,6 +30,8 @@ _ALONE: Final[dict[str, Line]] = {
     "help": ("--help",),
     "help-status": ("status", "--help"),
     "completion": ("completion", "bash"),
+    "run": ("run", "--help"),
+    "set-aside": ("set-aside", "--help"),
     "demo": ("demo", "--kills", "5"),
     "soak": ("soak", "--faults", "6", "--seed", "11"),
 }

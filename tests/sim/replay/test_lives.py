@@ -39,7 +39,7 @@ def test_a_life_replays_to_identical_decisions(seed: int) -> None:
     assert tuple(back) == lines
     found = compare_all(back, strict=True)
     assert found.first is None
-    assert found.ticks > 300
+    assert found.ticks > 150
     assert len({line.who for line in ticks(lines)}) == 2
 
 
@@ -101,7 +101,7 @@ def test_a_fact_that_was_changed_is_found_after_it_and_nowhere_before() -> None:
         if found.first is not None:
             assert found.first.step.line.seq > line.seq
             given_away += 1
-    assert given_away >= 10
+    assert given_away >= 5
 
 
 def test_the_digest_is_the_same_whatever_the_order_in_which_python_hashes() -> None:
