@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
@@ -148,8 +148,7 @@ def _prepare(instance: Instance, request: PrepareCommit) -> Procedure[Reply]:
         return REFUSED
     try:
         writes = yield from _replay(instance, (transaction,))
-        record = evolve(_as_logged(instance, transaction), committed=False)
-        yield from _log(instance, append_write(instance, record))
+        yield from _log_or_abort(instance, (evolve(_as_logged(instance, transaction), committed=False),), writes)
     except BaseException:
         instance.storage_lock.release(exclusive=False)
         raise
@@ -177,14 +176,7 @@ def _finalize(instance: Instance, request: FinalizeCommit) -> Procedure[Reply]:
 def _apply(instance: Instance, transactions: tuple[Transaction, ...]) -> Procedure[None]:
     """Make transactions of one epoch of MAIN ours: on disk first, then visible."""
     writes = yield from _replay(instance, transactions)
-    records = [append_write(instance, _as_logged(instance, each)) for each in transactions]
-    forced = any(each.sync for each in records)
-    appends = [Append(each.record) for each in records[:-1]]
-    try:
-        yield from _log(instance, *appends, Append(records[-1].record, sync=forced))
-    except BaseException:
-        instance.abort_writes(writes)
-        raise
+    yield from _log_or_abort(instance, [_as_logged(instance, each) for each in transactions], writes)
     _enter_epoch(instance, transactions[0].epoch)
     yield from _publish(instance, transactions, writes)
 
@@ -205,6 +197,18 @@ def _replay(instance: Instance, transactions: tuple[Transaction, ...]) -> Proced
         instance.abort_writes(writes)
         raise
     return writes
+
+
+def _log_or_abort(instance: Instance, transactions: Sequence[Transaction], writes: GraphTransaction) -> Procedure[None]:
+    """Log transactions; what the disk does not take leaves nothing in the graph either."""
+    records = [append_write(instance, each) for each in transactions]
+    forced = any(each.sync for each in records)
+    appends = [Append(each.record) for each in records[:-1]]
+    try:
+        yield from _log(instance, *appends, Append(records[-1].record, sync=forced))
+    except BaseException:
+        instance.abort_writes(writes)
+        raise
 
 
 def _log(instance: Instance, *writes: Write) -> Procedure[None]:

@@ -101,7 +101,7 @@ class Acts:
         if controller.mode == BLIND:
             return self.ended(state, index, Answer(Outcome.NOT_SENT))
         if isinstance(command, RebuildInstance) and controller.mode == LEADS:
-            check_rebuild(self.mind, state, INDEX[command.instance], sent=True)
+            check_rebuild(self.mind, state, command, sent=True)
         if isinstance(command, (WriteRecord, StopInstance, RebuildInstance)):
             return state
         answer = guard(state, command, controller.unreached)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from memgraph_ha.core.commands import RebuildInstance
 from memgraph_ha.core.record import Record
 from memgraph_ha.sim.search.mind import Mind
 from memgraph_ha.sim.search.state import READY, TOKENS, Gate, Instance, State, ViolationError
@@ -92,7 +93,7 @@ def check_promotion(mind: Mind, state: State, index: int, generation: int) -> St
     return state._replace(acked=state.acked & ~lost, frail=state.frail & ~lost)
 
 
-def check_rebuild(mind: Mind, state: State, index: int, *, sent: bool) -> None:
+def check_rebuild(mind: Mind, state: State, command: RebuildInstance, *, sent: bool) -> None:
     """S5: nobody is told to begin anew who holds what MAIN lacks.
 
     On its way a rebuild can be overtaken by a fault: MAIN's volume is lost, or an older record is put back. It lands
@@ -101,18 +102,18 @@ def check_rebuild(mind: Mind, state: State, index: int, *, sent: bool) -> None:
     Args:
         mind: The production core.
         state: Before it.
-        index: Whom.
+        command: Whom, and in which reign that was decided.
         sent: Whether it is being sent, else it lands.
 
     Raises:
         ViolationError: It is.
     """
-    main = INDEX[mind.records.values[state.record].main]
-    if not sent and (state.overtaken or state.instances[main].log is None):
+    index, main = INDEX[command.instance], INDEX[mind.records.values[state.record].main]
+    if not sent and (command.generation > GENERATION or state.instances[main].log is None):
         return
     lost = lacks(state, main) & ~lacks(state, index) & ~state.frail
     if lost or main == index:
-        raise ViolationError("S5", f"{NAMES[index]} is emptied, and {NAMES[main]} lacks {words(lost)}")
+        raise ViolationError("S5", f"{NAMES[index]} is emptied, and {NAMES[main]} lacks {words(lost) or 'nothing'}")
 
 
 def check_record(state: State, old: Record, new: Record) -> None:

@@ -235,7 +235,7 @@ def platform(mind: Mind, state: State, command: StopInstance | RebuildInstance) 
     if not state.instances[index].up or command.incarnation != incarnation_of(index):
         return None
     if isinstance(command, RebuildInstance):
-        check_rebuild(mind, state, index, sent=False)
+        check_rebuild(mind, state, command, sent=False)
     return state
 
 
