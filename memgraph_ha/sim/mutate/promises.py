@@ -125,7 +125,8 @@ def _older(view: View, rules: tuple[Rule, ...]) -> str | None:
     before = decide(anew(view), rules)
     if before.commands:
         return None
-    for seen in view.observed.seen:
+    # Whose last probe missed, an answer from before that is word of its end, and not merely an old one.
+    for seen in (each for each in view.observed.seen if each.member.incarnation is not None and each.miss is None):
         for by_s in AGES_S if seen.role is not None else ():
             role = None if seen.role is None else evolve(seen.role, asked_at_s=seen.role.asked_at_s - by_s)
             aged = tuple(evolve(other, role=role) if other is seen else other for other in view.observed.seen)
