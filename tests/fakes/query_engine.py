@@ -34,6 +34,7 @@ class MemoryEngine:
         block: Whether the query `BLOCK` waits.
         gate: What it waits for.
         blocked: Set when it waits.
+        closed: Set when a session has been closed.
         rows_fetched: How many rows have been taken out of queries.
     """
 
@@ -44,6 +45,7 @@ class MemoryEngine:
     block: bool = False
     gate: trio.Event = field(factory=trio.Event)
     blocked: threading.Event = field(factory=threading.Event)
+    closed: threading.Event = field(factory=threading.Event)
     rows_fetched: int = 0
     server_name: str = SERVER_NAME
     run_id: str = RUN_ID
@@ -130,6 +132,7 @@ class MemorySession:
         """Abort whatever is open, and leave."""
         await self.reset()
         self.engine.open_sessions -= 1
+        self.engine.closed.set()
 
 
 @define
