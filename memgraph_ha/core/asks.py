@@ -7,9 +7,10 @@ from memgraph_ha.core.candidate import Why, fit_to_be_forced
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability
-from memgraph_ha.core.quiet import given_up, lacks_as_target
+from memgraph_ha.core.quiet import given_up, lacks_as_target, quiet_rows
 from memgraph_ha.core.record import ChangeKind, Record
 from memgraph_ha.core.requests import Answer, Ask, Request
+from memgraph_ha.core.rowcare import leaving_rows
 from memgraph_ha.core.topology import Role
 from memgraph_ha.core.view import View
 
@@ -166,8 +167,11 @@ def not_yet(view: View, name: InstanceName) -> str | None:
     if record.standby is not None and record.standby.instance == name:
         return f"{name} is the named standby"
     required = view.policy.data_durability is DataDurability.REQUIRED
-    waits = view.rows_of(seen.member) if name in view.pair and not required else ()
-    return f"MAIN's commits still wait for {name}" if waits else None
+    rows = view.rows_of(seen.member)
+    if rows and name in view.pair and not required:
+        return f"MAIN's commits still wait for {name}"
+    leaving = {row.name for row in rows} & {*leaving_rows(view)} & {*quiet_rows(view)}
+    return f"its row on {record.main} is dropped first, while its address still answers" if leaving else None
 
 
 def answer(view: View, request: Request) -> Answer | None:

@@ -9,7 +9,7 @@ from memgraph_ha.core.cached import cached
 from memgraph_ha.core.commands import Command, Demote, RegisterReplica, WriteRecord
 from memgraph_ha.core.facts import LeaseSeen, Miss, Outcome, RecordTrouble
 from memgraph_ha.core.messages import ErrorClass
-from memgraph_ha.core.names import InstanceName, RowName, Token
+from memgraph_ha.core.names import InstanceName, Token
 from memgraph_ha.core.observed import Attempt, Observed, Seen
 from memgraph_ha.core.policy import Policy
 from memgraph_ha.core.record import Record
@@ -234,7 +234,3 @@ class Known:
         if attempt is None or attempt.outcome is Outcome.DONE:
             return ""
         return f"; last try: {attempt.outcome.value}{f' ({attempt.detail})' if attempt.detail else ''}"
-
-    def row_name(self, name: InstanceName) -> RowName:
-        """Under which name an ASYNC replica is registered."""
-        return RowName(str(name))

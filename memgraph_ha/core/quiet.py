@@ -7,7 +7,7 @@ from memgraph_ha.core.facts import Outcome
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.record import Record
-from memgraph_ha.core.rowcare import far_behind, stale_rows
+from memgraph_ha.core.rowcare import far_behind, leaving_rows, stale_rows
 from memgraph_ha.core.topology import Mode, RowStatus
 from memgraph_ha.core.view import LossKind, View
 
@@ -20,6 +20,9 @@ SETTLE_S: Final = 0.3
 
 QUIET_PAUSE_S: Final = 30.0
 """Least time between two quiet moments for repairs: clients feel each."""
+
+LEAVING_PAUSE_S: Final = 5.0
+"""The same for the row of who is about to be stopped: its stop waits for that, and rolls on to the next one then."""
 
 ATTACH_REST_S: Final = 5.0
 """Least time from a quiet moment to one in which the standby is attached: until then every write is on MAIN alone."""
@@ -128,7 +131,8 @@ def rest_s(view: View, record: Record) -> float:
     tried, ended_s = view.attempt(Quiesce, record.main), view.observed.quiet_ended_s
     times = [] if tried is None else [tried.at_s]
     times += [] if ended_s is None else [ended_s]
-    return 0.0 if not times else max(0.0, max(times) + QUIET_PAUSE_S - view.now_s)
+    pause_s = LEAVING_PAUSE_S if leaving_rows(view) else QUIET_PAUSE_S
+    return 0.0 if not times else max(0.0, max(times) + pause_s - view.now_s)
 
 
 def _rested(view: View) -> bool:

@@ -1,10 +1,11 @@
 """Which of MAIN's rows are ours and must go, which are nobody's, and what a rebuild may rely on."""
 
+from itertools import chain, count
 from string import digits
 from typing import Final
 
 from memgraph_ha.core.commands import RegisterReplica
-from memgraph_ha.core.names import InstanceName
+from memgraph_ha.core.names import InstanceName, RowName
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import AutoReinit
 from memgraph_ha.core.record import ChangeKind, Record
@@ -15,6 +16,12 @@ SETTLED_S: Final = 10.0
 """An ASYNC row that stays ``invalid`` so long while its replica answers does not heal itself any more: the replica was
 wiped or promoted meanwhile (a restarted one is taken back within about 3 s, transcripts "Event")."""
 
+ABANDONED_MOST: Final = 16
+"""So many rows may lead to addresses that nobody has any more: MAIN asks each of them once a second, in a thread."""
+
+_ANOTHER: Final = "_a"
+"""Between an instance's name and a number, where a row that is left has the plain name."""
+
 LEVEL_BEHIND: Final = 1000
 """A replica that lags less, in Memgraph timestamps, is level enough to become the standby at once."""
 
@@ -23,25 +30,31 @@ OBJECTS_PER_S: Final = 50_000.0
 
 
 def stale_rows(view: View, record: Record) -> list[Row]:
-    """Rows to our own addresses that must go, and rows under our names to addresses of nobody."""
+    """Rows to our own addresses that must go, and rows under our names to addresses of nobody that can do harm.
+
+    An ASYNC row of a replica that has another address by now does none, for commits do not wait for it: it is left to
+    go with the reign, and its replica is registered under another name. To drop it would hold every client until
+    MAIN's thread comes back from connecting to where nobody answers, 5 s (transcripts Q5).
+    """
     return view.once(stale_rows, lambda: _stale_rows(view, record))
 
 
 def _stale_rows(view: View, record: Record) -> list[Row]:
     stale: list[Row] = []
+    abandoned: list[Row] = []
     kept: set[InstanceName] = set()
     owners = {member.replication: member.name for member in view.members}
     for row in view.main_rows or ():
         owner = owners.get(row.address)
         if owner is None:
             if _named_by_us(view, record, row):
-                stale.append(row)
+                (abandoned if _is_harmless(view, record, row) else stale).append(row)
             continue
         if owner == record.main or not _is_wanted(view, record, owner, row) or owner in kept:
             stale.append(row)
         else:
             kept.add(owner)
-    return stale
+    return stale + abandoned[:-ABANDONED_MOST]
 
 
 def foreign_rows(view: View) -> list[Row]:
@@ -53,16 +66,33 @@ def foreign_rows(view: View) -> list[Row]:
     return [row for row in rows if row.address not in addresses and not _named_by_us(view, record, row)]
 
 
+def async_row(view: View, name: InstanceName) -> RowName:
+    """Under which name an ASYNC replica is registered: its own, or, if a row that is left has it, another one."""
+    taken = {row.name for row in view.main_rows or ()}
+    names = chain([str(name)], (f"{name}{_ANOTHER}{number}" for number in count(2)))
+    return next(RowName(each) for each in names if each not in taken)
+
+
 def _named_by_us(view: View, record: Record, row: Row) -> bool:
     """Whether it bears the name of a member, of one that the record knows from earlier, or of one of their kind.
 
     Who was a member for a moment only is in no record, and nobody is in a record that was deleted; but instances are
     numbered, as ``memgraph-4`` is.
     """
+    return any(_is_ours(view, record, name) for name in (row.name, row.name.rpartition("_")[0]))
+
+
+def _is_ours(view: View, record: Record, name: str) -> bool:
     ours = {str(member.name) for member in view.members} | {str(name) for name, _level in record.level}
-    kinds = {_kind(name) for name in ours} - {""}
-    names = (row.name, row.name.rpartition("_")[0])
-    return any(name in ours or _kind(name) in kinds for name in names)
+    return name in ours or _kind(name) in {_kind(each) for each in ours} - {""}
+
+
+def _is_harmless(view: View, record: Record, row: Row) -> bool:
+    """Whether it is a whole ASYNC row under a name that `async_row` gives."""
+    name, _, number = row.name.rpartition(_ANOTHER)
+    given = name if name and number.isdigit() else row.name
+    whole = row.mode is Mode.ASYNC and row.status is not RowStatus.HALF
+    return whole and _is_ours(view, record, given)
 
 
 def _kind(name: str) -> str:
@@ -71,7 +101,26 @@ def _kind(name: str) -> str:
     return "" if kind == name else kind
 
 
+def leaving_rows(view: View) -> tuple[RowName, ...]:
+    """ASYNC rows of who is about to be stopped, for as long as it answers, if its address ends with its process.
+
+    Dropped now they cost clients a moment; afterwards each would make DROP, or MAIN's demotion, wait for up to 5 s.
+    """
+    return view.once(leaving_rows, lambda: _leaving_rows(view))
+
+
+def _leaving_rows(view: View) -> tuple[RowName, ...]:
+    leaving = [
+        seen.member
+        for seen in view.observed.seen
+        if not seen.member.keeps_address and view.stopping(seen.member.name) and view.answered_within(seen, 1.0)
+    ]
+    return tuple(row.name for member in leaving for row in view.rows_of(member) if row.mode is Mode.ASYNC)
+
+
 def _is_wanted(view: View, record: Record, owner: InstanceName, row: Row) -> bool:
+    if row.name in leaving_rows(view):
+        return False
     named = record.standby is not None and record.standby.instance == owner
     if owner in record.rebuild and not named and why_not_rebuilt(view, record, owner) is None:
         return False

@@ -117,6 +117,7 @@ class Member:
         bolt: ``host:port`` that clients and the controller speak Bolt to.
         replication: ``host:port`` that MAIN replicates to.
         incarnation: The living process; None when the platform says that there is none.
+        keeps_address: Whether its next process will be found at the same addresses; a pod's end with the pod.
 
     Raises:
         ValueError: An address is not ``host:port``.
@@ -126,3 +127,4 @@ class Member:
     bolt: Address = field(validator=_host_and_port)
     replication: Address = field(validator=_host_and_port)
     incarnation: Incarnation | None
+    keeps_address: bool = True

@@ -53,6 +53,7 @@ class Place:
         objects: Vertices and edges that it holds.
         triggers: MAIN's triggers; ``triggers_before`` were seen earlier in the same run.
         misses: Probes that failed; ``missed_before`` were filed before its answer.
+        address: Where MAIN replicates to, if it is not `replication_of`; ``keeps_address`` as in `Member`.
     """
 
     name: InstanceName
@@ -80,12 +81,20 @@ class Place:
     triggers_before: tuple[Trigger, ...] | None = None
     misses: tuple[ProbeMissed, ...] = ()
     missed_before: tuple[ProbeMissed, ...] = ()
+    address: Address | None = None
+    keeps_address: bool = True
 
     @property
     def member(self) -> Member:
         """The platform's line about it."""
         bolt = Address(f"10.0.0.{int(self.name[1:]) + 1}:7687")
-        return Member(name=self.name, bolt=bolt, replication=replication_of(self.name), incarnation=self.incarnation)
+        return Member(
+            name=self.name,
+            bolt=bolt,
+            replication=self.address or replication_of(self.name),
+            incarnation=self.incarnation,
+            keeps_address=self.keeps_address,
+        )
 
     def facts(self) -> list[Fact]:
         """Everything that was reported of it."""

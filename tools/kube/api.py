@@ -46,6 +46,14 @@ class Api:
         """
         return self._said("GET", path, None)
 
+    def post(self, path: str, content: dict[str, object]) -> httpx.Response:
+        """Post something to a path, whatever the status of the answer.
+
+        Raises:
+            ClusterError: The server does not answer.
+        """
+        return self._said("POST", path, content)
+
     def create(self, path: str, manifest: dict[str, object]) -> None:
         """Create an object; one that is there already is left as it is.
 

@@ -4,12 +4,13 @@ No registry is asked. The base is made of Debian packages, what the project depe
 go straight into the node's containerd.
 """
 
+import fcntl
 import hashlib
 import shutil
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, Self
+from typing import BinaryIO, Final, Self
 
 from attrs import frozen
 
@@ -113,23 +114,30 @@ def build(containers: Containers, *, install: bool = False) -> Images:
 class Buildah:
     """buildah with a store of its own in the cache, so that what did not change is not built again.
 
-    Resource handling: between `__enter__` and `__exit__` it has a scratch directory; the store stays.
+    Resource handling: between `__enter__` and `__exit__` it has a scratch directory and the store to itself: who comes
+    second waits, because two run roots on one store take each other's mounts away. The store stays.
     """
 
     def __init__(self) -> None:
         self._store = default_cache() / "buildah"
         self._scratch: TemporaryDirectory[str] | None = None
+        self._lock: BinaryIO | None = None
 
     def __enter__(self) -> Self:
-        """Make the scratch directory."""
+        """Wait for the store, and make the scratch directory."""
+        self._store.mkdir(parents=True, exist_ok=True)
+        self._lock = (self._store.parent / "buildah.lock").open("ab")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
         self._scratch = TemporaryDirectory(prefix="memgraph-ha-buildah-")
         self._policy.write_text(_POLICY, encoding="ascii")
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Remove it."""
+        """Remove it, and let others in."""
         if self._scratch is not None:
             self._scratch.cleanup()
+        if self._lock is not None:
+            self._lock.close()
 
     @property
     def _folder(self) -> Path:

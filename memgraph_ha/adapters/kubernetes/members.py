@@ -108,6 +108,7 @@ def _member(name: str, pod: Pod | None, ip: str, ports: Ports) -> Member:
         bolt=_join(ip if present else NOWHERE, ports.bolt),
         replication=_join(ip or NOWHERE, ports.replication),
         incarnation=pod.incarnation if pod is not None and present else None,
+        keeps_address=False,
     )
 
 

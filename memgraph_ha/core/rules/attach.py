@@ -13,7 +13,7 @@ from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability, Triggers
 from memgraph_ha.core.quiet import async_first, wants_quiet
 from memgraph_ha.core.record import Record
-from memgraph_ha.core.rowcare import misfit
+from memgraph_ha.core.rowcare import async_row, misfit
 from memgraph_ha.core.rules.issuing import commit_noop, register
 from memgraph_ha.core.rules.standing import SHORT_S
 from memgraph_ha.core.topology import Mode, Role
@@ -71,7 +71,7 @@ def attach_standby(view: View) -> Decision | Unmet:
         reinit=record.reinit - {other.member.name},
     )
     name, mode = other.member.name, Mode.ASYNC if first else Mode.STRICT_SYNC
-    row = view.row_name(name) if first else numbered.standby_row(name)
+    row = async_row(view, name) if first else numbered.standby_row(name)
     how = "ASYNC, until it is level" if first else "STRICT_SYNC"
     return Decision(
         reason=f"attach {name} to {record.main} as {how}",
@@ -208,7 +208,7 @@ def attach_async(view: View) -> Decision | Unmet:
             continue
         if misfit(view, seen):
             continue  # E10's: the same once more would come to nothing again, and cost clients a quiet moment each time
-        command = register(record, role.run, seen.member, seen.role.run, row=view.row_name(name), mode=Mode.ASYNC)
+        command = register(record, role.run, seen.member, seen.role.run, row=async_row(view, name), mode=Mode.ASYNC)
         cleared = evolve(record, rebuild=record.rebuild - {name}, reinit=record.reinit - {name})
         commands = (command,) if cleared == record else (view.rewrite(cleared), command)
         reason = f"attach {name} to {record.main} as ASYNC"

@@ -8,6 +8,7 @@ from memgraph_ha.core.facts import Miss, Outcome
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability
+from memgraph_ha.core.rowcare import async_row
 from memgraph_ha.core.rules.issuing import commit_noop, demote, register
 from memgraph_ha.core.rules.standing import LONG_S, SHORT_S
 from memgraph_ha.core.topology import Mode, Role
@@ -210,7 +211,7 @@ def fence_async_replicas(view: View) -> Decision | Unmet:
             continue
         if seen.member.name in record.rebuild:
             continue  # whatever it holds is given up; A30 attaches it once it is empty
-        row = view.row_name(seen.member.name)
+        row = async_row(view, seen.member.name)
         wanted.append(register(record, role.run, seen.member, seen.role.run, row=row, mode=Mode.ASYNC))
     if not wanted:
         return Unmet("an ASYNC replica can be fenced", "none is left")

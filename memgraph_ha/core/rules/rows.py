@@ -219,7 +219,8 @@ def drop_stale_row(view: View) -> Decision | Unmet:
     When: MAIN has such a row, and SHOW REPLICAS says that dropping it is known to be safe under commits: a settled
         STRICT_SYNC or SYNC row or a half one. That our gateway is shut proves nothing: what it relayed before may
         still be committing.
-    Then: drop it. Rows to foreign addresses are left alone.
+    Then: drop it. Rows to foreign addresses are left alone, and so is a whole ASYNC row of a replica that has another
+        address by now: it goes with the reign (`rowcare.stale_rows`).
     Protects: MAIN's life (transcripts Q5, Q7), ROW_NUMBERS.
     After: U10, H05 (only rows without the present number are stale).
     Source: design 5 (DROP REPLICA), 6 (Repair); transcripts Q4, Q5, Q7; scenarios H7.
@@ -250,10 +251,12 @@ def drop_in_quiet(view: View) -> Decision | Unmet:
     """Drop a stale row that can be dropped only while no commit runs.
 
     When: MAIN serves, a stale ASYNC row is not in recovery, and the last quiet moment is half a minute ago, or is on.
+        Stale is also the row of a replica that is about to be stopped and takes its address along, as a pod does: its
+        stop waits for this, and five seconds after the last quiet moment suffice.
     Then: hold new transactions, wait until MAIN has none (what is open after `quiesce_max_s` is ended) and has been
         quiet for 0.3 s, drop it.
     Protects: MAIN's life: dropping an ASYNC row while commits run killed or hung it in 35 of 40 tries, and in a quiet
-        moment in none of 20.
+        moment in none of 20. Clients: once nobody answers at the address, DROP, or MAIN's demotion, takes 5 s.
     After: H10.  Before: A10, A30, which register it anew.
     Source: design 5 (quiet moment); transcripts Q5, Q7.
     """

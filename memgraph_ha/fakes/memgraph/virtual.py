@@ -72,6 +72,7 @@ class World:
         lose: Asked of every request between instances; true loses it, and its sender's connection breaks.
         aliases: Host names that lead elsewhere than to the instance of that name, or (None) nowhere: a name service
             that is behind.
+        addresses: IP addresses and whose they are; None: nobody's any more, and what is sent there is swallowed.
         on_end: Told when a process ended, in whatever way, with its run id.
     """
 
@@ -84,6 +85,7 @@ class World:
         self.net = Network(self, random.Random(f"{seed}/network"))  # noqa: S311 - dice, not secrets
         self.net.on_refusal = self._reset
         self.aliases: dict[str, str | None] = {}
+        self.addresses: dict[str, str | None] = {}
         self.on_end: Callable[[Host, str], None] = lambda _host, _run: None
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -135,9 +137,13 @@ class World:
         return self.net.reach(source, target)
 
     def resolve(self, name: str) -> Host | None:
-        """Return whom a host name leads to; None: nobody (no such name, or no such host)."""
-        found = self.aliases.get(name, name)
+        """Return whom a host name or an address leads to; None: nobody (no such name, or no such host)."""
+        found = self.aliases.get(name, self.addresses.get(name, name))
         return None if found is None else self.hosts.get(found)
+
+    def swallows(self, address: str) -> bool:
+        """Return whether it was somebody's address once and is nobody's now: connecting ends by its time-out."""
+        return self.addresses.get(address, address) is None
 
     def _reset(self, source: str, target: str) -> None:
         if source in self.hosts and target in self.hosts:

@@ -157,6 +157,8 @@ def _call(host: Host, call: Call, resume: Resume) -> object:
     peer = world.resolve(link.host) if connection is None else world.hosts.get(connection.peer)
     reach = Reach.OPEN if peer is None else world.net.path(host.name, peer.name)
     if connection is None:
+        if peer is None and world.swallows(link.host):
+            reach = Reach.BLACK_HOLE
         if reach is Reach.BLACK_HOLE:
             host.later(call.connect_timeout_s, lambda: resume(Failure.UNREACHABLE))
             return LATER
@@ -166,7 +168,7 @@ def _call(host: Host, call: Call, resume: Resume) -> object:
         connection = host.links[link] = Connection(peer.name, peer.server)
     open_call = _OpenCall(host, link, resume)
     host.later(call.timeout_s, lambda: open_call.end(Failure.TIMED_OUT))
-    if peer is None or peer.server is not connection.server or world.lose(host.name, link.host, call.request):
+    if peer is None or peer.server is not connection.server or world.lose(host.name, peer.name, call.request):
         host.later(LATENCY_S, lambda: open_call.end(Failure.BROKEN))
     else:
         _deliver(host, peer, call, open_call)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from memgraph_ha.core.holds import Hold
+from memgraph_ha.fakes.memgraph.instance import Mode, Row
 from memgraph_ha.sim.checks.violation import broken
 
 if TYPE_CHECKING:
@@ -75,9 +76,16 @@ def unwhole(cluster: Ground) -> str | None:
     if any(dict(record.level).get(name) != record.generation for name in cluster.names):
         return "somebody has not been level in this reign"
     healthy = [row for row in rows if not row.half and row.state.value in HEALTHY]
-    if not len(healthy) == len(cluster.names) - 1 == len(rows):
-        return f"{len(healthy)} of {len(rows)} rows are healthy, {len(cluster.names) - 1} are wanted"
+    wanted = len(cluster.names) - 1
+    if not len(healthy) == wanted == len(rows) - sum(_is_left(cluster, row) for row in rows):
+        return f"{len(healthy)} of {len(rows)} rows are healthy, {wanted} are wanted"
     return None
+
+
+def _is_left(cluster: Ground, row: Row) -> bool:
+    """Whether it is an ASYNC row to who left, or to the address that somebody had: it goes with the reign (core)."""
+    addresses = {member.replication for member in cluster.platform.members()}
+    return row.mode is Mode.ASYNC and not row.half and f"{row.host}:{row.port}" not in addresses
 
 
 def becomes_whole(cluster: Ground, within_s: float) -> bool:

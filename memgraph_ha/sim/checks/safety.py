@@ -164,7 +164,7 @@ def _check_promotion(cluster: Ground, command: Promote, who: str, *, late: bool)
         return  # a late one of a deposed leader: harmless, the reign's own steps follow
     cluster.crowned.add((name, command.run))
     check_holds_all(cluster, name, "S4: it is promoted", who=who, cause=command)
-    living = [other for other in cluster.names if other != name and _reigns(cluster, other)]
+    living = [other for other in cluster.names if other != name and _reigns(cluster, other, who)]
     readers = [gate for gate, read in cluster.reads.items() if name in read and not cluster.controllers[gate].paused]
     if readers and not late:
         what = f"{name} is promoted while {readers[0]} lets readers in"
@@ -174,16 +174,26 @@ def _check_promotion(cluster: Ground, command: Promote, who: str, *, late: bool)
         raise broken("S2", what, at_s=cluster.now, who=who, cause=command)
 
 
-def _reigns(cluster: Ground, name: InstanceName) -> bool:
+def _reigns(cluster: Ground, name: InstanceName, who: str) -> bool:
     """Whether a MAIN lives there that a gateway could reach and a controller made.
 
     Who only starts is REPLICA before Bolt opens; whom a human promoted, or the platform does not list, nobody can be
     sure to have stopped, and no gateway has a permit for it.
     """
-    host, out_of_reach = cluster.world.hosts[name], cluster.platform.pods[name].lost or name in cluster.platform.gone
+    host, out_of_reach = cluster.world.hosts[name], cluster.platform.pods[name].lost or _unlisted(cluster, name, who)
     if out_of_reach or host.state is not State.OPEN or host.instance is None or not host.instance.is_main:
         return False
     return (name, host.instance.run_id) in cluster.crowned
+
+
+def _unlisted(cluster: Ground, name: InstanceName, who: str) -> bool:
+    """Whether the platform does not list an instance that has a pod, or told that controller a list without it.
+
+    Somebody's hand took it off, or a list is older than the pod. No change of how many there shall be does that to
+    whoever stays.
+    """
+    told = cluster.controllers[who].observed
+    return name in cluster.platform.gone or (told.members is not None and told.of(name) is None)
 
 
 def _check_registration(cluster: Ground, command: RegisterReplica, who: str, *, late: bool) -> None:
@@ -287,9 +297,15 @@ def could_acknowledge(cluster: Ground, change: Change) -> bool:
 
 
 def check_reason(cluster: Ground, change: Change, who: str) -> None:
-    """S12, L9: no failover from a MAIN that could still serve is for a wrong password or a change of members."""
-    if change.previous in cluster.locked:
-        what = f"reign {change.generation} begins because {change.previous} refuses our password"
+    """S12, L9: no failover from a MAIN that could still serve is for a wrong password or a change of members.
+
+    A MAIN that is listed no more is given up for that, whatever else changed.
+    """
+    previous = change.previous
+    if previous is None or _unlisted(cluster, previous, who):
+        return
+    if previous in cluster.locked:
+        what = f"reign {change.generation} begins because {previous} refuses our password"
         raise broken("S12", what, at_s=cluster.now, who=who)
     if cluster.now - cluster.scaled_s < MEMBERS_S:
         what = f"reign {change.generation} begins because the number of instances changed"
@@ -307,7 +323,7 @@ def check_lineage(cluster: Ground) -> None:
             continue
         main = cluster.world[name]
         for row in main.whole_rows():
-            replica = cluster.world.hosts.get(row.host)
+            replica = cluster.world.hosts.get(cluster.world.addresses.get(row.host) or row.host)
             if row.state.value != "ready" or replica is None or replica.instance is None:
                 continue
             obeys = not replica.instance.is_main and replica.instance.main_uuid == main.main_uuid

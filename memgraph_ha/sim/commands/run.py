@@ -15,6 +15,7 @@ from memgraph_ha.sim.fuzz.screen import Screen
 from memgraph_ha.sim.helping import SimCommand
 from memgraph_ha.sim.replay.opening import rules_without
 from memgraph_ha.sim.scenario.errors import ScenarioError
+from memgraph_ha.sim.scenario.model import PLATFORMS
 from memgraph_ha.sim.scenario.recording import trace_name
 from memgraph_ha.sim.scenario.report import line, story, to_json, to_junit
 from memgraph_ha.sim.scenario.shelf import SHIPPED, find
@@ -25,6 +26,7 @@ EXAMPLES = (
     "memgraph-ha sim run A3 B2-standby-then-main",
     "memgraph-ha sim run finds/ --json | jq .runs[].reason",
     "memgraph-ha sim run A3-hang --without O10",
+    "memgraph-ha sim run --platform kubernetes",
 )
 
 
@@ -32,6 +34,9 @@ EXAMPLES = (
 @click.argument("scenarios", nargs=-1, metavar="[FILE|ID|DIR]...")
 @click.option("-j", "--jobs", "processes", type=click.IntRange(1), help="How many at a time; default: one per core.")
 @click.option("--seed", type=click.IntRange(0), help="Of the dice, instead of each scenario's own.")
+@click.option(
+    "--platform", type=click.Choice(PLATFORMS), help="What starts and stops instances, instead of each's own."
+)
 @click.option("--without", multiple=True, metavar="RULE", help="Take a rule out, by its id; may be repeated.")
 @click.option(
     "--trace", "traces", type=click.Path(path_type=Path, file_okay=False), help="Keep the trace of each run there."
@@ -45,6 +50,7 @@ def run(
     scenarios: tuple[str, ...],
     processes: int | None,
     seed: int | None,
+    platform: str | None,
     without: tuple[str, ...],
     traces: Path | None,
     junit: Path | None,
@@ -57,7 +63,7 @@ def run(
     """
     rules_without(without)
     try:
-        todo = jobs(find(scenarios), seed, without, traces)
+        todo = jobs(find(scenarios), seed, without, traces, platform)
     except ScenarioError as error:
         raise click.UsageError(str(error), ctx) from error
     if traces is not None:
@@ -93,6 +99,7 @@ def _again(job: Job) -> str:
     if job.trace is not None:
         return f"memgraph-ha sim render {job.trace}"
     seed = "" if job.seed is None else f" --seed {job.seed}"
+    seed += "" if job.platform is None else f" --platform {job.platform}"
     without = "".join(f" --without {rule}" for rule in job.without)
     shipped = job.path.is_relative_to(SHIPPED)
     run = job.scenario.name if shipped else str(job.path)

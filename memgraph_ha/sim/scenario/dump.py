@@ -10,7 +10,18 @@ from typing import Any
 from attrs import asdict, fields
 
 from memgraph_ha.core import Policy
-from memgraph_ha.sim.scenario.model import SCHEMA, Client, Expect, Fault, Kind, Scenario, Setting, Timing, When
+from memgraph_ha.sim.scenario.model import (
+    PLATFORMS,
+    SCHEMA,
+    Client,
+    Expect,
+    Fault,
+    Kind,
+    Scenario,
+    Setting,
+    Timing,
+    When,
+)
 from memgraph_ha.sim.scenario.registry import ArgKind
 from memgraph_ha.sim.scenario.verbs import VERBS
 from memgraph_ha.sim.scenario.words import show_duration
@@ -53,7 +64,11 @@ def dump(scenario: Scenario) -> str:
 
 def _setting(setting: Setting) -> dict[str, Any]:
     given = _differing(setting, Setting(), ("instances", "controllers", "lossy", "weight"))
-    return given if setting.whole else {**given, "start": "new"}
+    if not setting.whole:
+        given["start"] = "new"
+    if setting.kubernetes:
+        given["platform"] = PLATFORMS[1]
+    return given
 
 
 def _policy(policy: Policy) -> dict[str, Any]:

@@ -14,7 +14,18 @@ from memgraph_ha.core.policy import Policy, parse_policy
 from memgraph_ha.sim.scenario.errors import ScenarioError
 from memgraph_ha.sim.scenario.expressions import parse_expression
 from memgraph_ha.sim.scenario.judge import parse_count
-from memgraph_ha.sim.scenario.model import SCHEMA, Client, Expect, Fault, Kind, Scenario, Setting, Timing, When
+from memgraph_ha.sim.scenario.model import (
+    PLATFORMS,
+    SCHEMA,
+    Client,
+    Expect,
+    Fault,
+    Kind,
+    Scenario,
+    Setting,
+    Timing,
+    When,
+)
 from memgraph_ha.sim.scenario.questions import QUESTIONS
 from memgraph_ha.sim.scenario.sweep import expand
 from memgraph_ha.sim.scenario.table import Table
@@ -128,6 +139,7 @@ def _setting(table: Table) -> Setting:
         whole=table.choice("start", "whole", ("whole", "new")) == "whole",
         lossy=table.yes("lossy", plain.lossy),
         weight=table.whole("weight", plain.weight, 1, 1_000_000_000),
+        kubernetes=table.choice("platform", PLATFORMS[0], PLATFORMS) == PLATFORMS[1],
     )
     table.end()
     return made

@@ -85,6 +85,10 @@ class Client:
     every_s: float = 0.15
 
 
+PLATFORMS: Final = ("local", "kubernetes")
+"""What starts and stops instances, by name: see `Setting.kubernetes`."""
+
+
 @frozen(kw_only=True)
 class Setting:
     """The cluster, as it is before anything goes wrong.
@@ -95,6 +99,8 @@ class Setting:
         whole: The origin is when it is whole; otherwise when the controllers start.
         lossy: Some commands land seconds late, some answers are lost.
         weight: How many vertices each simulated one stands for, where it matters how much is to be copied.
+        kubernetes: Rows lead to addresses of pods, each of which ends with its pod, and whoever is stopped by order
+            gets another pod; otherwise, as on one machine, an instance keeps its address.
     """
 
     instances: int = 3
@@ -102,6 +108,7 @@ class Setting:
     whole: bool = True
     lossy: bool = False
     weight: int = 1
+    kubernetes: bool = False
 
 
 class Kind(enum.Enum):

@@ -179,8 +179,8 @@ class Stage:
         main = None if self.record is None else self.record.main
         if main is None or not self.cluster.up(main):
             return None
-        rows = self.cluster.world[main].rows.values()
-        return next((row for row in rows if row.host == name), None)
+        rows, hosts = self.cluster.world[main].rows.values(), self.cluster.world.addresses
+        return next((row for row in rows if hosts.get(row.host, row.host) == name), None)
 
     def mark(self) -> None:
         """Count from now on."""
@@ -215,6 +215,8 @@ def build(scenario: Scenario, seed: int, rules: tuple[Rule, ...], recorder: Reco
     """Make the cluster of a scenario, and its controllers, which are not started yet."""
     cluster = Cluster(seed, scenario.setting.instances, recorder)
     cluster.weight = scenario.setting.weight
+    cluster.platform.kubernetes = scenario.setting.kubernetes
+    cluster.platform.publish()
     names = [f"C{number}" for number in range(1, scenario.setting.controllers + 1)]
     controllers = [Controller(name, cluster, scenario.policy, rules, recorder=recorder) for name in names]
     if scenario.setting.lossy:

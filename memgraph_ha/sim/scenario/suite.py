@@ -17,7 +17,7 @@ from memgraph_ha.core import RULES
 from memgraph_ha.sim.exits import Exit
 from memgraph_ha.sim.scenario.errors import FailedError, ScenarioError
 from memgraph_ha.sim.scenario.load import load
-from memgraph_ha.sim.scenario.model import Result, Scenario
+from memgraph_ha.sim.scenario.model import PLATFORMS, Result, Scenario
 from memgraph_ha.sim.scenario.play import play
 from memgraph_ha.sim.scenario.recording import record, trace_name
 from memgraph_ha.sim.search.scenario import SmallScenarioError, load_small
@@ -43,6 +43,7 @@ class Job:
         path: Of its file.
         scenario: What.
         seed: Of the dice; None: the scenario's own.
+        platform: One of `PLATFORMS`; None: the scenario's own.
         without: Ids of the rules that are taken out.
         traces: In which folder its trace is kept; None: nowhere.
         small: It is of the small world of `sim check`, which knows neither seeds nor traces.
@@ -51,6 +52,7 @@ class Job:
     path: Path
     scenario: Scenario
     seed: int | None = None
+    platform: str | None = None
     without: tuple[str, ...] = ()
     traces: Path | None = None
     small: bool = False
@@ -85,7 +87,11 @@ class Outcome:
 
 
 def jobs(
-    found: tuple[tuple[Path, str], ...], seed: int | None, without: tuple[str, ...], traces: Path | None = None
+    found: tuple[tuple[Path, str], ...],
+    seed: int | None,
+    without: tuple[str, ...],
+    traces: Path | None = None,
+    platform: str | None = None,
 ) -> list[Job]:
     """Read files and name their runs.
 
@@ -94,6 +100,7 @@ def jobs(
         seed: See `Job`.
         without: See `Job`.
         traces: See `Job`.
+        platform: See `Job`; the small world has none.
 
     Raises:
         ScenarioError: A file is wrong, or has no such run.
@@ -107,8 +114,17 @@ def jobs(
         chosen = [scenario for scenario in runs if run in ("", scenario.run)]
         if not chosen:
             raise ScenarioError(f"{path}: has no run {run!r}; it has {', '.join(one.run for one in runs)}")
-        made += [Job(path=path, scenario=scenario, seed=seed, without=without, traces=traces) for scenario in chosen]
+        if platform is not None:
+            chosen = [_on(platform, scenario) for scenario in chosen]
+        made += [
+            Job(path=path, scenario=scenario, seed=seed, platform=platform, without=without, traces=traces)
+            for scenario in chosen
+        ]
     return made
+
+
+def _on(platform: str, scenario: Scenario) -> Scenario:
+    return evolve(scenario, setting=evolve(scenario.setting, kubernetes=platform == PLATFORMS[1]))
 
 
 def _checked(path: Path) -> str:

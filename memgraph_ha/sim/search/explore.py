@@ -130,8 +130,8 @@ class Search:
                         graph.sources.append(number)
                         graph.targets.append(reached)
             except ViolationError as broken:
-                way = self.unfolded((*graph.way_to(number), self.moves.trying))
-                graph.broken = Broken(broken.check, self._words(way, broken.text), way)
+                way, text = self._told((*graph.way_to(number), self.moves.trying))
+                graph.broken = Broken(broken.check, text or broken.text, way)
                 break
             number += 1
         graph.depth, graph.seconds = layer, time.perf_counter() - begun
@@ -140,6 +140,10 @@ class Search:
 
     def unfolded(self, way: tuple[Move, ...]) -> tuple[Move, ...]:
         """Tell the way to a state with the names that the instances began with, in whichever mirror it was found."""
+        return self._told(way)[0]
+
+    def _told(self, way: tuple[Move, ...]) -> tuple[tuple[Move, ...], str]:
+        """See `unfolded`; and what is said there of the promise that the last move breaks, empty if it breaks none."""
         plain, image, real = self._plain(), self.first, self.first
         told: list[Move] = []
         for wanted in way:
@@ -151,28 +155,10 @@ class Search:
                     if move.verb == wanted.verb and settled(upright(self.mind, made)) == image
                 )
             except ViolationError:
-                told.append(self._breaking(plain, real))
-                break
+                move, text = _breaking(plain, real)
+                return (*told, move), text
             told.append(move)
-        return tuple(told)
-
-    def _breaking(self, moves: Moves, state: State) -> Move:
-        """Give the move that breaks a promise."""
-        try:
-            for _step in moves.after(state):
-                pass
-        except ViolationError:
-            return moves.trying
-        raise AssertionError("a promise is broken in a mirror and kept in the world")
-
-    def _words(self, way: tuple[Move, ...], text: str) -> str:
-        """What is said of a broken promise by who plays the history, where the names are the ones that it tells."""
-        try:
-            for _step in self.replay(way):
-                pass
-        except ViolationError as broken:
-            return broken.text
-        return text
+        return tuple(told), ""
 
     def _plain(self) -> Moves:
         return Moves(self.mind, self.moves.without, self.moves.pace, mirror=False)
@@ -197,6 +183,16 @@ class Search:
                 raise LookupError(f"{wanted.verb} {wanted.who} cannot be done here; {len(able)} other moves can")
             state = found
             yield wanted, state
+
+
+def _breaking(moves: Moves, state: State) -> tuple[Move, str]:
+    """Find the first move from a state that breaks a promise, and what is said of it."""
+    try:
+        for _step in moves.after(state):
+            pass
+    except ViolationError as broken:
+        return moves.trying, broken.text
+    raise AssertionError("a promise is broken in a mirror and kept in the world")
 
 
 def _found(graph: Graph, state: State, parent: int, move: Move | None) -> int:

@@ -172,19 +172,17 @@ class Mind:
         key = (mind, scene)
         if key not in self._waits:
             base = self.look(mind, scene)
-            first = next((pause_s for pause_s in PAUSES if self._differs(mind, scene, NOW + pause_s, base)), None)
-            if first is None:
-                self._waits[key] = ()
-            else:
-                thought = self._think(mind, scene, NOW + first)
-                longer_s = self._again(mind, thought)
-                more = () if longer_s <= first else ((longer_s, self._think(mind, scene, NOW + longer_s)),)
-                self._waits[key] = ((first, thought), *more)
+            found: tuple[tuple[float, Thought], ...] = ()
+            for pause_s in PAUSES:
+                observed, decision = self._decide(mind, scene, NOW + pause_s)
+                if self._conclude(decision) != base[1:4]:
+                    thought = self._thought(observed, decision, scene, NOW + pause_s)
+                    longer_s = self._again(mind, thought)
+                    more = () if longer_s <= pause_s else ((longer_s, self._think(mind, scene, NOW + longer_s)),)
+                    found = ((pause_s, thought), *more)
+                    break
+            self._waits[key] = found
         return self._waits[key]
-
-    def _differs(self, mind: int, scene: Scene, now_s: float, base: Thought) -> bool:
-        """Whether anything follows at that time that did not follow before."""
-        return self._conclude(self._decide(mind, scene, now_s)[1]) != base[1:4]
 
     def _again(self, mind: int, thought: Thought) -> float:
         """For how long it might do the same again and again: prove its standby, or try once more what failed."""
@@ -196,6 +194,10 @@ class Mind:
 
     def _think(self, mind: int, scene: Scene, now_s: float) -> Thought:
         observed, decision = self._decide(mind, scene, now_s)
+        return self._thought(observed, decision, scene, now_s)
+
+    def _thought(self, observed: Observed, decision: Decision, scene: Scene, now_s: float) -> Thought:
+        """What a decision at that time comes to, and what is known after it."""
         observed = observe(observed, _gate_seen(decision, scene, now_s))
         rule, commands, gate = self._conclude(decision)
         known = self.minds.of(settle(observed, now_s, blind=scene.mode == BLIND))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from memgraph_ha.core.commands import WriteRecord
@@ -58,6 +58,9 @@ class Moves:
         without: Verbs of faults that never happen.
         pace: How fast controllers are.
         mirror: Whether a state and its mirror image are one (see `mirror`); who tells a history wants them apart.
+
+    Attributes:
+        trying: The move that is being made, of whoever iterates over `after`.
     """
 
     def __init__(
@@ -74,27 +77,25 @@ class Moves:
         """Every next state, each in its one form and checked.
 
         Raises:
-            ViolationError: A move breaks a promise; `reckless` says which.
+            ViolationError: A move breaks a promise; `trying` says which.
         """
         busy = False
-        for move, made in self._quick(state):
+        for move, found in self._checked(state, self._quick(state)):
+            busy = busy or move.verb == "land"
+            yield move, found
+        if self.pace is Pace.ANY or not busy or not all_seen(self.acts, state):
+            yield from self._checked(state, self._slow(state))
+        if state.budget:
+            faults = self._faults(state._replace(budget=state.budget - 1))
+            yield from self._checked(state, (fault for fault in faults if fault[0].verb not in self.without))
+
+    def _checked(self, state: State, moves: Iterable[tuple[Move, State]]) -> Iterator[tuple[Move, State]]:
+        """What comes of moves, each in its one form and checked, but for those that change nothing."""
+        for move, made in moves:
             found = self._formed(move, made)
             if found != state:
-                busy = busy or move.verb == "land"
                 check_state(found)
                 yield move, found
-        if self.pace is Pace.ANY or not busy or not all_seen(self.acts, state):
-            for move, made in self._slow(state):
-                found = self._formed(move, made)
-                if found != state:
-                    check_state(found)
-                    yield move, found
-        if state.budget:
-            for move, made in self._faults(state._replace(budget=state.budget - 1)):
-                if move.verb not in self.without:
-                    found = self._formed(move, made)
-                    check_state(found)
-                    yield move, found
 
     def _formed(self, move: Move, made: State) -> State:
         """What comes of a move, in its one form; prompt controllers have seen it then, unless it is a fault."""

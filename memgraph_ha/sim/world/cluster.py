@@ -188,8 +188,8 @@ class Cluster(Ground):
         self.world.at(KUBELET_S, lambda: self.restart(name))
 
     def stop(self, name: InstanceName) -> None:
-        """End its process, by order of a controller; on a node that is lost only its pod can be deleted."""
-        if self.platform.pods[name].lost:
+        """End its process, by order of a controller: on Kubernetes, and on a node that is lost, that of its pod."""
+        if self.platform.kubernetes or self.platform.pods[name].lost:
             self.platform.delete(name)
         else:
             self.kill(name)
@@ -204,6 +204,8 @@ class Cluster(Ground):
             self.world.hosts[name].disk.wipe()
             self.older.discard(name)
             self.cut_short.discard(name)
+        if self.platform.kubernetes:
+            self.platform.renew(name)
         self.world.at(KUBELET_S + 0.1, lambda: self.restart(name))
 
     # -- mending ---------------------------------------------------------------------------------

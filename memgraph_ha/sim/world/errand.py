@@ -118,8 +118,9 @@ class Errand:
 
     def _leads_elsewhere(self, replica: InstanceName) -> bool:
         """Whether its name leads to somebody else (memgraph_ha.adapters.memgraph.addresses)."""
-        found = self.controller.cluster.world.resolve(replica)
-        return found is not None and found is not self.controller.cluster.world.hosts[replica]
+        cluster = self.controller.cluster
+        found = None if cluster.platform.kubernetes else cluster.world.resolve(replica)
+        return found is not None and found is not cluster.world.hosts[replica]
 
     def _saw_rows(self, ticket: Ticket) -> None:
         command = self.command

@@ -73,6 +73,8 @@ class Platform:
 
     Attributes:
         pods: By name, in ordinal order.
+        kubernetes: Rows lead to a pod's own address, which is nobody's after it, and whoever is stopped by order gets
+            another pod; otherwise rows lead to the host name of the instance, whatever pod it has.
         empties: Whether a rebuild empties anything: a platform may fail to.
         gone: Who left the list by somebody's hand.
     """
@@ -82,6 +84,7 @@ class Platform:
         self._dice = dice
         self._uids = self._addresses = 0
         self.pods: dict[InstanceName, Pod] = {}
+        self.kubernetes = False
         self.empties = True
         self.gone: set[InstanceName] = set()
         self.settings = evolve(Settings(), flush_every=1, snapshot_on_exit=False, hashing_rounds=1)
@@ -96,7 +99,8 @@ class Platform:
 
     def _place(self) -> None:
         name = InstanceName(f"m{len(self.pods)}")
-        self.pods[name] = Pod(uid=self._new_uid(), address=self._new_address())
+        pod = self.pods[name] = Pod(uid=self._new_uid(), address=self._new_address())
+        self._cluster.world.addresses[pod.address] = name
         self._boot(name)
 
     def _new_uid(self) -> int:
@@ -127,8 +131,9 @@ class Platform:
             Member(
                 name=name,
                 bolt=Address(f"{pod.address}:{BOLT_PORT}"),
-                replication=Address(f"{name}:{PORT}"),
+                replication=Address(f"{pod.address if self.kubernetes else name}:{PORT}"),
                 incarnation=self.incarnation(name),
+                keeps_address=not self.kubernetes,
             )
             for name, pod in self.pods.items()
             if name not in self.gone
@@ -214,11 +219,18 @@ class Platform:
 
     def replace(self, name: InstanceName, address: str | None = None) -> None:
         """Its pod is deleted: another one takes its place, with another uid and address, on the same volume."""
-        pod = self.pods[name]
         self.end(name)
-        pod.uid, pod.address, pod.ready = self._new_uid(), address or self._new_address(), True
-        self.publish()
+        self.renew(name, address)
         self.soon(name)
+
+    def renew(self, name: InstanceName, address: str | None = None) -> None:
+        """Give it another pod, without a process yet: what is sent to the address of the one before is swallowed."""
+        pod, addresses = self.pods[name], self._cluster.world.addresses
+        if addresses[pod.address] == name:
+            addresses[pod.address] = None
+        pod.uid, pod.address, pod.ready = self._new_uid(), address or self._new_address(), True
+        addresses[pod.address] = name
+        self.publish()
 
     def delete(self, name: InstanceName) -> bool:
         """The API deletes the pod without grace: the kubelet ends its process, if it hears of that."""
@@ -256,7 +268,7 @@ class Platform:
             self._place()
         for name in self.names[count:]:
             self.end(name)
-            del self.pods[name]
+            self._cluster.world.addresses[self.pods.pop(name).address] = None
         self.publish()
 
     def image(self, name: InstanceName) -> Disk:

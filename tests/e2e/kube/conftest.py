@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 
+from tests.e2e.kube.conduct import PATIENT
 from tests.e2e.kube.release import Host, Release
 from tools.kube import builds, images, network
 from tools.kube.cluster import Cluster
@@ -20,8 +21,6 @@ from tools.kube.programs import APISERVER, CLUSTER, HELM
 from tools.kube.run import run
 
 _UP_WITHIN_S: Final = 110.0
-_PATIENT: Final = {"policy": {"failover_limit": 100}}
-"""Tests break more in an hour than a year does; a release that fails over so often would stop and ask."""
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +67,7 @@ def release(host: Host) -> Iterator[Release]:
     """One release for all tests of a file; each finds it as the one before has left it, so it begins by waiting."""
     shared = Release.in_new_namespace(host)
     try:
-        shared.install(_PATIENT)
+        shared.install(PATIENT)
         yield shared
     finally:
         shared.close()

@@ -1,10 +1,13 @@
 """What is done to a release, past the API or through it, and what its clients notice."""
 
+import enum
 import itertools
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
+
+import httpx
 
 from memgraph_ha.drill.writers import Writers
 from tests.e2e.kube.pods import Pod
@@ -59,6 +62,15 @@ def scale(release: Release, replicas: int) -> None:
     until(lambda: _is_rolled_out(release), _ROLLED_S, lambda: f"{replicas} instances run\n{release.tail()}")
 
 
+def evict(release: Release, pod: str) -> bool:
+    """Ask for a pod's eviction, as `kubectl drain` does; False if a PodDisruptionBudget forbids it for now."""
+    path = f"/api/v1/namespaces/{release.namespace}/pods/{pod}/eviction"
+    body: dict[str, object] = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}}
+    answer = release.host.api.post(path, body)
+    assert not answer.is_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS, answer.text
+    return answer.is_success
+
+
 def leader_of(release: Release) -> Pod:
     """Give the controller that holds the lease."""
     found: list[Pod] = []
@@ -74,25 +86,35 @@ def leader_of(release: Release) -> Pod:
     return found[0]
 
 
+class Way(enum.Flag):
+    """What a cut swallows, as the pod sees it that is cut off."""
+
+    ARRIVING = enum.auto()
+    LEAVING = enum.auto()
+    BOTH = ARRIVING | LEAVING
+
+
 @contextmanager
-def cut_off(release: Release, pod: Pod, container: str, peers: Sequence[str]) -> Iterator[None]:
-    """Drop everything between a pod and some addresses, both ways, in the pod's own network namespace.
+def cut_off(release: Release, pod: Pod, container: str, peers: Sequence[str], *, way: Way = Way.BOTH) -> Iterator[None]:
+    """Drop everything between a pod and some addresses in the pod's own network namespace.
 
     Args:
         release: Whose pod it is.
         pod: Which.
         container: One of its containers that run.
         peers: IPv4 addresses.
+        way: What is dropped.
     """
     pid = release.host.containers.pid_of(pod.containers[container])
     assert pid is not None, f"{container} of {pod.name} has no process"
     inside = ("nsenter", "--target", str(pid), "--net", "nft")
     listed = ", ".join(peers)
-    rules = f"""table ip {_TABLE} {{
-      chain arriving {{ type filter hook input priority 0; ip saddr {{ {listed} }} drop; }}
-      chain leaving {{ type filter hook output priority 0; ip daddr {{ {listed} }} drop; }}
-    }}"""
-    run([*inside, "-f", "-"], given=rules)
+    chains = {
+        Way.ARRIVING: f"chain arriving {{ type filter hook input priority 0; ip saddr {{ {listed} }} drop; }}",
+        Way.LEAVING: f"chain leaving {{ type filter hook output priority 0; ip daddr {{ {listed} }} drop; }}",
+    }
+    rules = "\n".join(chain for each, chain in chains.items() if each in way)
+    run([*inside, "-f", "-"], given=f"table ip {_TABLE} {{\n{rules}\n}}\n")
     try:
         yield
     finally:

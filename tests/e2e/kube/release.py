@@ -15,14 +15,18 @@ import httpx
 from attrs import define, field, frozen
 from neo4j import GraphDatabase, NotificationMinimumSeverity
 
+from memgraph_ha.adapters.memgraph.reading import SHOW_ROLE, SHOW_ROWS
 from memgraph_ha.core.errors import RecordError
 from memgraph_ha.core.names import Address, InstanceName
 from memgraph_ha.core.record import Record
 from memgraph_ha.core.record_json import parse_record
+from memgraph_ha.core.topology import Role
 from memgraph_ha.drill.asking import COUNT, READ
-from memgraph_ha.drill.ledger import Findings, Reading, check
+from memgraph_ha.drill.ledger import Findings, Reading, WriterLog, check
 from memgraph_ha.drill.writers import Writers
+from tests.e2e.kube.client_pods import ClientPod
 from tests.e2e.kube.pods import Pod
+from tests.e2e.kube.witness import Witness
 from tools.kube.api import Api
 from tools.kube.builds import path_of
 from tools.kube.containers import Containers
@@ -42,6 +46,9 @@ _COMMAND_S: Final = 120.0
 _GONE_S: Final = 60.0
 _LEVEL_S: Final = 60.0
 _POLL_S: Final = 0.1
+_READERS: Final = 1000
+"""Numbers of clients that only read begin here."""
+
 _numbers: Final = itertools.count()
 
 
@@ -86,12 +93,16 @@ class Release:
         name: Its name, also that of everything in it.
         namespace: Its namespace.
         groups: The writers, in the order in which they began.
+        clients: The pods that write.
+        witness: Looks at it from the installation on.
     """
 
     host: Host
     name: str
     namespace: str
     groups: list[Writers] = field(factory=list)
+    clients: list[ClientPod] = field(factory=list)
+    witness: Witness | None = None
 
     @classmethod
     def in_new_namespace(cls, host: Host, name: str = "graph") -> "Release":
@@ -121,34 +132,54 @@ class Release:
             What helm printed.
         """
         given = json.dumps(merged(small_values(self.host.images), values or {}))
-        return self.host.helm(
+        told = self.host.helm(
             *("upgrade", "--install", self.name, CHART, "--namespace", self.namespace, "--values", "-"), given=given
         )
+        if self.witness is None:
+            self.witness = Witness(self)
+            self.witness.start()
+        return told
 
     def uninstall(self) -> None:
         """Uninstall it, as a user would; its volumes stay."""
         self.host.helm("uninstall", self.name, "--namespace", self.namespace)
 
-    def close(self) -> None:
-        """Remove everything of it, volumes too, and wait until no pod is left."""
-        for group in self.groups:
+    def leave(self) -> None:
+        """Remove it, but not its namespace, in which there may be others."""
+        for group in self._writing:
             group.stop()
+        if self.witness is not None:
+            self.witness.stop()
         if self._helm_has_it():
             self.uninstall()
         for pod in self.pods():
             self.delete(pod.name, grace_s=0)
+
+    def close(self) -> None:
+        """Remove everything of it, volumes too, and wait until no pod is left."""
+        self.leave()
         self.host.api.delete(f"/api/v1/namespaces/{self.namespace}")
         until(self._is_gone, _GONE_S, lambda: f"namespace {self.namespace} is gone")
 
     def pods(self, component: str | None = None) -> list[Pod]:
         """List its pods: `memgraph`, `controller`, or all."""
-        items = self.host.api.items(f"/api/v1/namespaces/{self.namespace}/pods")
+        selector = f"labelSelector=app.kubernetes.io/instance%3D{self.name}"
+        items = self.host.api.items(f"/api/v1/namespaces/{self.namespace}/pods?{selector}")
         pods = [Pod.read(item) for item in items]
         return [pod for pod in pods if component in {None, pod.labels.get("app.kubernetes.io/component")}]
 
     def pod(self, name: str) -> Pod | None:
         """Give one pod; None if there is none of this name."""
         return next((pod for pod in self.pods() if pod.name == name), None)
+
+    def uid(self, name: str) -> str | None:
+        """Say which pod of that name there is."""
+        pod = self.pod(name)
+        return None if pod is None else pod.uid
+
+    def rows(self, main: str) -> list[str]:
+        """List the names of the replicas that a MAIN has registered."""
+        return self._ask(InstanceName(main), SHOW_ROWS)
 
     def delete(self, pod: str, *, grace_s: int | None = None) -> None:
         """Delete a pod, as `kubectl delete pod` does."""
@@ -203,12 +234,43 @@ class Release:
 
     def start_writers(self, count: int = 4) -> Writers:
         """Begin to write through the Service, and wait for the first acknowledgement."""
-        first = sum(len(group.logs) for group in self.groups)
+        first = len(self.logs)
         writers = Writers(self.gateway, count, first=first)
         self.groups.append(writers)
         writers.start()
         until(lambda: writers.acknowledged() > 0, 30.0, lambda: f"a first write\n{self.tail()}")
         return writers
+
+    def start_client(self, service: str, what: str = "write") -> ClientPod:
+        """Start a client in a pod of this namespace, and wait until it was served.
+
+        Args:
+            service: The Service's name, as the client shall spell it.
+            what: `write`, or `read`: then it is the caller who stops it.
+        """
+        number = len(self.logs) if what == "write" else _READERS + next(_numbers)
+        client = ClientPod(
+            self.host,
+            self.namespace,
+            name=f"{self.name}-client-{number}",
+            image=self.host.images.controller,
+            url=f"bolt://{service}:{BOLT}",
+            number=number,
+            what=what,
+        )
+        if what == "write":
+            self.clients.append(client)
+        client.start()
+        return client
+
+    @property
+    def _writing(self) -> list[Writers | ClientPod]:
+        return [*self.groups, *self.clients]
+
+    @property
+    def logs(self) -> list[WriterLog]:
+        """The logs of all that write."""
+        return [*(log for group in self.groups for log in group.logs), *(client.log for client in self.clients)]
 
     def findings(self) -> Findings:
         """Stop the writers, wait until all instances are level, and compare them with what all writers were told.
@@ -216,7 +278,7 @@ class Release:
         How many writes became indeterminate is not judged: a fault of Kubernetes may cut clients more than once, say
         when the deletion of MAIN's pod ends the hand-over that it began.
         """
-        for group in self.groups:
+        for group in self._writing:
             stuck = group.stop()
             assert not stuck, stuck
 
@@ -226,13 +288,16 @@ class Release:
 
         until(level, _LEVEL_S, lambda: f"the instances hold equally many writes\n{self.tail()}")
         readings = [Reading(instance=name, ids=Counter(self._ask(name, READ))) for name in self.instances]
-        return check([log for group in self.groups for log in group.logs], readings, ())
+        return check(self.logs, readings, ())
 
     def assert_sound(self) -> Findings:
-        """Fail the test if an acknowledged write is missing anywhere, or one is there that must not be."""
+        """Fail the test if a write is missing or there without reason, two were MAIN, or the record is not what is."""
         found = self.findings()
         assert (found.lost, found.duplicated, found.phantom, found.differing) == (0, 0, 0, ()), found.complaints()
         assert found.acknowledged > 0
+        assert self.witness is not None, "it was never installed"
+        self.witness.assert_nothing()
+        self._assert_consistent()
         return found
 
     def command(self, *words: str, within_s: float = _COMMAND_S) -> str:
@@ -255,6 +320,14 @@ class Release:
                 path = f"/api/v1/namespaces/{self.namespace}/pods/{pod.name}/log?tailLines={lines}"
                 told.append(self.host.api.get(path).text)
         return "\n".join(told)
+
+    def _assert_consistent(self) -> None:
+        """Compare the record with what the instances say, when all is quiet."""
+        record = self.protected()
+        mains = [name for name in self.instances if self._ask(name, SHOW_ROLE) == [Role.MAIN.value]]
+        assert mains == [record.main], f"the record names {record.main}, MAIN are {mains}"
+        generations = [change.generation for change in record.history]
+        assert generations == sorted(set(generations)), f"the record's history is out of order: {generations}"
 
     def _ask(self, instance: InstanceName, query: str) -> list[str]:
         """Ask an instance directly, past the gateway; gives the first column."""

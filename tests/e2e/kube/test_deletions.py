@@ -2,43 +2,59 @@
 
 import random
 import time
+from collections import Counter, defaultdict
+from typing import Final
 
 import pytest
 
 from memgraph_ha.drill.pauses import distribution
-from tests.e2e.kube.faults import wait_served
-from tests.e2e.kube.pods import hold
+from tests.e2e.kube.conduct import LONG, tell
+from tests.e2e.kube.faults import longest_silence, switchovers, wait_served
 from tests.e2e.kube.release import Release
 
 pytestmark = [pytest.mark.kube, pytest.mark.timeout(2400)]
 
-_COUNT = 50
-_GRACES_S = (0, 1, 30, None)
-"""0 and 1: no time for the hook; 30: time for the hand-over; None: the chart's own."""
+_COUNT: Final = 50 if LONG else 12
+_GRACES_S: Final = (0, 1, 30)
+"""0: the pod is gone from the API at once and its processes are killed; 1: the hook's time is over before anything can
+be handed over; 30: time for the hand-over."""
+
+_FORCED_S: Final = 3.0
+_PLANNED_S: Final = 1.0
+"""What issue 6 promises for most deletions, on a machine with nothing else to do."""
+
+_BUSY_S: Final = 5.0
+"""More than that, when others compute on the machine: no pause at all may be longer, so that one that waits for a lease
+(10 s) or for a forgotten pod is seen."""
 
 
 def test_deletions_of_main_lose_nothing(release: Release) -> None:
-    """Fifty deletions of MAIN's pod with a random grace period lose no acknowledged write of four writers."""
+    """Deletions of MAIN's pod with a random grace period lose no acknowledged write of four writers.
+
+    A pause is the longest time from a deletion until the release is protected again in which no writer at all had an
+    acknowledgement.
+    """
     record = release.protected()
     writers = release.start_writers()
     dice = random.Random(6)
-    pauses: dict[int | None, list[float | None]] = {grace_s: [] for grace_s in _GRACES_S}
-    for _ in range(_COUNT):
+    pauses: dict[int, list[float]] = {grace_s: [] for grace_s in _GRACES_S}
+    kinds: dict[int, Counter[str]] = defaultdict(Counter)
+    order = [_GRACES_S[number % len(_GRACES_S)] for number in range(_COUNT)]
+    dice.shuffle(order)
+    for grace_s in order:
         time.sleep(dice.uniform(0.5, 2.0))
-        main = release.pod(record.main)
-        assert main is not None
-        grace_s = dice.choice(_GRACES_S)
-        handle = hold(release.host.containers, main, "memgraph")
-        try:
-            sent_s = time.monotonic()
-            release.delete(main.name, grace_s=grace_s)
-            assert handle.ended_within(60.0), f"{main.name} still runs"
-            ended_s = time.monotonic()
-        finally:
-            handle.close()
-        pauses[grace_s].append(ended_s + wait_served(release, writers, ended_s) - sent_s)
-        record = release.protected(above=record.generation)
+        sent_s = time.monotonic()
+        release.delete(record.main, grace_s=grace_s)
+        after = release.protected(above=record.generation)
+        wait_served(release, writers, time.monotonic())
+        pauses[grace_s].append(longest_silence(writers, sent_s))
+        kinds[grace_s].update(switchovers(release, record.generation))
+        record = after
     findings = release.assert_sound()
-    print(f"{findings.acknowledged} acknowledged, {findings.indeterminate} in doubt, none lost")  # noqa: T201 - what it is for
+    tell(f"{_COUNT} deletions: {findings.acknowledged} acknowledged, {findings.indeterminate} in doubt, none lost")
     for grace_s, values in pauses.items():
-        print(f"grace {grace_s}: {distribution(values)}")  # noqa: T201 - likewise
+        tell(f"grace {grace_s}: {distribution(values)} {dict(kinds[grace_s])}")
+    assert kinds[30] == {"switchover": len(pauses[30])}, "with time for it, each is a hand-over"
+    assert distribution(pauses[0]).p50 < _FORCED_S
+    assert distribution(pauses[30]).p50 < _PLANNED_S
+    assert max(pause for values in pauses.values() for pause in values) < _BUSY_S

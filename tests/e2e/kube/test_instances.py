@@ -3,11 +3,17 @@
 import shutil
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import pytest
 
-from tests.e2e.kube.faults import cut_off, wait_served
+from memgraph_ha.adapters.process_os import ProcessHandle
+from memgraph_ha.core.record import Record
+from tests.e2e.kube.conduct import LONG, tell
+from tests.e2e.kube.faults import Way, cut_off, longest_silence, wait_served
 from tests.e2e.kube.pods import Pod, hold, send
 from tests.e2e.kube.release import Release, until
 
@@ -18,12 +24,17 @@ _REBUILT_S = 150.0
 """A replica's row is dropped in a quiet moment, which under load is waited for; then its pod is made anew."""
 
 _PARTED_S = 15.0
+_SILENT_S = 12.0
+"""Longer than any verdict on silence takes (`frozen_standby_s` 3 s) and than Memgraph's own checks (up to 10 s)."""
 
+_UNFELT_S = 3.0
+"""Nobody is to wait for an ASYNC replica at all; what a busy machine does to four writers stays below this."""
 
-def _pod(release: Release, name: str) -> Pod:
-    found = release.pod(name)
-    assert found is not None, f"there is no pod {name}"
-    return found
+_CUT_FELT_S = 0.5
+"""A write that begins so late after a cut meets it."""
+
+_WAYS: Final = [Way.LEAVING, Way.ARRIVING, Way.BOTH] if LONG else [Way.LEAVING]
+"""What leaves MAIN is lost: the other learns nothing, and what it says arrives. BOTH is what a broken switch does."""
 
 
 def test_the_charts_own_test_passes(release: Release) -> None:
@@ -43,8 +54,24 @@ def test_a_killed_main_is_replaced(release: Release) -> None:
     main = _pod(release, record.main)
     killed_s = time.monotonic()
     send(release.host.containers, main, "memgraph", signal.SIGKILL)
-    wait_served(release, writers, killed_s)
+    tell(f"MAIN killed: served after {wait_served(release, writers, killed_s):.2f} s")
     assert release.protected(above=record.generation).main != main.name
+    release.assert_sound()
+
+
+@pytest.mark.parametrize("who", ["standby", "replica"])
+def test_a_killed_follower_comes_back(release: Release, who: str) -> None:
+    """SIGKILL of the standby's or the replica's process: MAIN stays, and the follower is started again."""
+    record = release.protected()
+    writers = release.start_writers()
+    victim = _follower(release, record, who)
+    killed_s = time.monotonic()
+    send(release.host.containers, victim, "memgraph", signal.SIGKILL)
+    wait_served(release, writers, killed_s)
+    until(lambda: _run_again(release, victim), _GONE_S, lambda: f"{victim.name} runs again\n{release.tail()}")
+    after = release.protected()
+    tell(f"{who} killed: longest silence {longest_silence(writers, killed_s):.2f} s")
+    assert (after.generation, after.main) == (record.generation, record.main)
     release.assert_sound()
 
 
@@ -53,18 +80,46 @@ def test_a_frozen_main_is_replaced_and_its_pod_deleted(release: Release) -> None
     record = release.protected()
     writers = release.start_writers()
     main = _pod(release, record.main)
-    handle = hold(release.host.containers, main, "memgraph")
-    try:
+    with _frozen(release, main) as handle:
         frozen_s = time.monotonic()
-        handle.send(signal.SIGSTOP)
         served_s = wait_served(release, writers, frozen_s)
         assert handle.ended_within(_GONE_S), "the frozen process still lives"
-        print(f"MAIN frozen: served after {served_s:.2f} s, its process gone after {time.monotonic() - frozen_s:.2f} s")  # noqa: T201 - the measurement is what it is for
-    finally:
-        handle.send(signal.SIGCONT)
-        handle.close()
+        gone_s = time.monotonic() - frozen_s
+    tell(f"MAIN frozen: served after {served_s:.2f} s, its process gone after {gone_s:.2f} s")
     release.protected(above=record.generation)
     assert _pod(release, main.name).uid != main.uid
+    release.assert_sound()
+
+
+def test_a_frozen_standby_is_replaced(release: Release) -> None:
+    """SIGSTOP of the standby holds every commit up; its pod is deleted, and writes go on under the same MAIN."""
+    record = release.protected()
+    writers = release.start_writers()
+    standby = _follower(release, record, "standby")
+    with _frozen(release, standby) as handle:
+        frozen_s = time.monotonic()
+        served_s = wait_served(release, writers, frozen_s)
+        assert handle.ended_within(_GONE_S), "the frozen process still lives"
+    tell(f"standby frozen: served after {served_s:.2f} s")
+    after = release.protected()
+    assert (after.generation, after.main) == (record.generation, record.main)
+    assert _pod(release, standby.name).uid != standby.uid
+    release.assert_sound()
+
+
+def test_a_frozen_replica_holds_nobody_up(release: Release) -> None:
+    """SIGSTOP of the ASYNC replica: writes go on as if nothing was, and it is level again when it goes on."""
+    record = release.protected()
+    writers = release.start_writers()
+    replica = _follower(release, record, "replica")
+    with _frozen(release, replica):
+        frozen_s = time.monotonic()
+        time.sleep(_SILENT_S)
+        silence_s = longest_silence(writers, frozen_s)
+        assert writers.acknowledged_since(time.monotonic() - _UNFELT_S), release.tail()
+    tell(f"replica frozen for {_SILENT_S:g} s: longest silence {silence_s:.2f} s")
+    assert silence_s < _UNFELT_S
+    assert release.protected().generation == record.generation
     release.assert_sound()
 
 
@@ -80,6 +135,50 @@ def test_a_main_that_nobody_reaches_is_replaced(release: Release) -> None:
         time.sleep(max(0.0, cut_s + _PARTED_S - time.monotonic()))
     after = release.protected(above=record.generation)
     assert after.main != main.name
+    release.assert_sound()
+
+
+@pytest.mark.parametrize("way", _WAYS)
+def test_main_and_standby_lose_each_other(release: Release, way: Way) -> None:
+    """Nothing passes from one to the other, or back: MAIN stays and goes on unprotected; healed, it is protected.
+
+    A failover would lose nothing, but then the old MAIN would be the standby that cannot be reached (scenario C2).
+    """
+    record = release.protected()
+    writers = release.start_writers()
+    main, standby = _pod(release, record.main), _follower(release, record, "standby")
+    cut_s = time.monotonic()
+    with cut_off(release, main, "memgraph", [standby.address], way=way):
+        until(lambda: _is_unprotected(release), _GONE_S, lambda: f"the reign goes on unprotected\n{release.tail()}")
+        served_s = wait_served(release, writers, cut_s + _CUT_FELT_S)
+    tell(f"MAIN and standby parted ({way.name}): served after {served_s + _CUT_FELT_S:.2f} s")
+    after = release.protected()
+    assert (after.generation, after.main) == (record.generation, record.main)
+    release.assert_sound()
+
+
+@pytest.mark.parametrize("way", _WAYS)
+def test_controllers_and_main_lose_each_other(release: Release, way: Way) -> None:
+    """No controller hears MAIN, or MAIN hears none: it is ended before another reigns (scenarios C1, A5)."""
+    record = release.protected()
+    writers = release.start_writers()
+    main = _pod(release, record.main)
+    controllers = [pod.address for pod in release.pods("controller")]
+    unheard = hold(release.host.containers, main, "memgraph")
+    try:
+        cut_s = time.monotonic()
+        with cut_off(release, main, "memgraph", controllers, way=way):
+            until(
+                lambda: _reigns_anew(release, record.generation),
+                _GONE_S,
+                lambda: f"another reign is open\n{release.tail()}",
+            )
+            assert unheard.ended, "the unheard MAIN lives on beside another"
+            served_s = wait_served(release, writers, cut_s + _CUT_FELT_S)
+    finally:
+        unheard.close()
+    tell(f"controllers and MAIN parted ({way.name}): served after {served_s + _CUT_FELT_S:.2f} s")
+    assert release.protected(above=record.generation).main != main.name
     release.assert_sound()
 
 
@@ -118,3 +217,45 @@ def test_a_main_whose_volume_was_emptied_is_no_main(release: Release) -> None:
 
 def _moved_aside(release: Release, instance: str) -> list[Path]:
     return list(release.volume(instance).glob("mg_data/aside-*"))
+
+
+def _pod(release: Release, name: str) -> Pod:
+    found = release.pod(name)
+    assert found is not None, f"there is no pod {name}"
+    return found
+
+
+def _follower(release: Release, record: Record, who: str) -> Pod:
+    """Give the standby's pod, or that of the ASYNC replica."""
+    assert record.standby is not None
+    standby = record.standby.instance
+    replica = next(name for name in release.instances if name not in {record.main, standby})
+    return _pod(release, standby if who == "standby" else replica)
+
+
+@contextmanager
+def _frozen(release: Release, pod: Pod) -> Iterator[ProcessHandle]:
+    """Stop the instance of a pod; it goes on in the end, if it still lives."""
+    handle = hold(release.host.containers, pod, "memgraph")
+    try:
+        handle.send(signal.SIGSTOP)
+        yield handle
+    finally:
+        handle.send(signal.SIGCONT)
+        handle.close()
+
+
+def _run_again(release: Release, before: Pod) -> bool:
+    """Whether a pod's container was started anew since, or the pod itself."""
+    now = release.pod(before.name)
+    return now is not None and (now.uid != before.uid or now.restarts != before.restarts) and bool(now.containers)
+
+
+def _is_unprotected(release: Release) -> bool:
+    record = release.record()
+    return record is not None and record.unprotected
+
+
+def _reigns_anew(release: Release, generation: int) -> bool:
+    record = release.record()
+    return record is not None and record.generation > generation and record.opened

@@ -1,18 +1,24 @@
-"""What administrators do in daily life: restarts, scaling, uninstalling. Clients hardly notice."""
+"""What administrators do in daily life: restarts, drains, scaling, uninstalling. Clients hardly notice."""
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 import pytest
 
 from memgraph_ha.drill.ledger import Outcome
-from tests.e2e.kube.faults import longest_silence, restart_rolling, scale, switchovers
+from tests.e2e.kube.conduct import tell
+from tests.e2e.kube.faults import evict, leader_of, longest_silence, restart_rolling, scale, switchovers, wait_served
 from tests.e2e.kube.release import Release, until
 
 pytestmark = [pytest.mark.kube, pytest.mark.timeout(900)]
 
-_MOST_SWITCHOVERS = 2
-_SILENCE_S = 5.0
+_MOST_SWITCHOVERS: Final = 2
+_SILENCE_S: Final = 5.0
+_GRACEFUL_S: Final = 3.0
+"""A hand-over takes well below a second; on a machine that is busy starting pods it is still seconds away from this."""
+
+_EVICTED_S: Final = 120.0
 
 
 def test_two_rolling_restarts_back_to_back(release: Release) -> None:
@@ -23,14 +29,56 @@ def test_two_rolling_restarts_back_to_back(release: Release) -> None:
     for _ in range(2):
         restart_rolling(release)
         changes = switchovers(release, record.generation)
+        tell(f"rolling restart: {changes}, {longest_silence(writers, begun_s):.2f} s longest silence so far")
         assert set(changes) <= {"switchover"}, changes
         assert len(changes) <= _MOST_SWITCHOVERS
         record = release.protected()
     silence_s = longest_silence(writers, begun_s)
     findings = release.assert_sound()
-    print(f"two rolling restarts: longest silence {silence_s:.2f} s")  # noqa: T201 - the measurement is what it is for
-    assert findings.failed_connects == 0
+    tell(
+        f"two rolling restarts: longest silence {silence_s:.2f} s, {findings.acknowledged} acknowledged, "
+        f"{findings.indeterminate} in doubt, {findings.failed_connects} refused connections"
+    )
+    assert findings.failed_connects == 0, findings.errors
     assert silence_s < _SILENCE_S
+
+
+def test_eviction_of_main_is_a_switchover(release: Release) -> None:
+    """`kubectl drain` evicts MAIN: its duties are handed over first, and meanwhile nobody else may be evicted."""
+    record = release.protected()
+    writers = release.start_writers()
+    begun_s = time.monotonic()
+    uid = {pod.name: pod.uid for pod in release.pods()}
+    until(lambda: evict(release, record.main), _EVICTED_S, lambda: f"MAIN may be evicted\n{release.tail()}")
+    assert record.standby is not None
+    assert not evict(release, record.standby.instance), "the PodDisruptionBudget lets two instances go at once"
+    after = release.protected(above=record.generation)
+    wait_served(release, writers, time.monotonic())
+    silence_s = longest_silence(writers, begun_s)
+    tell(f"MAIN evicted: longest silence {silence_s:.2f} s")
+    assert (after.main, switchovers(release, record.generation)) == (record.standby.instance, ["switchover"])
+    assert {name for name, each in uid.items() if release.uid(name) != each} == {record.main}
+    assert silence_s < _GRACEFUL_S
+    release.assert_sound()
+
+
+def test_eviction_of_the_leader_is_a_hand_over(release: Release) -> None:
+    """A drain takes one controller at a time, and the other leads at once: MAIN stays who it is."""
+    record = release.protected()
+    writers = release.start_writers()
+    leader = leader_of(release)
+    other = next(pod.name for pod in release.pods("controller") if pod.name != leader.name)
+    begun_s = time.monotonic()
+    until(lambda: evict(release, leader.name), _EVICTED_S, lambda: f"the leader may be evicted\n{release.tail()}")
+    refused = not evict(release, other)
+    until(lambda: leader_of(release).name != leader.name, _EVICTED_S, lambda: f"another leads\n{release.tail()}")
+    wait_served(release, writers, time.monotonic())
+    silence_s = longest_silence(writers, begun_s)
+    tell(f"leader evicted: longest silence {silence_s:.2f} s")
+    assert refused, "the PodDisruptionBudget lets both controllers go at once"
+    assert release.protected().generation == record.generation
+    assert silence_s < _GRACEFUL_S
+    release.assert_sound()
 
 
 def test_scaling_up_and_down(release: Release) -> None:
@@ -41,8 +89,10 @@ def test_scaling_up_and_down(release: Release) -> None:
     assert release.protected().generation == record.generation
     until(lambda: _registered(release, 5), 60.0, lambda: f"all five take part\n{release.tail()}")
     scale(release, 3)
-    release.protected()
+    after = release.protected()
+    assert after.generation == record.generation
     release.assert_sound()
+    until(lambda: len(release.rows(after.main)) == 2, 60.0, lambda: f"two rows are left\n{release.tail()}")
 
 
 def test_uninstalling_keeps_the_data(make_release: Callable[[], Release]) -> None:

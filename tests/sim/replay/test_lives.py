@@ -27,7 +27,7 @@ SEEDS: Final = (0, 1, 2)
 @functools.cache
 def recorded(seed: int) -> tuple[Line, ...]:
     """Record a life, once for all tests."""
-    return tuple(life(seed))
+    return tuple(life(seed, faults=5))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -39,7 +39,7 @@ def test_a_life_replays_to_identical_decisions(seed: int) -> None:
     assert tuple(back) == lines
     found = compare_all(back, strict=True)
     assert found.first is None
-    assert found.ticks > 150
+    assert found.ticks > 300
     assert len({line.who for line in ticks(lines)}) == 2
 
 
@@ -84,24 +84,32 @@ def test_every_rule_that_asked_for_something_is_missed() -> None:
 
 def test_a_fact_that_was_changed_is_found_after_it_and_nowhere_before() -> None:
     """An answer turned into its opposite: what was decided before it stands, and a later decision gives it away."""
-    lines, leading = recorded(SEEDS[0]), dict[str, bool]()
-    places, given_away = list[int](), 0
-    for index, line in enumerate(lines):
-        if isinstance(line, FactLine) and isinstance(line.fact, LeaseSeen):
-            leading[line.who] = line.fact.leading
-        if isinstance(line, FactLine) and isinstance(line.fact, RoleSeen) and leading.get(line.who):
-            places.append(index)
-    for at in random.Random(1).sample(places, 12):
+    lines = recorded(SEEDS[0])
+    for at in random.Random(1).sample(relied_on(lines), 12):
         line = lines[at]
         assert isinstance(line, FactLine)
         assert isinstance(line.fact, RoleSeen)
         other = Role.MAIN if line.fact.role is Role.REPLICA else Role.REPLICA
         changed = [*lines[:at], evolve(line, fact=evolve(line.fact, role=other)), *lines[at + 1 :]]
         found = compare_all(changed)
-        if found.first is not None:
-            assert found.first.step.line.seq > line.seq
-            given_away += 1
-    assert given_away >= 5
+        assert found.first is not None
+        assert found.first.step.line.seq > line.seq
+
+
+def relied_on(lines: tuple[Line, ...]) -> list[int]:
+    """Where a leader is told a role that it then decides by: no newer answer of the same instance comes first."""
+    leading, newest, found = dict[str, bool](), dict[tuple[str, str], int](), list[int]()
+    for index, line in enumerate(lines):
+        match line:
+            case FactLine(fact=LeaseSeen() as fact):
+                leading[line.who] = fact.leading
+            case FactLine(fact=RoleSeen() as fact) if leading.get(line.who):
+                newest[line.who, fact.instance] = index
+            case TickLine():
+                found += [newest.pop(key) for key in list(newest) if key[0] == line.who]
+            case _:
+                pass
+    return found
 
 
 def test_the_digest_is_the_same_whatever_the_order_in_which_python_hashes() -> None:

@@ -97,7 +97,9 @@ pair's other one), `async`, `leader` and `other` are whoever plays that part at 
 
 ## Tables
 
-`[cluster]`: {cluster}; `start = "whole"` or `"new"`.
+`[cluster]`: {cluster}; `start = "whole"` or `"new"`;
+`platform = "local"` or `"kubernetes"`: there rows lead to addresses of pods, each of which ends with its pod and swallows
+what is sent to it afterwards, and whoever is stopped by order gets another pod.
 `[timing]`: {timing}.
 `[[client]]`: `kind` (`writer`, `reader`), `count`, `every`; without any, three writers every 150 ms. `count = 0`: nobody.
 `[[before]]`: verbs that are done, one after another, before there are controllers.

@@ -1,0 +1,110 @@
+"""Faults of the control plane itself: everybody on the cluster feels them, so tests that use them run alone on it."""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+from attrs import frozen
+
+from memgraph_ha.adapters.process_os import ProcessIdentity
+from tools.kube.cluster import Cluster
+from tools.kube.control_plane import ControlPlane
+from tools.kube.daemons import Daemons
+from tools.kube.place import Settings
+from tools.kube.programs import APISERVER
+
+_ENDED_S = 20.0
+_ANSWERED_S = 10.0
+_ETCD = "etcd"
+
+
+@frozen
+class Plane:
+    """The control plane of a cluster.
+
+    Attributes:
+        cluster: Whose.
+    """
+
+    cluster: Cluster
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let the API server stand still while the block runs: connections stay, and nothing is answered."""
+        pid = self._running().pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    @contextmanager
+    def ended(self) -> Iterator[None]:
+        """End the API server, and start it again after the block: meanwhile connections to it are refused."""
+        try:
+            self._daemons.end(APISERVER.name, grace_s=_ENDED_S)
+            yield
+        finally:
+            self._control.start_store()
+
+    def compact(self) -> int:
+        """Throw away all of etcd's history, so that nobody can watch from before this moment; gives its revision.
+
+        (https://etcd.io/docs/v3.4/dev-guide/api_grpc_gateway/)
+        """
+        revision = self._etcd("maintenance/status", {})["header"]["revision"]
+        self._etcd("kv/compaction", {"revision": revision, "physical": True})
+        return int(revision)
+
+    @contextmanager
+    def restored(self) -> Iterator[float]:
+        """Put etcd back to what it held at the beginning of the block when that ends, as from a backup.
+
+        Gives the time of the copy, CLOCK_MONOTONIC.
+        """
+        there = self.cluster.place.folder(_ETCD)
+        copy = there.with_name("etcd-copy")
+        self._stopped_store()
+        shutil.copytree(there, copy)
+        self._control.start_store()
+        try:
+            yield time.monotonic()
+        finally:
+            self._stopped_store()
+            shutil.rmtree(there)
+            copy.rename(there)
+            self._control.start_store()
+
+    def _stopped_store(self) -> None:
+        for name in (APISERVER.name, _ETCD):
+            self._daemons.end(name, grace_s=_ENDED_S)
+
+    def _etcd(self, call: str, asked: dict[str, object]) -> dict[str, dict[str, str]]:
+        url = f"http://127.0.0.1:{self._settings.etcd_port}/v3/{call}"
+        answer = httpx.post(url, json=asked, timeout=_ANSWERED_S, trust_env=False)
+        assert answer.is_success, answer.text
+        told: dict[str, dict[str, str]] = answer.json()
+        return told
+
+    def _running(self) -> ProcessIdentity:
+        found = self._daemons.running(APISERVER.name)
+        assert found is not None, "the API server does not run"
+        return found
+
+    @property
+    def _daemons(self) -> Daemons:
+        return Daemons(self.cluster.place)
+
+    @property
+    def _control(self) -> ControlPlane:
+        return ControlPlane(self.cluster.place, self._settings, self._daemons)
+
+    @property
+    def _settings(self) -> Settings:
+        settings = self.cluster.place.settings()
+        assert settings is not None, "there is no cluster"
+        return settings

@@ -1,0 +1,131 @@
+"""The API server and its store stand still, end, forget their history or go back in time: MAIN serves on."""
+
+import contextlib
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from memgraph_ha.core.policy import Policy
+from tests.e2e.kube.conduct import LONG, tell
+from tests.e2e.kube.control_plane import Plane
+from tests.e2e.kube.controller_log import ControllerLog
+from tests.e2e.kube.faults import leader_of, longest_silence, wait_served
+from tests.e2e.kube.pods import send
+from tests.e2e.kube.release import Release, until
+from tools.kube.cluster import Cluster
+
+pytestmark = [pytest.mark.kube, pytest.mark.timeout(1200)]
+
+_LEASE_S = Policy().lease_duration_s
+_AWAY_S = 300.0 if LONG else 3 * _LEASE_S
+_SILENCE_S = 1.0
+_KNOWN_S = 6.0
+_LOOK_S = 3.0
+_NOTICED_S = 60.0
+
+
+@pytest.fixture
+def plane(kube_cluster: Cluster) -> Plane:
+    """The cluster's control plane."""
+    return Plane(kube_cluster)
+
+
+def _serves_on(release: Release, away: Callable[[], contextlib.AbstractContextManager[None]], what: str) -> None:
+    """Keep writing while it is away, and look at who leads and reigns afterwards: nothing may have changed."""
+    record, leader = release.protected(), leader_of(release)
+    time.sleep(_KNOWN_S)
+    writers = release.start_writers()
+    begun_s = time.monotonic()
+    with away():
+        time.sleep(_AWAY_S)
+        goes_on = writers.acknowledged_since(time.monotonic() - _SILENCE_S)
+    away_s = time.monotonic() - begun_s
+    assert goes_on, release.tail()
+    time.sleep(_KNOWN_S)
+    silence_s = longest_silence(writers, begun_s)
+    tell(f"{what} for {away_s:.0f} s and back: longest silence {silence_s:.2f} s")
+    assert silence_s < _SILENCE_S
+    assert leader_of(release).name == leader.name, "nobody took the lease"
+    assert release.protected().generation == record.generation
+    release.assert_sound()
+
+
+def test_writes_go_on_while_the_api_server_stands_still(release: Release, plane: Plane) -> None:
+    """With the API server frozen the leader, whose peers promise not to campaign, goes on serving (decision 0011)."""
+    _serves_on(release, plane.frozen, "API server frozen")
+
+
+def test_writes_go_on_while_the_api_server_is_started_anew(release: Release, plane: Plane) -> None:
+    """Its connections are refused for a while, as in the upgrade of a control plane; then another process answers."""
+    _serves_on(release, plane.ended, "API server ended")
+
+
+def test_changes_are_seen_after_the_history_is_gone(release: Release, plane: Plane) -> None:
+    """Every watch from before is answered by 410 Gone: the controllers list anew, and see a pod that was replaced."""
+    record = release.protected()
+    release.start_writers()
+    assert record.standby is not None
+    replica = next(name for name in release.instances if name not in {record.main, record.standby.instance})
+    before = release.pod(replica)
+    assert before is not None
+    with plane.ended():
+        plane.compact()
+    plane.compact()
+    release.delete(replica, grace_s=0)
+
+    def back() -> bool:
+        pod = release.pod(replica)
+        return pod is not None and pod.uid != before.uid and pod.labels.get("memgraph-ha/role") == "replica"
+
+    noticed_s = until(back, _NOTICED_S, lambda: f"the new {replica} is known\n{release.tail()}")
+    tell(f"etcd's history compacted: a replaced pod has its label after {noticed_s:.2f} s")
+    assert release.protected().generation == record.generation
+    release.assert_sound()
+
+
+def test_a_store_that_goes_back_in_time_demotes_nobody(release: Release, plane: Plane, kube_cluster: Cluster) -> None:
+    """The store is put back to before a failover, record and Lease with it: held by name until the newest is put back.
+
+    One controller remembers that there was a newer record; then it dies too, and the next one knows only what the
+    instances say: the recorded MAIN is none, and another one is.
+    """
+    path = f"/api/v1/namespaces/{release.namespace}/configmaps/{release.name}-state"
+    before = release.protected()
+    writers = release.start_writers()
+    assert release.witness is not None
+    with contextlib.ExitStack() as restoring:
+        restoring.enter_context(plane.restored())
+        time.sleep(_KNOWN_S)
+        main = release.pod(before.main)
+        assert main is not None
+        send(release.host.containers, main, "memgraph", signal.SIGKILL)
+        after = release.protected(above=before.generation)
+        newest = release.host.api.get(path).json()["data"]
+        with release.witness.looking_away():
+            restoring.close()
+    restored_s = time.monotonic()
+    assert release.record() == before, "the old record is there again"
+    time.sleep(_LOOK_S)
+    assert not writers.acknowledged_since(restored_s + _LOOK_S / 2), "it served by a record that went back"
+    _is_held(release, kube_cluster, {"RecordUnknown", "RecordRegressed"})
+    leader = leader_of(release)
+    release.delete(leader.name, grace_s=0)
+    until(lambda: leader_of(release).name != leader.name, 3 * _LEASE_S, lambda: f"another leads\n{release.tail()}")
+    time.sleep(_LOOK_S)
+    _is_held(release, kube_cluster, {"RecordUnknown", "RecordRegressed"})
+    with release.witness.looking_away():
+        release.host.api.change(path, {"data": newest})
+    served_s = wait_served(release, writers, time.monotonic())
+    tell(f"etcd restored from a copy: served {served_s:.2f} s after the newest record was put back")
+    assert release.protected().main == after.main
+    release.assert_sound()
+
+
+def _is_held(release: Release, cluster: Cluster, names: set[str]) -> None:
+    """See by what name the leader holds now."""
+    log = ControllerLog.of(cluster.place, release.namespace, leader_of(release))
+    holds = [event.get("hold") for event in log.events() if event["event"] == "decision"]
+    assert holds, release.tail()
+    assert holds[-1] in names, holds[-5:]
