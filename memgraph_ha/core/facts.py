@@ -188,6 +188,7 @@ class RecordSeen:
         token: Its version for compare-and-set; None if there is none.
         trouble: Why it cannot be used.
         detail: What exactly is wrong with it.
+        marked: Whom a controller that keeps no record of ours left marked as MAIN; None if none did, or there is one.
     """
 
     at_s: float
@@ -195,6 +196,7 @@ class RecordSeen:
     token: Token | None
     trouble: RecordTrouble | None = None
     detail: str = ""
+    marked: InstanceName | None = None
 
 
 @frozen(kw_only=True)

@@ -51,7 +51,12 @@ def open_cluster(options: RunOptions) -> Cluster:
     client = connect(options.kubeconfig, namespace=options.namespace, clock=boottime)
     labels, policy = labels_of(options), options.policy
     record = ConfigMapRecordStore(
-        client, name=options.record, labels=labels, clock=boottime, deadline_s=policy.command_deadline_s
+        client,
+        name=options.record,
+        statefulset=options.statefulset,
+        labels=labels,
+        clock=boottime,
+        deadline_s=policy.command_deadline_s,
     )
     failsafe = _failsafe(options, client)
     events = EventWriter(client, statefulset=options.statefulset, reporter=options.pod, clock=boottime, wall=time.time)

@@ -93,6 +93,19 @@ def test_an_empty_cluster_begins_with_the_first_eligible_instance() -> None:
     assert command.record.main == "m1"
 
 
+def test_an_empty_cluster_begins_with_whom_an_earlier_controller_left_marked() -> None:
+    """A predecessor that is still installed, or comes back, agrees with us then."""
+    (command,) = decided(EMPTY.but(scene(marked=M1)), "B10").commands
+    assert isinstance(command, WriteRecord)
+    assert command.record.main == "m1"
+
+
+def test_who_was_left_marked_and_is_the_only_choice_is_adopted() -> None:
+    """The marker agrees with the facts."""
+    decided(ADOPTABLE.but(scene(marked=M0)), "B20")
+    decided(ONLY_DATA.but(scene(marked=M1)), "B20")
+
+
 @pytest.mark.parametrize(
     ("change", "guard", "evidence"),
     [
@@ -115,7 +128,16 @@ def test_an_empty_cluster_begins_with_the_first_eligible_instance() -> None:
         ),
         pytest.param(place(M2, empty=False), "every member is empty", "m2", id="data on the ASYNC"),
         pytest.param(
-            policy(eligible=("m7", "m1")), "the first eligible instance is a member", "m7", id="first is no member"
+            policy(eligible=("m7", "m1")),
+            "whom it begins with may be MAIN",
+            "m7",
+            id="first is no member",
+        ),
+        pytest.param(
+            scene(marked=M2),
+            "whom it begins with may be MAIN",
+            "m2",
+            id="the marked one is not eligible",
         ),
     ],
 )
@@ -153,6 +175,10 @@ def test_the_only_main_of_one_data_set_is_adopted() -> None:
         pytest.param(
             ADOPTABLE, policy(eligible=("m1", "m2")), "the facts leave one choice", "m0: MAIN", id="not eligible"
         ),
+        pytest.param(ADOPTABLE, scene(marked=M1), "the facts leave one choice", "m1 was left marked", id="marked"),
+        pytest.param(
+            ONLY_DATA, scene(marked=M0), "the facts leave one choice", "m0 was left marked", id="marked, empty"
+        ),
         pytest.param(
             ADOPTABLE, place(M0, empty=True), "the facts leave one choice", "m0: MAIN, empty", id="MAIN is empty"
         ),
@@ -181,6 +207,7 @@ def test_an_empty_main_beside_data_is_not_chosen_by_its_role() -> None:
         (EMPTY.but(place(M2, empty=False)), "m2: REPLICA, data set fresh-m2"),
         (EMPTY.but(data_unknown(M1)), "m1: REPLICA, data unknown"),
         (EMPTY.but(gone(M2), missed_before(M1)), "m1: REPLICA, empty"),
+        (ADOPTABLE.but(scene(marked=M1)), "m1 was left marked as MAIN"),
     ],
 )
 def test_an_ambiguous_cluster_waits_for_a_human(base: Scene, evidence: str) -> None:

@@ -39,9 +39,9 @@ def test_which_rows_take_commits(status: RowStatus) -> None:
 @pytest.mark.parametrize("field", ["bolt", "replication"])
 def test_a_member_has_addresses_with_ports(field: str, wrong: str) -> None:
     """Demotion needs the port: an address without one is refused where it comes in, by name."""
-    addresses = {"bolt": Address("h:7687"), "replication": Address("h:10000"), field: Address(wrong)}
+    bolt, replication = (Address(wrong if field == name else "h:1") for name in ("bolt", "replication"))
     with pytest.raises(ValueError, match=rf"^member field {field}: {wrong!r} is not host:port"):
-        Member(name=M0, incarnation=incarnation_of(M0), **addresses)
+        Member(name=M0, incarnation=incarnation_of(M0), bolt=bolt, replication=replication)
 
 
 @pytest.mark.parametrize("address", ["h:1", "10.0.0.1:10000", "[::1]:7687", "a.b.svc.cluster.local:7687"])

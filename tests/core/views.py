@@ -107,6 +107,7 @@ class Scene:
     record_before: Record | None = None
     token: Token | None = TOKEN
     trouble: RecordTrouble | None = None
+    marked: InstanceName | None = None
     record_was_read: bool = True
     members_known: bool = True
     cluster: str = CLUSTER
@@ -166,7 +167,14 @@ class Scene:
         if self.record_before is not None:
             readings.insert(0, (self.record_since_s - 1, self.record_before))
         return [
-            RecordSeen(at_s=at_s, record=record, token=self.token, trouble=self.trouble, detail="the detail")
+            RecordSeen(
+                at_s=at_s,
+                record=record,
+                token=self.token,
+                trouble=self.trouble,
+                detail="the detail",
+                marked=self.marked,
+            )
             for at_s, record in readings
         ]
 

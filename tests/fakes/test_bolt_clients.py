@@ -17,7 +17,6 @@ from neo4j.exceptions import ClientError, ServiceUnavailable, TransientError
 
 from tests.fakes.query_engine import BLOCK, RUN_ID, SERVER_NAME, MemoryEngine, serving
 
-
 ASKING = """
 import sys, neo4j
 with neo4j.GraphDatabase.driver(f"bolt://127.0.0.1:{sys.argv[1]}") as driver, driver.session() as session:

@@ -32,7 +32,7 @@ from memgraph_ha.adapters.kubernetes.record_versions import Versions
 from memgraph_ha.adapters.ports import Report
 from memgraph_ha.core.commands import WriteRecord
 from memgraph_ha.core.facts import CommandEnded, Outcome, RecordSeen, RecordTrouble
-from memgraph_ha.core.names import Token
+from memgraph_ha.core.names import InstanceName, Token
 
 _WRITE_SHARE: Final = 0.6
 """Part of a write's deadline after which its answer is not waited for any more; the rest is for reading back."""
@@ -64,16 +64,25 @@ class ConfigMapRecordStore:
     Args:
         client: Of the namespace that the ConfigMap is in.
         name: Of the ConfigMap.
+        statefulset: Whose pods the instances are: the predecessor knows them by their ordinals.
         labels: That it shall have, for people and their tools.
         clock: Seconds on CLOCK_BOOTTIME.
         deadline_s: Longest time for a read or a write, policy ``command_deadline_s``.
     """
 
     def __init__(
-        self, client: KubeClient, *, name: str, labels: Mapping[str, str], clock: Clock, deadline_s: float = 5.0
+        self,
+        client: KubeClient,
+        *,
+        name: str,
+        statefulset: str,
+        labels: Mapping[str, str],
+        clock: Clock,
+        deadline_s: float = 5.0,
     ) -> None:
         self._client = client
         self._name = name
+        self._statefulset = statefulset
         self._path = f"/api/v1/namespaces/{client.namespace}/configmaps/{name}"
         self._labels = dict(labels)
         self._clock = clock
@@ -135,8 +144,9 @@ class ConfigMapRecordStore:
         if there.trouble is not None:
             return _trouble(asked_s, there.trouble, there.detail, Token(there.version))
         if there.record is None:
-            detail = f"the predecessor says that instance {there.index} is MAIN"
-            return RecordSeen(at_s=asked_s, record=None, token=None, detail=detail)
+            marked = InstanceName(f"{self._statefulset}-{there.index}")
+            detail = f"the predecessor says that {marked} is MAIN"
+            return RecordSeen(at_s=asked_s, record=None, token=None, detail=detail, marked=marked)
         return RecordSeen(at_s=asked_s, record=there.record, token=Token(there.version))
 
     async def _settle(self, there: RecordObject, until_s: float) -> RecordObject:

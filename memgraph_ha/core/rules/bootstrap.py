@@ -3,6 +3,7 @@
 from memgraph_ha.core.commands import WriteRecord
 from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.holds import Hold
+from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.record import Change, ChangeKind, Record
 from memgraph_ha.core.rules.standing import LONG_S, SHORT_S
@@ -14,7 +15,8 @@ def begin_empty_cluster(view: View) -> Decision | Unmet:
     """Begin the first reign of a cluster that holds nothing.
 
     When: there is no record, and every member of the cluster answers, is empty, and there are at least two.
-    Then: create the record (create-only) for the first eligible instance.
+    Then: create the record (create-only) for whom an earlier controller left marked as MAIN, else for the first
+        eligible instance.
     Protects: NO_ACKED_LOSS (nothing can be lost where nothing is), BOOTSTRAP (creation is create-only).
     After: R40 (a record that vanished is not a new cluster).
     Source: design 6 (Bootstrap); scenarios G4.
@@ -25,9 +27,10 @@ def begin_empty_cluster(view: View) -> Decision | Unmet:
     full = [seen.member.name for seen in view.observed.seen if seen.storage is not None and not seen.storage.empty]
     if full:
         return Unmet("every member is empty", full)
-    first = view.observed.of(view.pair[0])
-    if first is None:
-        return Unmet("the first eligible instance is a member", view.pair[0])
+    name = _marked(view) or view.pair[0]
+    first = view.observed.of(name)
+    if first is None or name not in view.pair:
+        return Unmet("whom it begins with may be MAIN", name)
     return _begin(view, first, ChangeKind.BOOTSTRAP, "B10", "all instances are empty")
 
 
@@ -35,7 +38,8 @@ def adopt_the_only_data(view: View) -> Decision | Unmet:
     """Begin the first reign of a cluster whose facts leave one choice.
 
     When: there is no record, every member answers, and either exactly one of the pair holds data and nobody else
-        does, or one of the pair is MAIN, all others are REPLICA, and everyone who holds data holds the same set.
+        does, or one of the pair is MAIN, all others are REPLICA, and everyone who holds data holds the same set; and
+        no earlier controller left another one marked as MAIN.
     Then: create the record for it, with no standby.
     Protects: NO_ACKED_LOSS (who holds data is never made a copy of who does not).
     After: B10.
@@ -47,10 +51,10 @@ def adopt_the_only_data(view: View) -> Decision | Unmet:
     everyone = [seen for seen in view.observed.seen if seen.storage is not None and seen.role is not None]
     full = [seen for seen in everyone if seen.storage is not None and not seen.storage.empty]
     mains = [seen for seen in everyone if seen.role is not None and seen.role.role is Role.MAIN]
-    if len(full) == 1 and full[0].member.name in view.pair:
+    if len(full) == 1 and _may_be(view, full[0]):
         return _begin(view, full[0], ChangeKind.ADOPT, "B20", f"only {full[0].member.name} holds data")
     data_sets = {seen.storage.uuid for seen in full if seen.storage is not None}
-    if len(mains) == 1 and len(data_sets) == 1 and mains[0] in full and mains[0].member.name in view.pair:
+    if len(mains) == 1 and len(data_sets) == 1 and mains[0] in full and _may_be(view, mains[0]):
         reason = f"{mains[0].member.name} is the only MAIN, and there is one data set"
         return _begin(view, mains[0], ChangeKind.ADOPT, "B20", reason)
     return Unmet("the facts leave one choice", _evidence(view))
@@ -89,8 +93,20 @@ def _unknown(view: View) -> str | None:
     return None
 
 
+def _marked(view: View) -> InstanceName | None:
+    """Whom an earlier controller left marked as MAIN."""
+    return None if view.observed.record is None else view.observed.record.marked
+
+
+def _may_be(view: View, seen: Seen) -> bool:
+    """Whether it may be MAIN, and nobody else was left marked as it."""
+    name = seen.member.name
+    return name in view.pair and _marked(view) in (None, name)
+
+
 def _evidence(view: View) -> str:
-    return "; ".join(_describe(seen) for seen in view.observed.seen)
+    marked, said = _marked(view), [_describe(seen) for seen in view.observed.seen]
+    return "; ".join(said if marked is None else [*said, f"{marked} was left marked as MAIN"])
 
 
 def _describe(seen: Seen) -> str:

@@ -37,7 +37,7 @@ def record_at(version: str) -> Answer:
 async def write(api: ScriptedApi, expected: str | None) -> tuple[CommandEnded, RecordSeen]:
     """Write over a version, and give how it ended and what was read back."""
     client = KubeClient(api.configuration, namespace="n", clock=boottime)
-    store = ConfigMapRecordStore(client, name="r-state", labels={}, clock=boottime, deadline_s=3)
+    store = ConfigMapRecordStore(client, name="r-state", statefulset="r", labels={}, clock=boottime, deadline_s=3)
     sink, token = Sink(), None if expected is None else Token(expected)
     ended = await store.write(WriteRecord(expected=token, record=FULL), sink)
     client.close()
@@ -100,7 +100,7 @@ async def test_a_doubtful_version_is_not_reported_before_it_is_settled() -> None
     ]
     with ScriptedApi(answers).serving() as api:
         client = KubeClient(api.configuration, namespace="n", clock=boottime)
-        store = ConfigMapRecordStore(client, name="r-state", labels={}, clock=boottime, deadline_s=3)
+        store = ConfigMapRecordStore(client, name="r-state", statefulset="r", labels={}, clock=boottime, deadline_s=3)
         sink = Sink()
         ended = await store.write(WriteRecord(expected=Token("7"), record=FULL), sink)
         [seen] = sink.of(RecordSeen)

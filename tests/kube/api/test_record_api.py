@@ -29,6 +29,7 @@ from tests.kube.api_server import ApiServer
 pytestmark = [pytest.mark.kube, pytest.mark.trio]
 
 NAME = "r-state"
+STATEFULSET = "r"
 LABELS = {"app.kubernetes.io/instance": "r"}
 R0, R1 = InstanceName("r-0"), InstanceName("r-1")
 
@@ -65,7 +66,9 @@ def record_of(main: InstanceName, generation: int = 1, by: str = "") -> Record:
 
 def store_of(client: KubeClient, deadline_s: float = 5.0) -> ConfigMapRecordStore:
     """Make the store of one controller."""
-    return ConfigMapRecordStore(client, name=NAME, labels=LABELS, clock=boottime, deadline_s=deadline_s)
+    return ConfigMapRecordStore(
+        client, name=NAME, statefulset=STATEFULSET, labels=LABELS, clock=boottime, deadline_s=deadline_s
+    )
 
 
 async def write(
@@ -110,7 +113,8 @@ async def test_the_predecessors_choice_is_taken_over(kube_api: ApiServer) -> Non
         await leave_as_predecessor(client, "1")
         seen = await store.read()
         assert (seen.record, seen.token, seen.trouble) == (None, None, None)
-        assert "instance 1 is MAIN" in seen.detail
+        assert seen.marked == R1
+        assert "r-1 is MAIN" in seen.detail
         ended, seen = await write(store, record_of(R0))
         assert (ended.outcome, seen.record) == (Outcome.REFUSED, None)
         assert "memgraph-ha adopt" in ended.detail

@@ -88,7 +88,9 @@ class Account:
     @property
     def store(self) -> ConfigMapRecordStore:
         """Its record."""
-        return ConfigMapRecordStore(self.client, name="r-state", labels={"a": "b"}, clock=boottime, deadline_s=3)
+        return ConfigMapRecordStore(
+            self.client, name="r-state", statefulset="r", labels={"a": "b"}, clock=boottime, deadline_s=3
+        )
 
 
 def with_token(kubeconfig: Path, namespace: str, token: str) -> KubeClient:
