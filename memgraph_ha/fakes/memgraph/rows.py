@@ -96,14 +96,14 @@ def _tick(instance: Instance, row: Row) -> Procedure[None]:
     lost = False
     try:
         outcome = yield from call(instance, row, Ping(), instance.settings.timings.ping)
-        lost = not accepted(outcome) and row.failed_pings + 1 == PINGS_UNTIL_LOST
+        lost = not accepted(outcome) and row.failed_pings + 1 >= PINGS_UNTIL_LOST
     finally:
         # A commit that waits for the connection goes before the next ping, or it would wait for ever: pings that
         # time out follow each other without a pause (transcripts, "Writes with a bad replica": 38 s at most).
         row.rpc.release(hand_over=lost)
     if not accepted(outcome):
         row.failed_pings += 1
-        if lost:
+        if row.failed_pings == PINGS_UNTIL_LOST:
             row.system_behind = True
             row.state = RowState.MAYBE_BEHIND
         return

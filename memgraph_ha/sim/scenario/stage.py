@@ -213,10 +213,8 @@ class Stage:
 
 def build(scenario: Scenario, seed: int, rules: tuple[Rule, ...], recorder: Recorder = NO_RECORDER) -> Stage:
     """Make the cluster of a scenario, and its controllers, which are not started yet."""
-    cluster = Cluster(seed, scenario.setting.instances, recorder)
+    cluster = Cluster(seed, scenario.setting.instances, recorder, kubernetes=scenario.setting.kubernetes)
     cluster.weight = scenario.setting.weight
-    cluster.platform.kubernetes = scenario.setting.kubernetes
-    cluster.platform.publish()
     names = [f"C{number}" for number in range(1, scenario.setting.controllers + 1)]
     controllers = [Controller(name, cluster, scenario.policy, rules, recorder=recorder) for name in names]
     if scenario.setting.lossy:

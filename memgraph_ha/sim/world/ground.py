@@ -47,6 +47,7 @@ class Ground:
         seed: Of everything left to chance.
         instances: How many, 2 to 5.
         recorder: Told of what only the simulator can know.
+        kubernetes: See `Platform`.
 
     Attributes:
         weight: How many vertices each simulated one stands for, where it matters how much there is to be copied.
@@ -66,7 +67,9 @@ class Ground:
         unneeded: How many failovers began while MAIN could still acknowledge a write (a figure, not a promise: S12).
     """
 
-    def __init__(self, seed: int, instances: int = len(NAMES), recorder: Recorder = NO_RECORDER) -> None:
+    def __init__(
+        self, seed: int, instances: int = len(NAMES), recorder: Recorder = NO_RECORDER, *, kubernetes: bool = False
+    ) -> None:
         self.seed, self.recorder = seed, recorder
         self.world = World(seed)
         self.random = self.dice("faults")
@@ -93,7 +96,7 @@ class Ground:
         self.api = Api(self, self.dice("api"))
         self.clients = Clients(self, self.dice("clients"))
         self.hands = Hands(self)
-        self.platform = Platform(self, instances, self.dice("platform"))
+        self.platform = Platform(self, instances, self.dice("platform"), kubernetes=kubernetes)
         self.world.run_until(lambda: all(self.world.hosts[name].state is State.OPEN for name in self.names))
         self.platform.care()
         Witness(self).begin()

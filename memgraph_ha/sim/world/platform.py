@@ -70,21 +70,21 @@ class Platform:
         cluster: Whose.
         count: How many there are, 1 to 5.
         dice: What the time of a restart is drawn from.
+        kubernetes: Rows lead to a pod's own address, which is nobody's after it, and whoever is stopped by order gets
+            another pod; otherwise rows lead to the host name of the instance, whatever pod it has.
 
     Attributes:
         pods: By name, in ordinal order.
-        kubernetes: Rows lead to a pod's own address, which is nobody's after it, and whoever is stopped by order gets
-            another pod; otherwise rows lead to the host name of the instance, whatever pod it has.
         empties: Whether a rebuild empties anything: a platform may fail to.
         gone: Who left the list by somebody's hand.
     """
 
-    def __init__(self, cluster: Ground, count: int, dice: random.Random) -> None:
+    def __init__(self, cluster: Ground, count: int, dice: random.Random, *, kubernetes: bool) -> None:
         self._cluster = cluster
         self._dice = dice
         self._uids = self._addresses = 0
         self.pods: dict[InstanceName, Pod] = {}
-        self.kubernetes = False
+        self.kubernetes = kubernetes
         self.empties = True
         self.gone: set[InstanceName] = set()
         self.settings = evolve(Settings(), flush_every=1, snapshot_on_exit=False, hashing_rounds=1)
