@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 
 from memgraph_ha.core import RULES, Decision, Rule, View, decide, explain
 from memgraph_ha.core.commands import Command, Demote, Promote, StopInstance, WriteRecord
+from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.topology import Role
 
 LONGEST_WAIT_S: Final = 2.0
@@ -121,19 +122,31 @@ def _without_proof(view: View, rules: tuple[Rule, ...]) -> str | None:
 
 
 def _older(view: View, rules: tuple[Rule, ...]) -> str | None:
-    """Where nothing is done, nothing begins because an answer is older."""
+    """Where nothing is done, nothing begins because what an instance said is older."""
     before = decide(anew(view), rules)
     if before.commands:
         return None
-    # Whose last probe missed, an answer from before that is word of its end, and not merely an old one.
-    for seen in (each for each in view.observed.seen if each.member.incarnation is not None and each.miss is None):
-        for by_s in AGES_S if seen.role is not None else ():
-            role = None if seen.role is None else evolve(seen.role, asked_at_s=seen.role.asked_at_s - by_s)
-            aged = tuple(evolve(other, role=role) if other is seen else other for other in view.observed.seen)
+    for seen in filter(_has_word, view.observed.seen):
+        for by_s in AGES_S:
+            aged = tuple(_aged(other, by_s) if other is seen else other for other in view.observed.seen)
             after = decide(evolve(view, observed=evolve(view.observed, seen=aged)), rules)
             if any(_begins(view, command) for command in after.commands):
                 return f"{after.rule} begins because {seen.member.name}'s answer is {by_s:g} s older; was {before.rule}"
     return None
+
+
+def _has_word(seen: Seen) -> bool:
+    """Whether the last that was heard of a process is an answer: one from before a miss is word of its end."""
+    if seen.role is None or seen.member.incarnation is None:
+        return False
+    return seen.miss is None or seen.miss.asked_at_s <= seen.role.asked_at_s
+
+
+def _aged(seen: Seen, by_s: float) -> Seen:
+    """Let an answer be older, and a probe that missed before it, which nothing clears, as much older."""
+    role = None if seen.role is None else evolve(seen.role, asked_at_s=seen.role.asked_at_s - by_s)
+    miss = None if seen.miss is None else evolve(seen.miss, asked_at_s=seen.miss.asked_at_s - by_s)
+    return evolve(seen, role=role, miss=miss)
 
 
 def _reads(view: View, rules: tuple[Rule, ...]) -> str | None:

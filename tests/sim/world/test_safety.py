@@ -8,13 +8,17 @@ from attrs import evolve
 from memgraph_ha.core import RULES, Decision, Route, Rule, View
 from memgraph_ha.core.commands import Demote, DropReplica, Promote, RegisterReplica
 from memgraph_ha.core.decision import Unmet
+from memgraph_ha.core.facts import MembersSeen
 from memgraph_ha.core.names import Address, RowName, RunId
+from memgraph_ha.core.observe import observe
 from memgraph_ha.core.permit import ReadPermit
 from memgraph_ha.core.record import ChangeKind
 from memgraph_ha.core.topology import Mode, RowStatus
 from memgraph_ha.sim.checks import safety
 from memgraph_ha.sim.checks.violation import SafetyViolation
 from memgraph_ha.sim.world.cluster import Cluster
+from memgraph_ha.sim.world.controller import Controller
+from memgraph_ha.sim.world.watching import CLUSTER
 from tests.sim.world.setting import M0, M1, M2, whole
 
 
@@ -246,6 +250,54 @@ def test_s12_a_failover_for_a_wrong_password_and_l9_one_for_a_change_of_members(
         safety.check_reason(cluster, change, "C1")
     cluster.freeze(M0)
     assert not safety.could_acknowledge(cluster, change)
+
+
+def _forgotten(cluster: Cluster, leader: Controller) -> None:
+    """Let the leader go by a list without m0 that is no more true."""
+    cluster.leave(M0)
+    cluster.world.run(0.2)
+    cluster.api.gap()
+    cluster.join(M0)
+    assert leader.observed.of(M0) is None
+
+
+def _told(cluster: Cluster, leader: Controller) -> None:
+    """Let the leader hear the truth."""
+    listed = MembersSeen(at_s=leader.now_s, cluster=CLUSTER, members=cluster.members())
+    leader.observed = observe(leader.observed, listed)
+
+
+def test_a_main_that_is_listed_no_more_is_given_up_for_that_and_for_nothing_else() -> None:
+    """Whatever else changed: how many there are, or its password; also for who is told an older list than the truth."""
+    cluster, leader, _ = whole()
+    change = evolve(cluster.store.history[-1].history[-1], kind=ChangeKind.FAILOVER, previous=M0, main=M1)
+    cluster.scale(4)
+    cluster.leave(M0)
+    safety.check_reason(cluster, change, "C1")
+    cluster.locked.add(M0)
+    safety.check_reason(cluster, change, "C1")
+    _forgotten(cluster, leader)
+    safety.check_reason(cluster, change, "C1")
+    _told(cluster, leader)
+    _found("S12", lambda: safety.check_reason(cluster, change, "C1"))
+    cluster.locked.clear()
+    with pytest.raises(AssertionError, match="L9"):
+        safety.check_reason(cluster, change, "C1")
+
+
+def test_s2_nobody_need_be_stopped_who_is_not_listed() -> None:
+    """A promotion is judged by the list that its controller was told."""
+    cluster, leader, _ = whole()
+    cluster.calm = True
+    _forgotten(cluster, leader)
+    record, token = cluster.store.read()
+    assert record is not None
+    cluster.store.history.clear()
+    assert cluster.store.swap(token, evolve(record, main=M1, opened=False, standby=None))
+    command = _promote(cluster, M1)
+    safety.check_landing(cluster, command, "C1", late=False)
+    _told(cluster, leader)
+    _found("S2", lambda: safety.check_landing(cluster, command, "C1", late=False))
 
 
 def test_s13_a_rule_that_remembers() -> None:
