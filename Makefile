@@ -48,16 +48,17 @@ matrix: $(DEV)
 	$(PYTEST) -m "slow and not kube" tests/e2e
 	$(PYTEST) -m matrix tests/sim
 
-# A real Kubernetes on this machine (root, Debian): built once, for about half an hour, then there in seconds.
+# A real Kubernetes on this machine (root, Debian): built once, for some minutes, then there in seconds.
 kube-up: $(DEV)
 	@$(BIN)/python -m tools.kube up
 
 kube-down: $(DEV)
 	@$(BIN)/python -m tools.kube down
 
-# Everything that needs Kubernetes, on the cluster that KUBECONFIG names, or on one of its own.
+# Everything that needs Kubernetes, on the cluster that KUBECONFIG names (of kube-up), or on one of its own.
 e2e: $(DEV)
-	$(PYTEST) -m kube tests/kube tests/chart tests/e2e/kube
+	@$(BIN)/python -m tools.kube prepare
+	$(PYTEST) -m kube tests/kube tests/chart tests/kube_daemon tests/e2e/kube
 
 # About half an hour: 200 faults drawn by lot; SEED=n repeats a run, FAULTS=n shortens it.
 soak: $(RUN)

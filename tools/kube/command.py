@@ -1,4 +1,4 @@
-"""The commands `python -m tools.kube up`, `down`, `status`, `build`."""
+"""The commands `python -m tools.kube up`, `down`, `status`, `build`, `prepare`."""
 
 import sys
 from collections.abc import Callable
@@ -8,11 +8,12 @@ from typing import Final, ParamSpec
 
 import click
 
-from tools.kube import builds
+from tools.kube import builds, images, packages
 from tools.kube.cluster import Cluster
 from tools.kube.errors import ClusterError
 from tools.kube.place import default_state
 from tools.kube.programs import ALL
+from tools.kube.turns import stand_back
 
 _PORT: Final = click.IntRange(1, 65535)
 P = ParamSpec("P")
@@ -89,3 +90,16 @@ def build(*, names: tuple[str, ...]) -> None:
     """Build programs (default: all of them), and print the directory they are in."""
     builds.build(ALL[name] for name in names or ALL)
     print(builds.directory())
+
+
+@main.command()
+@click.option("--install", is_flag=True, help="Install the Debian packages that are missing.")
+@click.option("--behind", is_flag=True, help="Take only what others leave of the machine, until somebody waits for it.")
+@_told
+def prepare(*, install: bool, behind: bool) -> None:
+    """Do in advance all that takes long: the packages, programs and images of the tests."""
+    if behind:
+        stand_back()
+    packages.ensure(packages.TESTS, install=install)
+    builds.build(ALL.values())
+    images.prepare()

@@ -4,13 +4,13 @@ No registry is asked. The base is made of Debian packages, what the project depe
 go straight into the node's containerd.
 """
 
-import fcntl
 import hashlib
 import shutil
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import BinaryIO, Final, Self
+from typing import Final, Self
 
 from attrs import frozen
 
@@ -19,6 +19,7 @@ from tools.kube.containers import Containers
 from tools.kube.place import default_cache
 from tools.kube.run import run
 from tools.kube.say import step
+from tools.kube.turns import alone
 
 ROOT: Final = Path(__file__).parents[2]
 """The repository."""
@@ -80,22 +81,43 @@ class Images:
     controller: str
     memgraph: str
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """Both names."""
+        return (self.controller, self.memgraph)
 
-def build(containers: Containers, *, install: bool = False) -> Images:
+
+def build(containers: Containers) -> Images:
     """Build the images, unless this node has them, and give them to it.
 
     Args:
         containers: The node's.
-        install: Whether Debian packages that are missing may be installed.
 
     Raises:
         ClusterError: A package is missing, or a step failed; says which.
     """
-    tag = _fingerprint()[:_TAG_LENGTH]
-    images = Images(controller=f"localhost/memgraph-ha:{tag}", memgraph=f"localhost/memgraph-fake:{tag}")
-    if {images.controller, images.memgraph} <= set(containers.images()):
+    images = _named()
+    if set(images.names) <= set(containers.images()):
         return images
-    packages.ensure(packages.IMAGES, install=install)
+    _make_missing(images)
+    with Buildah() as buildah:
+        for name in images.names:
+            with step(f"giving {name} to the node"), TemporaryDirectory() as folder:
+                containers.load(buildah.archive(name, Path(folder) / "image.tar"))
+    return images
+
+
+def prepare() -> None:
+    """Build the images of this state of the sources, unless they are built; the first time takes minutes.
+
+    Raises:
+        ClusterError: A package is missing, or a step failed; says which.
+    """
+    _make_missing(_named())
+
+
+def _make_missing(images: Images) -> None:
+    packages.ensure(packages.IMAGES, install=False)
     with Buildah() as buildah:
         if BASE not in buildah.images():
             _make_base(buildah)
@@ -105,10 +127,12 @@ def build(containers: Containers, *, install: bool = False) -> Images:
             with step(f"image {images.memgraph}"), TemporaryDirectory() as folder:
                 (Path(folder) / "Dockerfile").write_text(_MEMGRAPH, encoding="utf-8")
                 buildah.build(Path(folder), images.memgraph, BASE=images.controller)
-        for name in (images.controller, images.memgraph):
-            with step(f"giving {name} to the node"), TemporaryDirectory() as folder:
-                containers.load(buildah.archive(name, Path(folder) / "image.tar"))
-    return images
+
+
+def _named() -> Images:
+    """Name the images of this state of the sources."""
+    tag = _fingerprint()[:_TAG_LENGTH]
+    return Images(controller=f"localhost/memgraph-ha:{tag}", memgraph=f"localhost/memgraph-fake:{tag}")
 
 
 class Buildah:
@@ -120,30 +144,25 @@ class Buildah:
 
     def __init__(self) -> None:
         self._store = default_cache() / "buildah"
-        self._scratch: TemporaryDirectory[str] | None = None
-        self._lock: BinaryIO | None = None
+        self._scratch: Path | None = None
+        self._held = ExitStack()
 
     def __enter__(self) -> Self:
         """Wait for the store, and make the scratch directory."""
-        self._store.mkdir(parents=True, exist_ok=True)
-        self._lock = (self._store.parent / "buildah.lock").open("ab")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self._scratch = TemporaryDirectory(prefix="memgraph-ha-buildah-")
+        self._held.enter_context(alone(self._store.with_suffix(".lock"), "building images"))
+        self._scratch = Path(self._held.enter_context(TemporaryDirectory(prefix="memgraph-ha-buildah-")))
         self._policy.write_text(_POLICY, encoding="ascii")
         return self
 
     def __exit__(self, *_: object) -> None:
         """Remove it, and let others in."""
-        if self._scratch is not None:
-            self._scratch.cleanup()
-        if self._lock is not None:
-            self._lock.close()
+        self._held.close()
 
     @property
     def _folder(self) -> Path:
         if self._scratch is None:
             raise RuntimeError("use it in a with statement")
-        return Path(self._scratch.name)
+        return self._scratch
 
     @property
     def _policy(self) -> Path:

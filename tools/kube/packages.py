@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from tools.kube.errors import ClusterError
+from tools.kube.place import default_cache
 from tools.kube.run import find, run
 from tools.kube.say import step
+from tools.kube.turns import alone
 
 API: Final = {"etcd": "etcd-server"}
 """What etcd and the API server need: a file, by name or path, and the package that has it."""
@@ -32,6 +34,8 @@ TESTS: Final = {**NODE, **IMAGES, "promtool": "prometheus"}
 _POLICY: Final = Path("/usr/sbin/policy-rc.d")
 _UPDATED_WITHIN_S: Final = 300.0
 _INSTALLED_WITHIN_S: Final = 900.0
+_LOCKED_FOR_S: Final = 300
+"""How long another apt-get of this machine is waited for."""
 
 
 def ensure(needed: Mapping[str, str], *, install: bool) -> None:
@@ -44,20 +48,34 @@ def ensure(needed: Mapping[str, str], *, install: bool) -> None:
     Raises:
         ClusterError: Something is missing, or could not be installed.
     """
-    missing = sorted({package for program, package in needed.items() if find(program) is None})
+    missing = _missing(needed)
     if not missing:
         return
     if not install:
         command = f"apt-get install --no-install-recommends {' '.join(missing)}"
         raise ClusterError(f"missing: {', '.join(missing)}; install with `{command}`, or let --install do it")
-    with step(f"installing {', '.join(missing)}"), _nothing_starts():
+    with alone(default_cache() / "packages.lock", "installing packages"):
+        if left := _missing(needed):
+            _install(left)
+
+
+def _missing(needed: Mapping[str, str]) -> list[str]:
+    return sorted({package for program, package in needed.items() if find(program) is None})
+
+
+def _install(names: list[str]) -> None:
+    with step(f"installing {', '.join(names)}"), _nothing_starts():
         _apt("update", timeout_s=_UPDATED_WITHIN_S)
-        _apt("install", "--yes", "--no-install-recommends", *missing, timeout_s=_INSTALLED_WITHIN_S)
+        _apt("install", "--yes", "--no-install-recommends", *names, timeout_s=_INSTALLED_WITHIN_S)
 
 
 def _apt(*arguments: str, timeout_s: float) -> None:
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    run(["apt-get", "--quiet", *arguments], timeout_s=timeout_s, environment=quiet)
+    run(
+        ["apt-get", "--quiet", f"--option=DPkg::Lock::Timeout={_LOCKED_FOR_S}", *arguments],
+        timeout_s=timeout_s,
+        environment=quiet,
+    )
 
 
 @contextmanager

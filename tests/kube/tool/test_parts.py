@@ -19,7 +19,7 @@ from tools.kube.cluster import Cluster
 from tools.kube.daemons import Daemons
 from tools.kube.errors import ClusterError
 from tools.kube.place import Place, Settings
-from tools.kube.programs import ALL, APISERVER, CLUSTER, PAUSE
+from tools.kube.programs import ALL, APISERVER, CLUSTER, MODULE, PAUSE
 from tools.kube.run import run
 
 _API_ONLY = Settings(
@@ -127,7 +127,8 @@ def test_every_program_is_pinned(name: str) -> None:
     """go.mod pins the version and go.sum the bytes of everything that is built."""
     program = ALL[name]
     assert program.version.count(".") in {0, 2}
-    assert (program.module / "go.sum").exists() or program is PAUSE
+    assert (MODULE / "go.sum").exists()
+    assert program.package.rpartition("/")[2] == name, "Go names the file after the package"
 
 
 def test_what_was_built_from_other_sources_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
