@@ -17,6 +17,9 @@ from memgraph_ha.runtime.usage import UsageError
 T = TypeVar("T")
 
 _OURS: Final = ("GATEWAY_", "MEMGRAPH_HA_", "MEMGRAPH_")
+_OF_COMMANDS: Final = frozenset({"MEMGRAPH_HA_SERVER", "MEMGRAPH_HA_TOKEN"})
+"""What the operator's commands read (`memgraph_ha.operate`): the chart sets them for `kubectl exec` into this pod."""
+
 _SERVICE_LINK: Final = re.compile(r".*_(SERVICE_(HOST|PORT)(_.*)?|PORT(_\d+_.*)?)")
 """What kubelet puts into every pod's environment for each Service (documentation, "Service", environment variables)."""
 
@@ -97,7 +100,7 @@ def read_settings(environment: Mapping[str, str], overrides: Mapping[str, str]) 
 
 def unknown_names(environment: Mapping[str, str]) -> tuple[str, ...]:
     """List variables that look like ours and are not, each with what may have been meant: perhaps a slip."""
-    known = [setting.name for setting in SETTINGS]
+    known = [*(setting.name for setting in SETTINGS), *_OF_COMMANDS]
     return tuple(
         f"{name}{_meant(name, known)}"
         for name in sorted(environment)

@@ -10,6 +10,7 @@ from memgraph_ha.core.policy import DataDurability, Users
 from memgraph_ha.kube.given import read_settings, unknown_names
 from memgraph_ha.kube.options import RunOptions, read_options
 from memgraph_ha.kube.settings import SETTINGS, LogFormat
+from memgraph_ha.operate.places import TOKEN_VARIABLE
 from memgraph_ha.runtime.usage import UsageError
 
 LEAST = {"NAMESPACE": "graph", "STATEFULSET_NAME": "mg"}
@@ -216,6 +217,12 @@ def test_names_that_look_like_ours_are_pointed_out() -> None:
     links = ("MEMGRAPH_HA_SERVICE_HOST", "MEMGRAPH_HA_PORT_7687_TCP_ADDR", "GATEWAY_PORT", "GATEWAY_SERVICE_PORT_BOLT")
     found = unknown_names({"GATEWAY_BIND_ADRESS": "x", "PATH": "y", **dict.fromkeys(links, "z")})
     assert found == ("GATEWAY_BIND_ADRESS; did you mean GATEWAY_BIND_ADDRESS?",)
+
+
+def test_what_the_operators_commands_read_is_no_slip() -> None:
+    """The chart sets both in the controllers' pods, so that `kubectl exec` asks the leader."""
+    assert unknown_names({TOKEN_VARIABLE: "x", "MEMGRAPH_HA_SERVER": "y"}) == ()
+    assert unknown_names({"MEMGRAPH_HA_TOKENS": "x"}) == ("MEMGRAPH_HA_TOKENS; did you mean MEMGRAPH_HA_TOKEN?",)
 
 
 def test_every_default_is_allowed() -> None:

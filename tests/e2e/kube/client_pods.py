@@ -80,29 +80,15 @@ class ClientPod:
             if pod.containers:
                 send(self._host.containers, pod, _CONTAINER, signal.SIGTERM)
             self._wait(lambda: not self._pod().containers, _ENDED_S, "does not end")
-            self._read(self._printed())
+            printed = self._printed()
+            read_events(self.log, printed)
+            if self._what == "read":
+                self.values = [int(line.split()[-1]) for line in printed.splitlines() if line.startswith("done")]
         except AssertionError as error:
             return (str(error),)
         finally:
             self._host.api.delete(f"{self._pods}/{self._name}", {"gracePeriodSeconds": 0})
         return ()
-
-    def _read(self, printed: str) -> None:
-        """Turn what it printed into the log of a writer."""
-        for line in printed.splitlines():
-            event, at, text = (*line.split(" ", 2), "")[:3]
-            match event:
-                case "begun":
-                    self.log.begin(float(at))
-                case "done":
-                    self.log.end(Outcome.ACKNOWLEDGED, float(at))
-                    self.values += [int(text)] if self._what == "read" else []
-                case "refused":
-                    self.log.end(outcome_of_refusal(text), float(at), text)
-                case "broken":
-                    self.log.end(Outcome.INDETERMINATE, float(at), text)
-                case _:
-                    raise AssertionError(f"{self._name} printed {line!r}")
 
     def _pod(self) -> Pod:
         answer = self._host.api.get(f"{self._pods}/{self._name}")
@@ -142,6 +128,27 @@ class ClientPod:
                 ],
             },
         }
+
+
+def read_events(log: WriterLog, printed: str) -> None:
+    """Turn what a client pod printed into the log of a writer.
+
+    Raises:
+        AssertionError: It printed something else.
+    """
+    for line in printed.splitlines():
+        event, at, text = line.split(" ", 2)
+        match event:
+            case "begun":
+                log.begin(float(at))
+            case "done":
+                log.end(Outcome.ACKNOWLEDGED, float(at))
+            case "refused":
+                log.end(outcome_of_refusal(text), float(at), text)
+            case "broken":
+                log.end(Outcome.INDETERMINATE, float(at), text)
+            case _:
+                raise AssertionError(f"writer {log.writer} printed {line!r}")
 
 
 def longest_gap(logs: Sequence[WriterLog], since_s: float) -> float:

@@ -17,7 +17,7 @@ from tools.kube.containers import Containers
 from tools.kube.daemons import Daemons
 from tools.kube.images import ROOT
 from tools.kube.place import Place
-from tools.kube.programs import APISERVER, CLUSTER, HELM
+from tools.kube.programs import CLUSTER, HELM
 from tools.kube.run import run
 
 _UP_WITHIN_S: Final = 110.0
@@ -47,19 +47,12 @@ def host(kube_cluster: Cluster) -> Host:
     """The cluster with the test images on it."""
     containers = Containers(kube_cluster.place)
     return Host(
+        place=kube_cluster.place,
         api=kube_cluster.api,
         kubeconfig=kube_cluster.kubeconfig,
         containers=containers,
         images=images.build(containers),
     )
-
-
-@pytest.fixture
-def apiserver_pid(kube_cluster: Cluster) -> int:
-    """The API server's process, to be frozen and continued."""
-    found = Daemons(kube_cluster.place).running(APISERVER.name)
-    assert found is not None, "the API server does not run"
-    return found.pid
 
 
 @pytest.fixture(scope="module")

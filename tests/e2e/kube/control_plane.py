@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,14 +13,17 @@ from attrs import frozen
 
 from memgraph_ha.adapters.process_os import ProcessIdentity
 from tools.kube.cluster import Cluster
-from tools.kube.control_plane import ControlPlane
 from tools.kube.daemons import Daemons
+from tools.kube.images import ROOT
 from tools.kube.place import Settings
-from tools.kube.programs import APISERVER
+from tools.kube.programs import APISERVER, CONTROLLER_MANAGER, COREDNS, KUBELET, PROXY, SCHEDULER
+from tools.kube.run import run
 
 _ENDED_S = 20.0
 _ANSWERED_S = 10.0
+_UP_S = 120.0
 _ETCD = "etcd"
+_WATCHING = tuple(program.name for program in (CONTROLLER_MANAGER, SCHEDULER, KUBELET, PROXY, COREDNS))
 
 
 @frozen
@@ -49,7 +53,7 @@ class Plane:
             self._daemons.end(APISERVER.name, grace_s=_ENDED_S)
             yield
         finally:
-            self._control.start_store()
+            self._start_store()
 
     def compact(self) -> int:
         """Throw away all of etcd's history, so that nobody can watch from before this moment; gives its revision.
@@ -64,24 +68,33 @@ class Plane:
     def restored(self) -> Iterator[float]:
         """Put etcd back to what it held at the beginning of the block when that ends, as from a backup.
 
-        Gives the time of the copy, CLOCK_MONOTONIC.
+        Whatever of Kubernetes watches is started anew, for its versions lie ahead of the store's now
+        (https://kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd/#restoring-an-etcd-cluster). Our
+        controllers are not: they must find out by themselves. Gives the time of the copy, CLOCK_MONOTONIC.
         """
         there = self.cluster.place.folder(_ETCD)
         copy = there.with_name("etcd-copy")
         self._stopped_store()
         shutil.copytree(there, copy)
-        self._control.start_store()
+        self._start_store()
         try:
             yield time.monotonic()
         finally:
             self._stopped_store()
             shutil.rmtree(there)
             copy.rename(there)
-            self._control.start_store()
+            for name in _WATCHING:
+                self._daemons.end(name, grace_s=_ENDED_S)
+            self._start_store()
 
     def _stopped_store(self) -> None:
         for name in (APISERVER.name, _ETCD):
             self._daemons.end(name, grace_s=_ENDED_S)
+
+    def _start_store(self) -> None:
+        """Start what does not run, by the tool's own command: these processes must outlive this one."""
+        argv = (sys.executable, "-m", "tools.kube", "up", "--state", self.cluster.place.root)
+        run(argv, timeout_s=_UP_S, cwd=ROOT)
 
     def _etcd(self, call: str, asked: dict[str, object]) -> dict[str, dict[str, str]]:
         url = f"http://127.0.0.1:{self._settings.etcd_port}/v3/{call}"
@@ -98,10 +111,6 @@ class Plane:
     @property
     def _daemons(self) -> Daemons:
         return Daemons(self.cluster.place)
-
-    @property
-    def _control(self) -> ControlPlane:
-        return ControlPlane(self.cluster.place, self._settings, self._daemons)
 
     @property
     def _settings(self) -> Settings:

@@ -71,8 +71,8 @@ class Follower:
     def strike(self, step: int, blow: Callable[[], None], within_s: float) -> tuple[Event, ...]:
         """Strike the moment a step of the next reign is logged. Blocks, and looks all the time.
 
-        Steps are the beginnings and ends of commands since read/write was shut; between two of them there may be less
-        than a millisecond, and a line takes about as long from the process to this file.
+        Steps are the shutting of read/write, and the beginnings and ends of commands from then on; between two of them
+        there may be less than a millisecond, and a line takes about as long from the process to this file.
 
         Args:
             step: At the how-manieth, from 0.
@@ -87,7 +87,7 @@ class Follower:
         while time.monotonic() < end_s:
             for event in self.events():
                 shut |= event["event"] == "route" and not event["open"]
-                if shut and event["event"] in {"command", "command ended"}:
+                if shut and event["event"] in {"route", "command", "command ended"}:
                     steps.append(event)
                 if len(steps) > step:
                     blow()

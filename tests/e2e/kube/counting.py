@@ -71,10 +71,10 @@ class Namespace:
         Args:
             rules: For each counter, which packets, in nft's words.
         """
-        lines = [f"counter {name} {{ }}" for name in rules]
+        counters = [f"counter {name} {{ }}" for name in rules]
         matching = [f'{rule} counter name "{name}"' for name, rule in rules.items()]
-        chain = "\n".join(["type filter hook output priority -10;", *matching])
-        self._nft("-f", "-", given="\n".join([f"table ip {_TABLE} {{", *lines, f"chain leaving {{ {chain} }}", "}"]))
+        chain = ["chain leaving {", "type filter hook output priority -10;", *matching, "}"]
+        self._nft("-f", "-", given="\n".join([f"table ip {_TABLE} {{", *counters, *chain, "}", ""]))
         try:
             yield Counting(self)
         finally:

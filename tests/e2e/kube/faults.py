@@ -49,6 +49,13 @@ def longest_silence(writers: Writers, since_s: float) -> float:
     return max((after - before for before, after in itertools.pairwise(times)), default=0.0)
 
 
+def silences(writers: Writers, since_s: float, above_s: float) -> str:
+    """Name each silence longer than ``above_s``: when it began, seconds since a moment, and how long it was."""
+    times = sorted(at_s for log in writers.logs for at_s in log.acknowledgements() if at_s >= since_s - 1)
+    found = ((before - since_s, after - before) for before, after in itertools.pairwise(times))
+    return ", ".join(f"{length_s:.1f} s at {at_s:.1f} s" for at_s, length_s in found if length_s > above_s) or "none"
+
+
 def restart_rolling(release: Release) -> None:
     """Restart all instances one by one, as `kubectl rollout restart statefulset` does, and wait until it is done."""
     stamp = {"kubectl.kubernetes.io/restartedAt": str(time.time())}

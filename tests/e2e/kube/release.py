@@ -25,12 +25,15 @@ from memgraph_ha.drill.asking import COUNT, READ
 from memgraph_ha.drill.ledger import Findings, Reading, WriterLog, check
 from memgraph_ha.drill.writers import Writers
 from tests.e2e.kube.client_pods import ClientPod
+from tests.e2e.kube.paced import PacedWriter
 from tests.e2e.kube.pods import Pod
 from tests.e2e.kube.witness import Witness
+from tools.kube import volumes
 from tools.kube.api import Api
 from tools.kube.builds import path_of
 from tools.kube.containers import Containers
 from tools.kube.images import ROOT, Images
+from tools.kube.place import Place
 from tools.kube.programs import HELM
 from tools.kube.run import run
 
@@ -57,12 +60,14 @@ class Host:
     """The cluster that releases are installed on.
 
     Attributes:
+        place: Its directory.
         api: The administrator's requests.
         kubeconfig: How helm reaches it.
         containers: The node's containers.
         images: What is run.
     """
 
+    place: Place
     api: Api
     kubeconfig: Path
     containers: Containers
@@ -160,6 +165,7 @@ class Release:
         self.leave()
         self.host.api.delete(f"/api/v1/namespaces/{self.namespace}")
         until(self._is_gone, _GONE_S, lambda: f"namespace {self.namespace} is gone")
+        volumes.recycle(self.host.api, self.host.place)
 
     def pods(self, component: str | None = None) -> list[Pod]:
         """List its pods: `memgraph`, `controller`, or all."""
@@ -235,7 +241,7 @@ class Release:
     def start_writers(self, count: int = 4) -> Writers:
         """Begin to write through the Service, and wait for the first acknowledgement."""
         first = len(self.logs)
-        writers = Writers(self.gateway, count, first=first)
+        writers = Writers(self.gateway, count, first=first, kind=PacedWriter)
         self.groups.append(writers)
         writers.start()
         until(lambda: writers.acknowledged() > 0, 30.0, lambda: f"a first write\n{self.tail()}")
@@ -302,13 +308,22 @@ class Release:
 
     def command(self, *words: str, within_s: float = _COMMAND_S) -> str:
         """Run one of the operator's commands, from this machine against the leader; gives what it printed."""
-        secret = self.host.api.get(f"/api/v1/namespaces/{self.namespace}/secrets/{self.name}-api").json()
         environment = {
             **os.environ,
             "MEMGRAPH_HA_SERVER": f"http://{self.service(f'{self.name}-controller')}:{HTTP}",
-            "MEMGRAPH_HA_TOKEN": base64.b64decode(secret["data"]["token"]).decode(),
+            "MEMGRAPH_HA_TOKEN": self._token,
         }
         return run([sys.executable, "-m", "memgraph_ha", *words], timeout_s=within_s, environment=environment)
+
+    def ask(self, verb: str, body: Mapping[str, object], within_s: float) -> httpx.Response:
+        """Ask the leader's HTTP API for a change, as the operator's commands do; whatever it answers."""
+        url = f"http://{self.service(f'{self.name}-controller')}:{HTTP}/api/v1/{verb}"
+        return httpx.post(url, json=body, headers={"Authorization": f"Bearer {self._token}"}, timeout=within_s)
+
+    @property
+    def _token(self) -> str:
+        secret = self.host.api.get(f"/api/v1/namespaces/{self.namespace}/secrets/{self.name}-api").json()
+        return base64.b64decode(secret["data"]["token"]).decode()
 
     def tail(self, lines: int = 15) -> str:
         """Say what the record, the pods and the ends of the controllers' logs tell."""
@@ -333,12 +348,14 @@ class Release:
         """Ask an instance directly, past the gateway; gives the first column."""
         pod = self.pod(instance)
         assert pod is not None, f"there is no pod {instance}"
-        with GraphDatabase.driver(
+        driver = GraphDatabase.driver(
             f"bolt://{pod.address}:{BOLT}",
             notifications_min_severity=NotificationMinimumSeverity.OFF,
             telemetry_disabled=True,
-        ) as driver:
-            return [str(row[0]) for row in driver.execute_query(query).records]
+        )
+        # Not `execute_query`: questions about replication are refused in explicit transactions (transcripts).
+        with driver, driver.session() as session:
+            return [str(row[0]) for row in session.run(query)]
 
     def _helm_has_it(self) -> bool:
         return self.name in self.host.helm("list", "--namespace", self.namespace, "--short", "--all").split()

@@ -1,18 +1,17 @@
 """The API server and its store stand still, end, forget their history or go back in time: MAIN serves on."""
 
 import contextlib
-import signal
 import time
 from collections.abc import Callable
 
 import pytest
 
 from memgraph_ha.core.policy import Policy
-from tests.e2e.kube.conduct import LONG, tell
+from tests.e2e.kube.conduct import LONG, WRITERS, kill, patience, tell
 from tests.e2e.kube.control_plane import Plane
 from tests.e2e.kube.controller_log import ControllerLog
 from tests.e2e.kube.faults import leader_of, longest_silence, wait_served
-from tests.e2e.kube.pods import send
+from tests.e2e.kube.pods import Pod
 from tests.e2e.kube.release import Release, until
 from tools.kube.cluster import Cluster
 
@@ -23,7 +22,11 @@ _AWAY_S = 300.0 if LONG else 3 * _LEASE_S
 _SILENCE_S = 1.0
 _KNOWN_S = 6.0
 _LOOK_S = 3.0
-_NOTICED_S = 60.0
+_BACK_S = 90.0
+"""kube-controller-manager itself may wait for half a minute before it connects again."""
+
+_NOTICED_S = 25.0
+"""Longer than any stream that broke goes unnoticed: every list is made anew after 20 s."""
 
 
 @pytest.fixture
@@ -36,17 +39,17 @@ def _serves_on(release: Release, away: Callable[[], contextlib.AbstractContextMa
     """Keep writing while it is away, and look at who leads and reigns afterwards: nothing may have changed."""
     record, leader = release.protected(), leader_of(release)
     time.sleep(_KNOWN_S)
-    writers = release.start_writers()
+    writers = release.start_writers(WRITERS)
     begun_s = time.monotonic()
     with away():
         time.sleep(_AWAY_S)
-        goes_on = writers.acknowledged_since(time.monotonic() - _SILENCE_S)
+        goes_on = writers.acknowledged_since(time.monotonic() - patience(_SILENCE_S))
     away_s = time.monotonic() - begun_s
     assert goes_on, release.tail()
     time.sleep(_KNOWN_S)
     silence_s = longest_silence(writers, begun_s)
     tell(f"{what} for {away_s:.0f} s and back: longest silence {silence_s:.2f} s")
-    assert silence_s < _SILENCE_S
+    assert silence_s < patience(_SILENCE_S)
     assert leader_of(release).name == leader.name, "nobody took the lease"
     assert release.protected().generation == record.generation
     release.assert_sound()
@@ -65,7 +68,7 @@ def test_writes_go_on_while_the_api_server_is_started_anew(release: Release, pla
 def test_changes_are_seen_after_the_history_is_gone(release: Release, plane: Plane) -> None:
     """Every watch from before is answered by 410 Gone: the controllers list anew, and see a pod that was replaced."""
     record = release.protected()
-    release.start_writers()
+    release.start_writers(WRITERS)
     assert record.standby is not None
     replica = next(name for name in release.instances if name not in {record.main, record.standby.instance})
     before = release.pod(replica)
@@ -75,12 +78,18 @@ def test_changes_are_seen_after_the_history_is_gone(release: Release, plane: Pla
     plane.compact()
     release.delete(replica, grace_s=0)
 
-    def back() -> bool:
+    def back() -> Pod | None:
         pod = release.pod(replica)
-        return pod is not None and pod.uid != before.uid and pod.labels.get("memgraph-ha/role") == "replica"
+        return pod if pod is not None and pod.uid != before.uid and pod.ready else None
 
-    noticed_s = until(back, _NOTICED_S, lambda: f"the new {replica} is known\n{release.tail()}")
-    tell(f"etcd's history compacted: a replaced pod has its label after {noticed_s:.2f} s")
+    until(lambda: back() is not None, _BACK_S, lambda: f"{replica} is back\n{release.tail()}")
+
+    def known() -> bool:
+        pod = back()
+        return pod is not None and pod.labels.get("memgraph-ha/role") == "replica"
+
+    noticed_s = until(known, _NOTICED_S, lambda: f"the new {replica} is known\n{release.tail()}")
+    tell(f"etcd's history compacted: a replaced pod has its label {noticed_s:.2f} s after it is ready")
     assert release.protected().generation == record.generation
     release.assert_sound()
 
@@ -93,28 +102,28 @@ def test_a_store_that_goes_back_in_time_demotes_nobody(release: Release, plane: 
     """
     path = f"/api/v1/namespaces/{release.namespace}/configmaps/{release.name}-state"
     before = release.protected()
-    writers = release.start_writers()
+    writers = release.start_writers(WRITERS)
     assert release.witness is not None
     with contextlib.ExitStack() as restoring:
         restoring.enter_context(plane.restored())
         time.sleep(_KNOWN_S)
         main = release.pod(before.main)
         assert main is not None
-        send(release.host.containers, main, "memgraph", signal.SIGKILL)
+        kill(release, main, "memgraph")
         after = release.protected(above=before.generation)
         newest = release.host.api.get(path).json()["data"]
         with release.witness.looking_away():
             restoring.close()
-    restored_s = time.monotonic()
     assert release.record() == before, "the old record is there again"
+    until(lambda: _is_held(release, kube_cluster), _BACK_S, lambda: f"it is held\n{release.tail()}")
     time.sleep(_LOOK_S)
-    assert not writers.acknowledged_since(restored_s + _LOOK_S / 2), "it served by a record that went back"
-    _is_held(release, kube_cluster, {"RecordUnknown", "RecordRegressed"})
+    held_s = time.monotonic()
+    time.sleep(_LOOK_S)
+    assert not writers.acknowledged_since(held_s), "it served by a record that went back"
     leader = leader_of(release)
     release.delete(leader.name, grace_s=0)
     until(lambda: leader_of(release).name != leader.name, 3 * _LEASE_S, lambda: f"another leads\n{release.tail()}")
-    time.sleep(_LOOK_S)
-    _is_held(release, kube_cluster, {"RecordUnknown", "RecordRegressed"})
+    until(lambda: _is_held(release, kube_cluster), _BACK_S, lambda: f"it is held\n{release.tail()}")
     with release.witness.looking_away():
         release.host.api.change(path, {"data": newest})
     served_s = wait_served(release, writers, time.monotonic())
@@ -123,9 +132,11 @@ def test_a_store_that_goes_back_in_time_demotes_nobody(release: Release, plane: 
     release.assert_sound()
 
 
-def _is_held(release: Release, cluster: Cluster, names: set[str]) -> None:
-    """See by what name the leader holds now."""
+def _is_held(release: Release, cluster: Cluster) -> bool:
+    """See whether the leader holds because of the record, and not because it cannot reach it."""
     log = ControllerLog.of(cluster.place, release.namespace, leader_of(release))
-    holds = [event.get("hold") for event in log.events() if event["event"] == "decision"]
-    assert holds, release.tail()
-    assert holds[-1] in names, holds[-5:]
+    decisions = [event for event in log.events() if event["event"] == "decision"]
+    if not decisions:
+        return False
+    hold, reason = decisions[-1].get("hold"), str(decisions[-1].get("reason"))
+    return hold == "RecordRegressed" or (hold == "RecordUnknown" and "older than" in reason)

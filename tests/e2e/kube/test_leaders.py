@@ -7,7 +7,7 @@ import pytest
 
 from memgraph_ha.adapters.process_os import ProcessHandle
 from memgraph_ha.core.policy import Policy
-from tests.e2e.kube.conduct import LONG, tell, tell_pauses
+from tests.e2e.kube.conduct import LONG, WRITERS, kill, patience, tell, tell_pauses
 from tests.e2e.kube.counting import WITH_DATA, Namespace
 from tests.e2e.kube.faults import leader_of, longest_silence, wait_served
 from tests.e2e.kube.pods import Pod, hold
@@ -27,6 +27,10 @@ _FROZEN_S = _LEASE_S + 4.0
 _BRIEFLY_S = 2.0
 """A pause after which the lease still lives."""
 
+_KNOWN_S = 7.0
+"""A leader lists the controllers every five seconds, and writes them into the lease when it renews. Who is not in its
+list yet waits longer when it dies (decision 0011)."""
+
 _CLIENTS = 6
 _TIMES = 5 if LONG else 2
 _ROLLED_S = 180.0
@@ -35,17 +39,15 @@ _ROLLED_S = 180.0
 def test_a_killed_leader_is_replaced(release: Release) -> None:
     """After SIGKILL of the leading controller another serves within the lease plus two seconds, and nothing is lost."""
     generation = release.protected().generation
-    writers = release.start_writers()
+    _both_there(release)
+    writers = release.start_writers(WRITERS)
     served: list[float | None] = []
     for _ in range(_TIMES):
         leader = leader_of(release)
-        handle = hold(release.host.containers, leader, "controller")
-        killed_s = time.monotonic()
-        handle.send(signal.SIGKILL)
-        handle.close()
+        killed_s = kill(release, leader, "controller")
         served.append(wait_served(release, writers, killed_s))
         _made_anew(release, leader)
-    assert tell_pauses("leader killed: served again", served).max <= _LEASE_S + _SLACK_S
+    assert tell_pauses("leader killed: served again", served).max <= _LEASE_S + patience(_SLACK_S)
     assert release.protected().generation == generation
     release.assert_sound()
 
@@ -53,7 +55,8 @@ def test_a_killed_leader_is_replaced(release: Release) -> None:
 def test_a_leader_that_is_told_to_end_hands_over(release: Release) -> None:
     """Deleting the leader's pod leaves clients without service for less than a second."""
     generation = release.protected().generation
-    writers = release.start_writers()
+    _both_there(release)
+    writers = release.start_writers(WRITERS)
     silent: list[float | None] = []
     for _ in range(_TIMES):
         leader = leader_of(release)
@@ -63,7 +66,7 @@ def test_a_leader_that_is_told_to_end_hands_over(release: Release) -> None:
         wait_served(release, writers, time.monotonic())
         silent.append(longest_silence(writers, deleted_s))
         _both_there(release)
-    assert tell_pauses("leader deleted: longest silence", silent).p50 < _GRACEFUL_S
+    assert tell_pauses("leader deleted: longest silence", silent).p50 < patience(_GRACEFUL_S)
     assert release.protected().generation == generation
     release.assert_sound()
 
@@ -71,7 +74,7 @@ def test_a_leader_that_is_told_to_end_hands_over(release: Release) -> None:
 def test_the_controllers_are_restarted_one_by_one(release: Release) -> None:
     """`kubectl rollout restart` of the controllers: a new one stands by before an old one ends, and MAIN stays."""
     generation = release.protected().generation
-    writers = release.start_writers()
+    writers = release.start_writers(WRITERS)
     begun_s = time.monotonic()
     path = f"/apis/apps/v1/namespaces/{release.namespace}/deployments/{release.name}-controller"
     stamp = {"kubectl.kubernetes.io/restartedAt": str(time.time())}
@@ -81,7 +84,7 @@ def test_the_controllers_are_restarted_one_by_one(release: Release) -> None:
     wait_served(release, writers, time.monotonic())
     silence_s = longest_silence(writers, begun_s)
     tell(f"controllers restarted one by one: longest silence {silence_s:.2f} s")
-    assert silence_s < _LEASE_S, "nobody waits for a lease to run out"
+    assert silence_s < patience(_LEASE_S), "nobody waits for a lease to run out"
     assert release.protected().generation == generation
     release.assert_sound()
 
@@ -89,7 +92,7 @@ def test_the_controllers_are_restarted_one_by_one(release: Release) -> None:
 def test_a_controller_that_does_not_lead_is_not_missed(release: Release) -> None:
     """SIGKILL of the other controller, and its freezing: no client notices."""
     generation = release.protected().generation
-    writers = release.start_writers()
+    writers = release.start_writers(WRITERS)
     leader = leader_of(release)
     other = next(
         pod for pod in release.pods("controller") if pod.name != leader.name and "controller" in pod.containers
@@ -107,7 +110,7 @@ def test_a_controller_that_does_not_lead_is_not_missed(release: Release) -> None
     silence_s = longest_silence(writers, begun_s)
     tell(f"the controller that does not lead is frozen and killed: longest silence {silence_s:.2f} s")
     assert leader_of(release).name == leader.name
-    assert silence_s < _GRACEFUL_S
+    assert silence_s < patience(_GRACEFUL_S)
     assert release.protected().generation == generation
     release.assert_sound()
 
@@ -120,7 +123,8 @@ def test_a_leader_frozen_past_its_lease_relays_nothing_when_it_wakes(release: Re
     their answers if the pause is shorter than the lease, and then the same counters move.
     """
     record = release.protected()
-    writers = release.start_writers()
+    _both_there(release)
+    writers = release.start_writers(WRITERS)
     leader, main = leader_of(release), release.pod(record.main)
     assert main is not None
     frozen, mains = (
@@ -137,7 +141,7 @@ def test_a_leader_frozen_past_its_lease_relays_nothing_when_it_wakes(release: Re
                 unread = _answered_while_frozen(inside, frozen, mains, relayed)
                 frozen_s, counted, tossed = time.monotonic(), counting.packets(), inside.tossed_unread()
                 _another_leads(release, leader)
-                new = release.start_writers()
+                new = release.start_writers(WRITERS)
                 served_s = wait_served(release, new, frozen_s)
                 time.sleep(max(0.0, frozen_s + _FROZEN_S - time.monotonic()))
                 assert not any(client.told_s for client in clients)
@@ -226,10 +230,11 @@ def _made_anew(release: Release, pod: Pod) -> None:
 
 
 def _both_there(release: Release) -> None:
-    """Wait until two controllers are ready, and nobody is leaving."""
+    """Wait until two controllers are ready, nobody is leaving, and the lease names both."""
 
     def there() -> bool:
         pods = release.pods("controller")
         return len(pods) == 2 and all(pod.ready and not pod.leaving for pod in pods)
 
     until(there, _ROLLED_S, lambda: f"two controllers are ready\n{release.tail()}")
+    time.sleep(_KNOWN_S)

@@ -15,7 +15,7 @@ import pytest
 
 from memgraph_ha.adapters.process_os import ProcessHandle
 from memgraph_ha.core.policy import Policy
-from tests.e2e.kube.conduct import tell
+from tests.e2e.kube.conduct import WRITERS, patience, tell
 from tests.e2e.kube.faults import leader_of, longest_silence, wait_served
 from tests.e2e.kube.pods import Pod, hold
 from tests.e2e.kube.release import Release, until
@@ -76,7 +76,7 @@ def _deletions(cluster: Cluster, release: Release, pod: Pod) -> int:
 def test_the_machine_of_main_goes_away_and_comes_back(release: Release, kube_cluster: Cluster) -> None:
     """The standby takes over at once; the old MAIN wakes, is no MAIN any more, and its pod is asked to go only once."""
     record = release.protected()
-    writers = release.start_writers()
+    writers = release.start_writers(WRITERS)
     main = _pod(release, record.main)
     before = _deletions(kube_cluster, release, main)
     with _machine_away(release, kube_cluster, [main]):
@@ -90,19 +90,19 @@ def test_the_machine_of_main_goes_away_and_comes_back(release: Release, kube_clu
     assert after.main != main.name
     assert _pod(release, main.name).uid != main.uid
     assert asked == 1
-    assert served_s < _MAIN_LOST_S
+    assert served_s < patience(_MAIN_LOST_S)
     release.assert_sound()
 
 
 def test_the_machine_of_main_and_the_leader_goes_away_and_comes_back(release: Release, kube_cluster: Cluster) -> None:
     """The other controller leads when the lease is over, and fails over; both old ones wake and do nothing."""
     record = release.protected()
-    writers = release.start_writers()
+    writers = release.start_writers(WRITERS)
     main, leader = _pod(release, record.main), leader_of(release)
     with _machine_away(release, kube_cluster, [main, leader]):
         lost_s = time.monotonic()
         until(lambda: leader_of(release).name != leader.name, 2 * _LEASE_S, lambda: f"another leads\n{release.tail()}")
-        new = release.start_writers()  # the old ones wait for an answer that never comes
+        new = release.start_writers(WRITERS)  # the old ones wait for an answer that never comes
         served_s = wait_served(release, new, lost_s)
         woken = {log.writer: log.last_acknowledged_s for log in writers.logs}
         time.sleep(max(0.0, lost_s + _AWAY_S - time.monotonic()))
@@ -112,14 +112,18 @@ def test_the_machine_of_main_and_the_leader_goes_away_and_comes_back(release: Re
     assert after.main != main.name
     assert leader_of(release).name != leader.name
     wait_served(release, writers, time.monotonic())
-    assert served_s < _LEASE_S + 2.0 + _MAIN_LOST_S
+    assert served_s < _LEASE_S + patience(2.0 + _MAIN_LOST_S)
     release.assert_sound()
 
 
 def test_the_machine_of_the_standby_goes_away_and_comes_back(release: Release, kube_cluster: Cluster) -> None:
-    """Writes wait for the standby's grace, then go on without one; when it is back it is proven and named again."""
+    """MAIN is unprotected by record after the grace; when the standby is back it is proven and named again.
+
+    Nobody can end a connection to a machine that is away, so MAIN's commits hang until the standby answers again, or
+    for Memgraph's own 38 s (design 5).
+    """
     record = release.protected()
-    writers = release.start_writers()
+    writers = release.start_writers(WRITERS)
     assert record.standby is not None
     standby = _pod(release, record.standby.instance)
     lost_s = time.monotonic()
@@ -128,19 +132,18 @@ def test_the_machine_of_the_standby_goes_away_and_comes_back(release: Release, k
         now = release.record()
         assert now is not None
         assert now.unprotected
-        assert writers.acknowledged_since(time.monotonic() - 1.0), release.tail()
     after = release.protected(within_s=_AGAIN_S)
     silence_s = longest_silence(writers, lost_s)
     tell(f"the standby's machine away: longest silence {silence_s:.2f} s")
     assert after.generation == record.generation
-    assert silence_s < _POLICY.standby_grace_s + _MAIN_LOST_S
+    assert silence_s < _AWAY_S + patience(_MAIN_LOST_S)
     release.assert_sound()
 
 
 def test_everything_stands_still_and_goes_on(release: Release, kube_cluster: Cluster) -> None:
     """All pods and the kubelet sleep past the lease, as on one machine that is suspended: one MAIN goes on."""
     record = release.protected()
-    writers = release.start_writers()
+    writers = release.start_writers(WRITERS)
     with _machine_away(release, kube_cluster, release.pods()):
         time.sleep(_LEASE_S + 3.0)
     woken_s = time.monotonic()

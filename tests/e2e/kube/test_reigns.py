@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import pytest
 
 from memgraph_ha.core.record import Record
-from tests.e2e.kube.conduct import LONG, PATIENT, tell
+from tests.e2e.kube.conduct import LONG, PATIENT, WRITERS, tell
 from tests.e2e.kube.controller_log import ControllerLog
 from tests.e2e.kube.faults import leader_of, wait_served
 from tests.e2e.kube.pods import hold
-from tests.e2e.kube.release import Host, Release, merged
+from tests.e2e.kube.release import Host, Release, merged, until
 from tools.kube.cluster import Cluster
 
 pytestmark = [pytest.mark.kube, pytest.mark.timeout(1800)]
@@ -70,7 +70,10 @@ def _strike(release: Release, cluster: Cluster, step: int, signum: signal.Signal
         after = release.record()
         if len(seen) <= step:
             return "whole", len(seen)
-        served_s = wait_served(release, writers, struck_s, _SERVED_S) + struck_s - killed_s
+        if signum is signal.SIGSTOP:  # who is connected to a frozen process waits for as long as it is frozen
+            until(lambda: leader_of(release).name != leader.name, _SERVED_S, lambda: f"another leads\n{release.tail()}")
+            writers = release.start_writers(1)
+        served_s = struck_s - killed_s + wait_served(release, writers, struck_s, _SERVED_S)
         where = _where(before, after)
         tell(f"{signum.name} at step {step} ({seen[-1]['event']} {seen[-1].get('kind')}), {where}: {served_s:.2f} s")
         if signum is signal.SIGSTOP:
@@ -90,7 +93,7 @@ def test_a_leader_that_is_lost_at_a_step_of_a_reign(
 ) -> None:
     """Before the record is written, while promoting, when it is open: one MAIN reigns in the end, nothing is lost."""
     release.protected()
-    release.start_writers()
+    release.start_writers(WRITERS)
     struck: set[str] = set()
     for step in range(0, _STEPS, _LEAPS[signum]):
         where, _ = _strike(release, kube_cluster, step, signum)

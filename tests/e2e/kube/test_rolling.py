@@ -6,15 +6,27 @@ from typing import Final
 
 import pytest
 
+from memgraph_ha.core.policy import Policy
 from memgraph_ha.drill.ledger import Outcome
 from tests.e2e.kube.conduct import tell
-from tests.e2e.kube.faults import evict, leader_of, longest_silence, restart_rolling, scale, switchovers, wait_served
+from tests.e2e.kube.faults import (
+    evict,
+    leader_of,
+    longest_silence,
+    restart_rolling,
+    scale,
+    silences,
+    switchovers,
+    wait_served,
+)
 from tests.e2e.kube.release import Release, until
 
 pytestmark = [pytest.mark.kube, pytest.mark.timeout(900)]
 
 _MOST_SWITCHOVERS: Final = 2
-_SILENCE_S: Final = 5.0
+_SILENCE_S: Final = Policy().lease_duration_s
+"""No silence is as long: then somebody would have waited for a lease."""
+
 _GRACEFUL_S: Final = 3.0
 """A hand-over takes well below a second; on a machine that is busy starting pods it is still seconds away from this."""
 
@@ -34,6 +46,7 @@ def test_two_rolling_restarts_back_to_back(release: Release) -> None:
         assert len(changes) <= _MOST_SWITCHOVERS
         record = release.protected()
     silence_s = longest_silence(writers, begun_s)
+    tell(f"silences: {silences(writers, begun_s, _GRACEFUL_S / 3)}")
     findings = release.assert_sound()
     tell(
         f"two rolling restarts: longest silence {silence_s:.2f} s, {findings.acknowledged} acknowledged, "

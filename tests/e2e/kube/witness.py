@@ -21,7 +21,7 @@ from tools.kube.errors import ClusterError
 _BOLT: Final = 7687
 _LOOK_EVERY_S: Final = 0.5
 _ANSWER_S: Final = 1.0
-_ENDED_S: Final = 20.0
+_ENDED_S: Final = 60.0
 _THREADS: Final = 20
 _LOOKS: Final = 3
 _PLAIN_QUESTION: Final = "3.6.0"
@@ -39,7 +39,7 @@ class Watched(Protocol):
 
 
 @frozen(kw_only=True)
-class _Main:
+class MainSeen:
     """A process that said that it is MAIN, and how much it held."""
 
     run: RunId
@@ -69,7 +69,7 @@ class Witness:
         self._release = release
         self._mains: dict[int, InstanceName] = {}
         self._pods: Sequence[Pod] = ()
-        self._looks: deque[Mapping[str, _Main]] = deque(maxlen=_LOOKS)
+        self._looks: deque[Mapping[str, MainSeen]] = deque(maxlen=_LOOKS)
         self._reading = threading.Lock()
         self._halt = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="witness", daemon=True)
@@ -121,7 +121,7 @@ class Witness:
             self.complaints.append(f"generation {record.generation}: {record.main} is its own standby")
 
 
-def two_writing(looks: Sequence[Mapping[str, _Main]]) -> tuple[str, ...]:
+def two_writing(looks: Sequence[Mapping[str, MainSeen]]) -> tuple[str, ...]:
     """Name the instances that were MAIN at every look and grew between the last two, if there are at least two."""
     if len(looks) < _LOOKS:
         return ()
@@ -134,15 +134,15 @@ def two_writing(looks: Sequence[Mapping[str, _Main]]) -> tuple[str, ...]:
     return writing if len(writing) > 1 else ()
 
 
-async def _ask_all(pods: Sequence[Pod]) -> dict[str, _Main]:
-    found: dict[str, _Main] = {}
+async def _ask_all(pods: Sequence[Pod]) -> dict[str, MainSeen]:
+    found: dict[str, MainSeen] = {}
     async with trio.open_nursery() as nursery:
         for pod in pods:
             nursery.start_soon(_ask, InstanceName(pod.name), Address(f"{pod.address}:{_BOLT}"), found)
     return found
 
 
-async def _ask(name: InstanceName, address: Address, found: dict[str, _Main]) -> None:
+async def _ask(name: InstanceName, address: Address, found: dict[str, MainSeen]) -> None:
     """Note an instance that is MAIN; one that does not answer at once is none."""
     connection = BoltConnection(address, auth=None, limiter=trio.CapacityLimiter(_THREADS), undelivered_s=_ANSWER_S)
     try:
@@ -150,7 +150,7 @@ async def _ask(name: InstanceName, address: Address, found: dict[str, _Main]) ->
             await connection.open()
             if (await read_role(connection, name, time.monotonic)).role is Role.MAIN:
                 storage = await read_storage(connection, name, time.monotonic, version=_PLAIN_QUESTION)
-                found[name] = _Main(run=storage.run, objects=storage.objects)
+                found[name] = MainSeen(run=storage.run, objects=storage.objects)
     except (ConnectionLostError, QueryRefusedError):
         pass
     finally:
