@@ -66,6 +66,15 @@ class ClientPod:
         self._host.api.create(self._pods, self._manifest())
         self._wait(lambda: "done" in self._printed(), _RUNNING_S, "has done nothing")
 
+    def wait_served(self, since_s: float, within_s: float) -> None:
+        """Wait until it was answered since a moment (CLOCK_MONOTONIC)."""
+
+        def served() -> bool:
+            done = [line.split(" ")[1] for line in self._printed().splitlines() if line.startswith("done ")]
+            return bool(done) and float(done[-1]) > since_s
+
+        self._wait(served, within_s, "was not served again")
+
     def stop(self) -> tuple[str, ...]:
         """End it, and read its log.
 

@@ -5,6 +5,7 @@ that it prints is an event: what it is, when (CLOCK_MONOTONIC, which all of one 
 SIGTERM, with exit code 0.
 """
 
+import logging
 import os
 import signal
 import threading
@@ -24,6 +25,7 @@ def tell(event: str, text: object = "") -> None:
 
 def main() -> None:
     """Write or read until told to end."""
+    logging.getLogger("neo4j").addHandler(logging.NullHandler())  # else it prints between our lines
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     number, pause_s = os.environ["NUMBER"], float(os.environ["PAUSE_S"])

@@ -17,10 +17,9 @@ pytestmark = [pytest.mark.kube, pytest.mark.timeout(600)]
 _UNFELT_S = 3.0
 """What a neighbour's fault must not reach: a lease is 10 s, a failover with a restart takes longer than this."""
 
-_GAP_S = 30.0
-"""The driver's own retries wait 1 s, 2 s, 4 s, ... and a client is to be back before it gives up (30 s)."""
-
-_GO_ON_S = 5.0
+_GAP_S = 45.0
+"""The driver's own retries wait 1 s, 2 s, 4 s, ... And who connects in the moment in which the leader's pod goes may
+reach a pod that is gone: nobody answers, and the driver's `connection_timeout` is 30 s."""
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +47,9 @@ def test_clients_in_pods(release: Release) -> None:
         release.delete(leader.name)
         until(lambda: leader_of(release).name != leader.name, 30.0, lambda: f"another leads\n{release.tail()}")
         release.protected()
-        time.sleep(_GO_ON_S)
-        ended_s = time.monotonic()
+        moved_s = time.monotonic()
+        for client in (*release.clients, reader):
+            client.wait_served(moved_s, _GAP_S)
         findings = release.assert_sound()
     finally:
         wrong = reader.stop()
@@ -57,9 +57,7 @@ def test_clients_in_pods(release: Release) -> None:
     written, read = longest_gap(release.logs, begun_s), longest_gap([reader.log], begun_s)
     tell(f"in pods: {findings.acknowledged} acknowledged, longest wait to write {written:.2f} s, to read {read:.2f} s")
     assert max(written, read) < _GAP_S
-    for log in (*release.logs, reader.log):
-        assert (log.last_acknowledged_s or 0.0) > ended_s - _GO_ON_S, f"client {log.writer} was not served again"
-    assert findings.acknowledged >= max(reader.values) > min(reader.values)
+    assert findings.attempts >= max(reader.values) > min(reader.values)
 
 
 def test_a_fault_in_one_release_is_not_felt_in_another(release: Release, neighbour: Release) -> None:
