@@ -98,6 +98,11 @@ class Parts:
             hook_wait_s=options.prestop_s,
         )
 
+    @property
+    def serving(self) -> bool:
+        """Whether clients are led here now."""
+        return self.gateway is not None and self.gateway.serving is not None
+
     async def drain(self) -> None:
         """Let our clients' open transactions end, if we serve any."""
         _log.info("told to end", drain_s=self.options.policy.drain_s)

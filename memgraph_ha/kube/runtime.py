@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from typing import Final
 
 import structlog
 import trio
@@ -20,6 +21,14 @@ from memgraph_ha.runtime.tracing import recording, streaming
 from memgraph_ha.runtime.usage import UsageError
 from memgraph_ha.trace.recorder import Recorder
 from memgraph_ha.trace.schema import Source
+
+LINGER_S: Final = 3.0
+"""How long who led stays after the hand-over, with its ports closed.
+
+The Services lead to it until its successor has the label and every node has heard of that (kube-proxy looks once a
+second). Who connects meanwhile is refused at once and tries again, while a pod that is gone answers nothing, and the
+stock driver waits 30 s for it.
+"""
 
 _log = structlog.get_logger("memgraph_ha.kube")
 
@@ -55,12 +64,22 @@ async def _run(options: RunOptions, log: Log, told: Told, recorder: Recorder) ->
     except KubeConfigError as error:
         raise UsageError(str(error)) from None
     parts = assemble(options, cluster, log, recorder)
-    told.before = parts.drain
+    served = False
+
+    async def drain() -> None:
+        nonlocal served
+        served = parts.serving
+        await parts.drain()
+
+    told.before = drain
     try:
         with told.scope:
             await parts.run()
     except Exception as error:  # noqa: BLE001 - whatever it is, the operator reads one sentence
         return _crash(error)
+    if served:
+        _log.info("handed over", refuses_s=LINGER_S)
+        await trio.sleep(LINGER_S)
     _log.info("ended", why="told to")
     return os.EX_OK
 

@@ -92,8 +92,8 @@ def rename(thing: Any, shift: Shift) -> Any:
 @cache
 def _member(member: Member, shift: Shift) -> Member:
     if shift.mirrored:
-        parts = {part.name: shift.text(getattr(member, part.name)) for part in fields(Member)}
-        return Member(**parts)  # type: ignore[arg-type]  # every part of one is a text here
+        parts = {part.name: getattr(member, part.name) for part in fields(Member)}
+        return attrs.evolve(member, **{name: shift.text(part) for name, part in parts.items() if isinstance(part, str)})
     if member.incarnation is None:
         return member
     return attrs.evolve(member, incarnation=Incarnation(shift.text(member.incarnation)))
