@@ -92,8 +92,9 @@ def rename(thing: Any, shift: Shift) -> Any:
 @cache
 def _member(member: Member, shift: Shift) -> Member:
     if shift.mirrored:
-        parts = {part.name: getattr(member, part.name) for part in fields(Member)}
-        return attrs.evolve(member, **{name: shift.text(part) for name, part in parts.items() if isinstance(part, str)})
+        parts: dict[str, Any] = {part.name: getattr(member, part.name) for part in fields(Member)}
+        texts = {name: shift.text(part) for name, part in parts.items() if isinstance(part, str)}
+        return Member(**{**parts, **texts})
     if member.incarnation is None:
         return member
     return attrs.evolve(member, incarnation=Incarnation(shift.text(member.incarnation)))
