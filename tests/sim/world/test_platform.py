@@ -113,7 +113,7 @@ def test_readiness_that_flaps_changes_nothing_that_matters() -> None:
 
 
 def test_instances_come_and_go_at_the_end_of_the_list() -> None:
-    """3 to 5 to 2: every new one is attached, MAIN never changes; rows of who left do no harm, and go with the reign."""
+    """3 to 5 to 2: each new one is attached, MAIN never changes; rows of who left go with the reign."""
     cluster, _, _ = whole()
     cluster.scale(5)
     cluster.world.run(10)
