@@ -32,9 +32,10 @@ OBJECTS_PER_S: Final = 50_000.0
 def stale_rows(view: View, record: Record) -> list[Row]:
     """Rows to our own addresses that must go, and rows under our names to addresses of nobody that can do harm.
 
-    An ASYNC row of a replica that has another address by now does none, for commits do not wait for it: it is left to
-    go with the reign, and its replica is registered under another name. To drop it would hold every client until
-    MAIN's thread comes back from connecting to where nobody answers, 5 s (transcripts Q5).
+    Where addresses end with their processes, an ASYNC row of a replica that has another address by now does none, for
+    commits do not wait for it: it is left to go with the reign, and its replica is registered under another name. To
+    drop it would hold every client until MAIN's thread comes back from connecting to where nobody answers, 5 s
+    (transcripts Q5). Where addresses are kept, who was there refuses, and the row is dropped in no time.
     """
     return view.once(stale_rows, lambda: _stale_rows(view, record))
 
@@ -44,11 +45,12 @@ def _stale_rows(view: View, record: Record) -> list[Row]:
     abandoned: list[Row] = []
     kept: set[InstanceName] = set()
     owners = {member.replication: member.name for member in view.members}
+    addresses_end = not all(member.keeps_address for member in view.members)
     for row in view.main_rows or ():
         owner = owners.get(row.address)
         if owner is None:
             if _named_by_us(view, record, row):
-                (abandoned if _is_harmless(view, record, row) else stale).append(row)
+                (abandoned if addresses_end and _is_harmless(view, record, row) else stale).append(row)
             continue
         if owner == record.main or not _is_wanted(view, record, owner, row) or owner in kept:
             stale.append(row)

@@ -67,7 +67,7 @@ def marked_tests(folder: Path = TESTS) -> dict[str, list[str]]:
 
 
 def _link(folder: str, file: Path, function: ast.FunctionDef) -> str:
-    return f"[`{function.name}`](../../tests/{folder}/{file.name}#L{function.lineno})"
+    return f"[`{function.name}`](../../tests/{folder}/{file.name})"
 
 
 def _elsewhere(test: str) -> str:

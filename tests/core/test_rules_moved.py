@@ -24,8 +24,8 @@ def left(name: str, status: RowStatus = RowStatus.INVALID, mode: Mode = Mode.ASY
     return evolve(async_row(name, status=status), address=ELSEWHERE, mode=mode)
 
 
-MOVED = HEALTHY.but(restarted(M2), rows(strict_row(), left("m2")))
-"""m2 is another process at another address than before."""
+PODS = HEALTHY.but(place(M0, keeps_address=False), place(M1, keeps_address=False), place(M2, keeps_address=False))
+"""The addresses end with their pods."""
 
 LEAVING = HEALTHY.but(place(M2, keeps_address=False), will_stop(M2, ago_s=1))
 """m2's pod is about to be deleted, and takes its address with it."""
@@ -39,7 +39,7 @@ LEAVING_QUIET = LEAVING.but(held(1), found_quiet(0.5))
 @pytest.mark.parametrize("status", [status for status in RowStatus if status is not RowStatus.HALF])
 def test_who_moved_is_registered_beside_the_row_to_where_it_was(status: RowStatus) -> None:
     """To drop that row would hold every client until MAIN's thread gives up connecting there (transcripts Q5)."""
-    old = HEALTHY.but(restarted(M2), rows(strict_row(), left("m2", status)))
+    old = PODS.but(restarted(M2), rows(strict_row(), left("m2", status)))
     assert stale_rows(old.view, old.recorded) == []
     (command,) = decided(old, "A30").commands
     assert isinstance(command, RegisterReplica)
@@ -49,7 +49,7 @@ def test_who_moved_is_registered_beside_the_row_to_where_it_was(status: RowStatu
 
 def test_each_move_takes_the_next_free_name() -> None:
     """A name that a row has is refused (transcripts Summary, Error 1)."""
-    old = HEALTHY.but(restarted(M2), rows(strict_row(), left("m2"), left("m2_a2"), left("m2_a4")))
+    old = PODS.but(restarted(M2), rows(strict_row(), left("m2"), left("m2_a2"), left("m2_a4")))
     (command,) = decided(old, "A30").commands
     assert isinstance(command, RegisterReplica)
     assert command.row == "m2_a3"
@@ -57,7 +57,7 @@ def test_each_move_takes_the_next_free_name() -> None:
 
 def test_a_new_main_takes_the_next_free_name_too() -> None:
     """Rows that a demotion left behind, or somebody's hand, are no reason to fail."""
-    (command,) = decided(DURABLE.but(rows(left("m2"))), "O40").commands
+    (command,) = decided(DURABLE.but(place(M2, keeps_address=False), rows(left("m2"))), "O40").commands
     assert isinstance(command, RegisterReplica)
     assert command.row == "m2_a2"
 
@@ -65,7 +65,7 @@ def test_a_new_main_takes_the_next_free_name_too() -> None:
 def test_a_standby_that_catches_up_as_async_takes_it_too() -> None:
     """It was ASYNC before, and its pod was replaced meanwhile."""
     far = (restarted(M1), policy(catch_up_max_s=1.0), place(M0, objects=10_000_000), unprotected)
-    (_write, command) = decided(HEALTHY.but(*far, rows(async_row(), left("m1"))), "A10").commands
+    (_write, command) = decided(PODS.but(*far, rows(async_row(), left("m1"))), "A10").commands
     assert isinstance(command, RegisterReplica)
     assert (command.row, command.mode) == ("m1_a2", Mode.ASYNC)
 
@@ -82,22 +82,29 @@ def test_a_standby_that_catches_up_as_async_takes_it_too() -> None:
 )
 def test_what_does_harm_or_is_not_our_doing_is_still_stale(row: Row) -> None:
     """Only a whole ASYNC row that we registered is left."""
-    old = HEALTHY.but(rows(strict_row(), async_row("m2_a2"), row))
+    old = PODS.but(rows(strict_row(), async_row("m2_a2"), row))
     assert stale_rows(old.view, old.recorded) == [row]
 
 
 def test_who_left_for_good_is_not_worth_a_pause() -> None:
     """Scaled down: the row of a former member is left as well."""
-    old = HEALTHY.but(recorded(level=((M0, 4), (M1, 4), (M2, 4))), rows(strict_row(), async_row(), left("m4")))
+    old = PODS.but(recorded(level=((M0, 4), (M1, 4), (M2, 4))), rows(strict_row(), async_row(), left("m4")))
     assert decide(old.view).rule == "Z99"
+
+
+def test_where_addresses_are_kept_nothing_is_left() -> None:
+    """Who was there refuses, and its row is dropped in no time."""
+    old = HEALTHY.but(rows(strict_row(), async_row(), left("m4")))
+    assert [row.name for row in stale_rows(old.view, old.recorded)] == ["m4"]
+    assert decide(old.view).rule == "H20"
 
 
 def test_not_more_are_left_than_main_can_care_for() -> None:
     """The oldest go first; MAIN has a thread for each."""
     many = [left("m2"), *(left(f"m2_a{number}") for number in range(2, ABANDONED_MOST + 2))]
-    old = HEALTHY.but(rows(strict_row(), async_row("m2_a99"), *many))
+    old = PODS.but(rows(strict_row(), async_row("m2_a99"), *many))
     assert [row.name for row in stale_rows(old.view, old.recorded)] == ["m2"]
-    fewer = HEALTHY.but(rows(strict_row(), async_row("m2_a99"), *many[1:]))
+    fewer = PODS.but(rows(strict_row(), async_row("m2_a99"), *many[1:]))
     assert stale_rows(fewer.view, fewer.recorded) == []
 
 

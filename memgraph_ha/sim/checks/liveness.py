@@ -83,7 +83,9 @@ def unwhole(cluster: Ground) -> str | None:
 
 
 def _is_left(cluster: Ground, row: Row) -> bool:
-    """Whether it is an ASYNC row to who left, or to the address that somebody had: it goes with the reign (core)."""
+    """Whether it is an ASYNC row to an address that ended with its pod: it goes with the reign (decision 0014)."""
+    if not cluster.platform.kubernetes:
+        return False
     addresses = {member.replication for member in cluster.platform.members()}
     return row.mode is Mode.ASYNC and not row.half and f"{row.host}:{row.port}" not in addresses
 
