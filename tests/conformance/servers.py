@@ -335,12 +335,18 @@ class Servers:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Kill what still runs."""
+        self.kill()
         for server in self._servers:
             if server.process is not None:
-                server.process.kill()
                 server.process.wait(PATIENCE_S)
             for holder in server.ports:
                 holder.close()
+
+    def kill(self) -> None:
+        """SIGKILL to every process, whatever state it is in; from any thread."""
+        for server in self._servers:
+            if server.process is not None:
+                server.process.kill()
 
     def new(self, name: str, *flags: str, **environment: str) -> Server:
         """Return an instance that is not started; `environment` is added to the process's."""
