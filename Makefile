@@ -55,10 +55,12 @@ kube-up: $(DEV)
 kube-down: $(DEV)
 	@$(BIN)/python -m tools.kube down
 
-# Everything that needs Kubernetes, on the cluster that KUBECONFIG names (of kube-up), or on one of its own.
+# Everything that needs Kubernetes, on the cluster that KUBECONFIG names (of kube-up), or on one of its own: first what
+# has an API server of its own, then, one at a time, what happens to a whole cluster.
 e2e: $(DEV)
 	@$(BIN)/python -m tools.kube prepare
-	$(PYTEST) -m kube tests/kube tests/chart tests/kube_daemon tests/e2e/kube
+	$(PYTEST) $(JOINTLY) -m kube tests/kube tests/kube_daemon
+	$(PYTEST) -m kube tests/chart tests/e2e/kube
 
 # About half an hour: 200 faults drawn by lot; SEED=n repeats a run, FAULTS=n shortens it.
 soak: $(RUN)

@@ -17,13 +17,31 @@ from tools.kube.errors import ClusterError
 _ON_CLUSTER: Final = "kube_cluster"
 """The fixture through which a test has the whole cluster; others have an API server of their own, or need a program."""
 
-_RAN: Final = pytest.StashKey[Counter[bool]]()
-"""How many tests ran, by whether on the whole cluster."""
+_RAN: Final = "memgraph-ha.ran_on_cluster"
+"""The property of a report that says so; with several workers, who counts is another process than who ran the test."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to count."""
-    config.stash[_RAN] = Counter()
+    config.pluginmanager.register(_Count(), "memgraph-ha-count")
+
+
+class _Count:
+    """How many tests ran, by whether on the whole cluster."""
+
+    def __init__(self) -> None:
+        self._ran: Counter[bool] = Counter()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count one that ran."""
+        self._ran.update(
+            bool(value) for name, value in report.user_properties if name == _RAN and report.when == "call"
+        )
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say how many ran."""
+        ran = self._ran
+        terminalreporter.write_line(f"{ran.total()} tests ran, {ran[True]} of them on the cluster; to skip is to fail")
 
 
 def pytest_report_header() -> str:
@@ -52,17 +70,11 @@ def pytest_make_collect_report(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let a test that skips itself fail, and count the others."""
+    """Let a test that skips itself fail, and mark the others as having run."""
     report = yield
     if report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} skips itself: {report.longrepr}"
     elif report.when == "call":
-        item.config.stash[_RAN][_ON_CLUSTER in getattr(item, "fixturenames", ())] += 1
+        report.user_properties.append((_RAN, _ON_CLUSTER in getattr(item, "fixturenames", ())))
     return report
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say how many ran."""
-    ran = config.stash[_RAN]
-    terminalreporter.write_line(f"{ran.total()} tests ran, {ran[True]} of them on the cluster; to skip is to fail")

@@ -35,11 +35,13 @@ def test_known():
     assert 0
 """
 
+_TIER: Final = (sys.executable, "-m", "pytest", "-p", "tools.kube.tier")
 
-def _pytest(folder: Path, kubeconfig: Path | None) -> "subprocess.CompletedProcess[str]":
+
+def _pytest(folder: Path, kubeconfig: Path | None, *more: str) -> "subprocess.CompletedProcess[str]":
     environment = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "tools.kube.tier", "-p", "no:cacheprovider", "-c", os.devnull, folder],
+        [*_TIER, "-p", "no:cacheprovider", "-c", os.devnull, *more, folder],
         env=environment | ({"KUBECONFIG": str(kubeconfig)} if kubeconfig else {}),
         cwd=Path(__file__).parents[3],
         capture_output=True,
@@ -50,10 +52,11 @@ def _pytest(folder: Path, kubeconfig: Path | None) -> "subprocess.CompletedProce
 
 
 @pytest.mark.kube
-def test_what_skips_itself_fails(tmp_path: Path, kube_api: ApiServer) -> None:
+@pytest.mark.parametrize("workers", [(), ("--numprocesses", "2")], ids=["one after the other", "two workers"])
+def test_what_skips_itself_fails(tmp_path: Path, kube_api: ApiServer, workers: tuple[str, ...]) -> None:
     """In the test, by a mark, or as a whole file; what ran is counted, and the API server says its version."""
     (tmp_path / "test_some.py").write_text(_TESTS, encoding="utf-8")
-    done = _pytest(tmp_path, kube_api.kubeconfig)
+    done = _pytest(tmp_path, kube_api.kubeconfig, *workers)
     assert done.returncode == 1, done.stdout
     assert "2 failed, 1 passed, 1 xfailed, 1 error" in done.stdout
     assert "skips itself" in done.stdout
