@@ -116,8 +116,9 @@ class RoleLabels:
 class LeaderLabel:
     """Keeps the label `LEADER` on the pod of the controller that leads; a watcher of the daemon that never blocks it.
 
-    Once a controller leads, it labels its own pod, and then takes the label off every other one: who led before may be
-    dead, or frozen. A controller that does not lead, or not any more, takes it off itself, also when it starts or ends.
+    Once a controller leads, it takes the label off every other one's pod, and then labels its own: who led before may
+    be frozen, and whom a Service led there in between would hang, while a Service that leads nowhere refuses at once.
+    A controller that does not lead, or not any more, takes it off itself, also when it starts or ends.
 
     Error handling: as `RoleLabels`.
 
@@ -156,15 +157,19 @@ class LeaderLabel:
                 await self._put(leading=False)
 
     async def _put(self, *, leading: bool) -> bool:
-        try:
+        trouble = ""
+        if leading:
+            try:
+                for other in await self._others():
+                    await self._take_off(other)
+            except ApiError as error:
+                trouble = str(error)
+        try:  # whatever became of the others' labels: clients must be led here
             await patch_label(self._client, self._pod, LEADER, "true" if leading else None)
-            for other in await self._others() if leading else ():
-                await self._take_off(other)
         except ApiError as error:
-            self._trouble.say(str(error))
-            return False
-        self._trouble.say("")
-        return True
+            trouble = str(error)
+        self._trouble.say(trouble)
+        return not trouble
 
     async def _others(self) -> list[str]:
         path, selector = f"/api/v1/namespaces/{self._client.namespace}/pods", f"{self._selector},{LEADER}"

@@ -84,6 +84,17 @@ async def labels(client: KubeClient, key: str) -> dict[str, str]:
     return await client.call(work, what="test", timeout_s=10)
 
 
+async def changed(client: KubeClient, pod: str) -> int:
+    """Give the revision of the cluster's state in which a pod was changed last."""
+
+    def work(api: ApiClient) -> int:
+        meta = CoreV1Api(api).read_namespaced_pod(pod, client.namespace).metadata
+        assert meta is not None
+        return int(str(meta.resource_version))
+
+    return await client.call(work, what="test", timeout_s=10)
+
+
 async def test_decisions_become_events_on_the_statefulset(kube_api: ApiServer, nursery: trio.Nursery) -> None:
     """What was done, and what waits, can be read from `kubectl describe statefulset`, with a count where it lasts."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
@@ -204,6 +215,7 @@ async def test_the_leaders_label_follows_the_lease(kube_api: ApiServer) -> None:
             one(*leads)
             nursery.start_soon(one.run)
             await eventually(as_expected)
+            assert await changed(client, "c-0") < await changed(client, "c-1"), "nobody is led to both"
             one(*follows)
             expected = {"other": "true"}
             await eventually(as_expected)
