@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 PYTEST := $(BIN)/pytest
+KUBE := tests/kube tests/kube_daemon tests/chart tests/e2e/kube
 # Two files of tests at a time: most tests wait for processes more than they compute. JOBS=n for more, JOBS=0 for one.
 JOBS := 2
 JOINTLY := --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
@@ -55,12 +56,12 @@ kube-up: $(DEV)
 kube-down: $(DEV)
 	@$(BIN)/python -m tools.kube down
 
-# Everything that needs Kubernetes, on the cluster that KUBECONFIG names (of kube-up), or on one of its own: first what
-# has an API server of its own, then, one at a time, what happens to a whole cluster.
+# Everything that needs Kubernetes, on the cluster that KUBECONFIG names (of kube-up), or on one of its own; at the end
+# what breaks the cluster itself.
 e2e: $(DEV)
 	@$(BIN)/python -m tools.kube prepare
-	$(PYTEST) $(JOINTLY) -m kube tests/kube tests/kube_daemon
-	$(PYTEST) -m kube tests/chart tests/e2e/kube
+	$(PYTEST) $(JOINTLY) -m "kube and not alone" $(KUBE)
+	$(PYTEST) -m "kube and alone" $(KUBE)
 
 # About half an hour: 200 faults drawn by lot; SEED=n repeats a run, FAULTS=n shortens it.
 soak: $(RUN)

@@ -55,8 +55,25 @@ def remove() -> None:
     """
     if Path(f"/sys/class/net/{BRIDGE}").exists():
         run(["ip", "link", "delete", BRIDGE])
+    _remove_tables(("ip", _TABLE), *_PROXY_TABLES)
+
+
+def forget_services() -> None:
+    """Remove the rules of a kube-proxy that does not run any more, for the next one to write them all.
+
+    It empties the chain of an endpoint that leaves, and deletes it a second later; one that is started in between takes
+    the empty chain for a whole one, and whoever is led there waits for ever (v1.34, ``epChainSkipUpdate`` in
+    pkg/proxy/nftables/proxier.go; found with the API server's own endpoint).
+
+    Raises:
+        ClusterError: The kernel refuses; says what.
+    """
+    _remove_tables(*_PROXY_TABLES)
+
+
+def _remove_tables(*names: tuple[str, str]) -> None:
     present = json.loads(run(["nft", "--json", "list", "tables"]))["nftables"]
     tables = {(item["table"]["family"], item["table"]["name"]) for item in present if "table" in item}
-    for family, name in (("ip", _TABLE), *_PROXY_TABLES):
+    for family, name in names:
         if (family, name) in tables:
             run(["nft", "delete", "table", family, name])

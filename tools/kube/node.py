@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 import httpx
 
 from memgraph_ha.adapters.process_os import ProcessHandle, identify
-from tools.kube import node_config, traces, volumes
+from tools.kube import network, node_config, traces, volumes
 from tools.kube.api import Api
 from tools.kube.archive import pause_image
 from tools.kube.builds import path_of
@@ -126,6 +126,8 @@ class Node:
         )
 
     def _start_proxy(self) -> None:
+        if self._daemons.running(PROXY.name) is None:
+            network.forget_services()
         self._daemons.ensure(
             PROXY.name,
             (

@@ -15,7 +15,7 @@ from tests.e2e.kube.pods import Pod
 from tests.e2e.kube.release import Release, until
 from tools.kube.cluster import Cluster
 
-pytestmark = [pytest.mark.kube, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.kube, pytest.mark.alone, pytest.mark.timeout(1200)]
 
 _LEASE_S = Policy().lease_duration_s
 _AWAY_S = 300.0 if LONG else 3 * _LEASE_S

@@ -23,7 +23,7 @@ from tools.kube.cluster import Cluster
 from tools.kube.daemons import Daemons
 from tools.kube.programs import KUBELET
 
-pytestmark = [pytest.mark.kube, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.kube, pytest.mark.alone, pytest.mark.timeout(900)]
 
 _POLICY = Policy()
 _LEASE_S = _POLICY.lease_duration_s
