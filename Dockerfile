@@ -11,12 +11,20 @@ ARG BASE=docker.io/library/python:3.12-slim-bookworm
 FROM ${BASE} AS build
 ARG WHEELS=index
 WORKDIR /src
-COPY . .
 # The environment is complete in itself but for the interpreter, which both stages share.
+RUN python3 -m venv --without-pip /opt/memgraph-ha
+# What others wrote comes first, in a layer of its own: a change of our code downloads none of it again.
+COPY pyproject.toml .
+RUN if [ "${WHEELS}" != local ]; then \
+      python3 -c "import tomllib; told = tomllib.load(open('pyproject.toml', 'rb')); ours = told['project']; \
+        print(*ours['dependencies'], *ours['optional-dependencies']['kubernetes'], sep='\n', file=open('to-run.txt', 'w')); \
+        print(*told['build-system']['requires'], sep='\n', file=open('to-build.txt', 'w'))" \
+   && python3 -m pip --python /opt/memgraph-ha/bin/python3 install --no-cache-dir --requirement to-run.txt \
+   && python3 -m pip install --no-cache-dir --target /opt/build --requirement to-build.txt; fi
+COPY . .
 RUN if [ "${WHEELS}" = local ]; then set -- --no-index --find-links=wheels 'memgraph-ha[kubernetes]'; \
-    else set -- '.[kubernetes]'; fi \
- && python3 -m venv --without-pip /opt/memgraph-ha \
- && python3 -m pip --python /opt/memgraph-ha/bin/python3 install --no-cache-dir "$@"
+    else set -- --no-index --no-deps --no-build-isolation .; fi \
+ && PYTHONPATH=/opt/build python3 -m pip --python /opt/memgraph-ha/bin/python3 install --no-cache-dir "$@"
 
 FROM ${BASE}
 ARG VERSION=0.1.0

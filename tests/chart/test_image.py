@@ -1,7 +1,10 @@
 """The Dockerfile: what it must say so that the chart can run it. That it builds and runs, the end-to-end tests show."""
 
 import re
+import subprocess
+import sys
 import tomllib
+from pathlib import Path
 from typing import Final
 
 from tests.chart.kit import CHART, ROOT
@@ -31,6 +34,20 @@ def test_it_runs_as_a_number_that_is_not_root_and_starts_the_controller_without_
     assert all(int(part) > 0 for part in user.split(":"))
     assert said("ENTRYPOINT") == ['["memgraph-ha"]']
     assert said("CMD") == ['["run"]']
+
+
+def test_a_change_of_our_code_fetches_nothing_again(tmp_path: Path) -> None:
+    """All that others wrote is installed before our files are there, and afterwards no package index is asked."""
+    steps = [f"{word} {rest}" for word, rest in INSTRUCTIONS]
+    before, after = (steps[slice(*ends)] for ends in ((0, steps.index("COPY . .")), (steps.index("COPY . ."), None)))
+    assert [step for step in before if step.startswith("COPY ")] == ["COPY pyproject.toml ."]
+    assert not [step for step in after if " install " in step and "--no-index" not in step]
+    (made,) = (match for step in before if (match := re.search(r'python3 -c "([^"]*)"', step)))
+    (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
+    subprocess.run([sys.executable, "-c", made[1]], cwd=tmp_path, check=True, timeout=60)
+    needed = {*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["kubernetes"]}
+    assert set((tmp_path / "to-run.txt").read_text(encoding="utf-8").splitlines()) == needed
+    assert (tmp_path / "to-build.txt").read_text(encoding="utf-8").splitlines() == PROJECT["build-system"]["requires"]
 
 
 def test_it_says_which_version_it_is() -> None:
