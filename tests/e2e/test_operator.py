@@ -13,49 +13,20 @@ import httpx
 import neo4j
 import pytest
 import trio
-from attrs import frozen
 
 from memgraph_ha.adapters.process_stop import living_in
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.policy import DataDurability, parse_policy
 from memgraph_ha.core.record import ChangeKind
 from tests.e2e.bolt import HANDSHAKE, dial
-from tests.e2e.cluster import M0, M1, M2, PATIENCE_S, Cluster, command_line, writing
+from tests.e2e.cluster import M0, M1, M2, Cluster, command_line, writing
 from tests.e2e.conftest import Making
+from tests.e2e.hands import done, operate
 
 pytestmark = pytest.mark.trio
 
 RO_OFFSET, HTTP_OFFSET = 13, 14
 """Where `port_arguments` puts these ports, from the first."""
-
-
-@frozen
-class Said:
-    """How a command ended, and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The object that it printed."""
-        return json.loads(self.out)
-
-
-async def operate(cluster: Cluster, *arguments: str) -> Said:
-    """Run one command of the operator's on this cluster."""
-    command = command_line(*arguments, "--data", str(cluster.data))
-    with trio.fail_after(PATIENCE_S):
-        ended = await trio.run_process(command, capture_stdout=True, capture_stderr=True, check=False)
-    return Said(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
-
-
-async def done(cluster: Cluster, *arguments: str) -> Said:
-    """Run one that must end well."""
-    said = await operate(cluster, *arguments)
-    assert said.code == 0, f"{arguments}: {said}\n{cluster.local.tail()}"
-    return said
 
 
 async def status(cluster: Cluster) -> Any:

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,7 @@ import pytest
 from attrs import frozen
 
 from memgraph_ha.adapters.process_os import ProcessIdentity
+from tests.kube.standing_still import standing_still
 from tools.kube import builds
 from tools.kube.daemons import Daemons
 from tools.kube.place import Place
@@ -40,14 +41,22 @@ class ApiServer:
         """The store's process."""
         return self._running("etcd").pid
 
+    def frozen(self) -> AbstractContextManager[None]:
+        """Let the API server stand still while the block runs; its store goes on."""
+        return standing_still(self._daemons, APISERVER.name)
+
     def start(self) -> None:
         """Start what was killed: same data, same port."""
         _tool("up", "--api-only", "--state", self.kubeconfig.parent)
 
     def _running(self, name: str) -> ProcessIdentity:
-        found = Daemons(Place(root=self.kubeconfig.parent)).running(name)
+        found = self._daemons.running(name)
         assert found is not None, f"{name} does not run"
         return found
+
+    @property
+    def _daemons(self) -> Daemons:
+        return Daemons(Place(root=self.kubeconfig.parent))
 
 
 @contextmanager

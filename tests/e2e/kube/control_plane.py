@@ -1,17 +1,15 @@
 """Faults of the control plane itself: everybody on the cluster feels them, so tests that use them run alone on it."""
 
-import os
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import httpx
 from attrs import frozen
 
-from memgraph_ha.adapters.process_os import ProcessIdentity
+from tests.kube.standing_still import standing_still
 from tools.kube.cluster import Cluster
 from tools.kube.daemons import Daemons
 from tools.kube.images import ROOT
@@ -36,15 +34,9 @@ class Plane:
 
     cluster: Cluster
 
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
+    def frozen(self) -> AbstractContextManager[None]:
         """Let the API server stand still while the block runs: connections stay, and nothing is answered."""
-        pid = self._running().pid
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(pid, signal.SIGCONT)
+        return standing_still(self._daemons, APISERVER.name)
 
     @contextmanager
     def ended(self) -> Iterator[None]:
@@ -102,11 +94,6 @@ class Plane:
         assert answer.is_success, answer.text
         told: dict[str, dict[str, str]] = answer.json()
         return told
-
-    def _running(self) -> ProcessIdentity:
-        found = self._daemons.running(APISERVER.name)
-        assert found is not None, "the API server does not run"
-        return found
 
     @property
     def _daemons(self) -> Daemons:

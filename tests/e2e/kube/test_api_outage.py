@@ -11,23 +11,16 @@ from datetime import datetime
 import pytest
 
 from memgraph_ha.core.names import Address
-from memgraph_ha.core.policy import Policy
 from memgraph_ha.drill.writers import Writers
 from tests.e2e.kube.api_proxy import ApiProxy, Weather
-from tests.e2e.kube.conduct import LONG, PATIENT, WRITERS, kill, patience, tell
+from tests.e2e.kube.conduct import PATIENT, WRITERS, kill, patience, tell
 from tests.e2e.kube.faults import cut_off, leader_of, longest_silence, wait_served
-from tests.e2e.kube.pods import Pod, hold
+from tests.e2e.kube.outage import KNOWN_S, LEASE_S, SILENCE_S, leader_and_other, serves_on, unfelt
+from tests.e2e.kube.pods import hold
 from tests.e2e.kube.release import BOLT, Host, Release, merged, until
 from tools.kube.cluster import Cluster
 
 pytestmark = [pytest.mark.kube, pytest.mark.timeout(900)]
-
-_POLICY = Policy()
-_LEASE_S = _POLICY.lease_duration_s
-_AWAY_S = 300.0 if LONG else 3 * _LEASE_S
-_SILENCE_S = 1.0
-_KNOWN_S = 6.0
-"""The leader writes who the controllers are into the lease within five seconds."""
 
 _BACK_S = 60.0
 _GRACE_S = 20
@@ -54,71 +47,37 @@ def release(host: Host, proxy: ApiProxy) -> Iterator[Release]:
         shared.close()
 
 
-def _leader_and_other(release: Release) -> tuple[Pod, Pod]:
-    leader = leader_of(release)
-
-    def others() -> list[Pod]:
-        pods = release.pods("controller")
-        return [pod for pod in pods if pod.name != leader.name and pod.ready and not pod.leaving]
-
-    until(lambda: bool(others()), _BACK_S, lambda: f"a second controller is ready\n{release.tail()}")
-    time.sleep(_KNOWN_S)
-    return leader, others()[0]
-
-
 @pytest.mark.parametrize("weather", [Weather.FROZEN, Weather.REFUSED], ids=lambda weather: weather.value)
 def test_writes_go_on_while_the_api_is_away(release: Release, proxy: ApiProxy, weather: Weather) -> None:
     """Nobody can renew, the other controller promises not to lead, and no client notices (decision 0011)."""
-    record = release.protected()
-    leader, _ = _leader_and_other(release)
-    writers = release.start_writers(WRITERS)
-    begun_s = time.monotonic()
-    with proxy.weather(weather):
-        time.sleep(_AWAY_S)
-        goes_on = writers.acknowledged_since(time.monotonic() - patience(_SILENCE_S))
-    assert goes_on, release.tail()
-    time.sleep(_KNOWN_S)
-    silence_s = longest_silence(writers, begun_s)
-    tell(f"API {weather.value} for {_AWAY_S:g} s and back: longest silence {silence_s:.2f} s")
-    assert silence_s < patience(_SILENCE_S)
-    assert leader_of(release).name == leader.name, "nobody took the lease"
-    assert release.protected().generation == record.generation
-    release.assert_sound()
+    serves_on(release, proxy.weather(weather), f"API {weather.value}")
 
 
 def test_connections_to_the_api_that_break_are_not_noticed(release: Release, proxy: ApiProxy) -> None:
     """All connections to the API server are reset again and again, as by a load balancer: no client notices."""
-    record = release.protected()
-    leader, _ = _leader_and_other(release)
-    writers = release.start_writers(WRITERS)
-    begun_s = time.monotonic()
-    while time.monotonic() < begun_s + 2 * _LEASE_S:
-        with proxy.weather(Weather.REFUSED):
-            time.sleep(0.2)
-        time.sleep(1.3)
-    silence_s = longest_silence(writers, begun_s)
-    tell(f"connections to the API reset every 1.5 s: longest silence {silence_s:.2f} s")
-    assert silence_s < patience(_SILENCE_S)
-    assert leader_of(release).name == leader.name
-    assert release.protected().generation == record.generation
-    release.assert_sound()
+    with unfelt(release, "connections to the API reset every 1.5 s"):
+        begun_s = time.monotonic()
+        while time.monotonic() < begun_s + 2 * LEASE_S:
+            with proxy.weather(Weather.REFUSED):
+                time.sleep(0.2)
+            time.sleep(1.3)
 
 
 def test_read_write_shuts_in_time_if_the_other_controller_cannot_be_asked(release: Release, proxy: ApiProxy) -> None:
     """The API is away for both and they do not reach each other: read/write is shut before the lease could be taken."""
     record = release.protected()
-    leader, other = _leader_and_other(release)
+    leader, other = leader_and_other(release)
     writers = release.start_writers(WRITERS)
     with cut_off(release, leader, "controller", [other.address]), proxy.weather(Weather.FROZEN):
         away_s = time.monotonic()
-        time.sleep(_LEASE_S + _SILENCE_S)
+        time.sleep(LEASE_S + SILENCE_S)
         last_s = max(log.last_acknowledged_s or 0.0 for log in writers.logs)
-        time.sleep(_LEASE_S / 2)
+        time.sleep(LEASE_S / 2)
         assert not writers.acknowledged_since(last_s + 0.001), "it opened again without the API"
     tell(
         f"API away, controllers cut off from each other: the last write was acknowledged after {last_s - away_s:.2f} s"
     )
-    assert 0 < last_s - away_s < _LEASE_S
+    assert 0 < last_s - away_s < LEASE_S
     wait_served(release, writers, time.monotonic(), _BACK_S)
     assert release.protected().generation == record.generation
     release.assert_sound()
@@ -127,7 +86,7 @@ def test_read_write_shuts_in_time_if_the_other_controller_cannot_be_asked(releas
 def test_a_leader_cut_off_from_api_and_peer_shuts_before_the_other_leads(release: Release, proxy: ApiProxy) -> None:
     """It still reaches MAIN, and its clients reach it: its last acknowledgement is older than the next one's lease."""
     record = release.protected()
-    leader, other = _leader_and_other(release)
+    leader, other = leader_and_other(release)
     writers = release.start_writers(WRITERS)
     old = Writers(Address(f"{leader.address}:{BOLT}"), 4, first=sum(len(group.logs) for group in release.groups))
     release.groups.append(old)
@@ -135,7 +94,7 @@ def test_a_leader_cut_off_from_api_and_peer_shuts_before_the_other_leads(release
     until(lambda: old.acknowledged() > 0, _BACK_S, lambda: f"the leader serves\n{release.tail()}")
     with cut_off(release, leader, "controller", [other.address]), proxy.weather(Weather.FROZEN, leader.address):
         cut_s = time.monotonic()
-        until(lambda: leader_of(release).name == other.name, 3 * _LEASE_S, lambda: f"another leads\n{release.tail()}")
+        until(lambda: leader_of(release).name == other.name, 3 * LEASE_S, lambda: f"another leads\n{release.tail()}")
         taken_s = _taken_s(release)
         served_s = taken_s - cut_s + wait_served(release, writers, taken_s)
         last_s = max(log.last_acknowledged_s or 0.0 for log in old.logs)
@@ -154,16 +113,16 @@ def test_a_main_that_is_lost_while_the_api_is_away_is_replaced_when_it_is_back(
 ) -> None:
     """No reign begins without the record: writes wait, and go on soon after the API is back."""
     record = release.protected()
-    _leader_and_other(release)
+    leader_and_other(release)
     writers = release.start_writers(WRITERS)
     main = release.pod(record.main)
     assert main is not None
     with proxy.weather(Weather.REFUSED):
-        time.sleep(_LEASE_S)
+        time.sleep(LEASE_S)
         lost_s = kill(release, main, "memgraph")
-        time.sleep(2 * _LEASE_S)
+        time.sleep(2 * LEASE_S)
         assert release.record() == record
-        assert not writers.acknowledged_since(lost_s + _SILENCE_S), "it served without a MAIN on record"
+        assert not writers.acknowledged_since(lost_s + SILENCE_S), "it served without a MAIN on record"
     back_s = wait_served(release, writers, time.monotonic(), _BACK_S)
     tell(f"MAIN lost while the API was away: served {back_s:.2f} s after it was back")
     assert release.protected(above=record.generation).generation == record.generation + 1
@@ -173,40 +132,40 @@ def test_a_main_that_is_lost_while_the_api_is_away_is_replaced_when_it_is_back(
 def test_a_deletion_of_main_waits_for_the_api(release: Release, proxy: ApiProxy) -> None:
     """The preStop hook is held while nothing can be handed over, MAIN serves on, and is handed over afterwards."""
     record = release.protected()
-    _leader_and_other(release)
+    leader_and_other(release)
     writers = release.start_writers(WRITERS)
     begun_s = time.monotonic()
     with proxy.weather(Weather.FROZEN):
-        time.sleep(_KNOWN_S)
+        time.sleep(KNOWN_S)
         release.delete(record.main)
-        time.sleep(_LEASE_S)
-        assert writers.acknowledged_since(time.monotonic() - patience(_SILENCE_S)), release.tail()
+        time.sleep(LEASE_S)
+        assert writers.acknowledged_since(time.monotonic() - patience(SILENCE_S)), release.tail()
         assert release.record() == record
     after = release.protected(above=record.generation)
     silence_s = longest_silence(writers, begun_s)
     tell(f"MAIN's pod deleted while the API was away: longest silence {silence_s:.2f} s")
     assert (after.generation, after.history[-1].kind.value) == (record.generation + 1, "switchover")
-    assert silence_s < patience(3 * _SILENCE_S)
+    assert silence_s < patience(3 * SILENCE_S)
     release.assert_sound()
 
 
 def test_a_hook_that_cannot_be_answered_ends_with_the_grace_period(release: Release, proxy: ApiProxy) -> None:
     """With the API away for longer than the pod's grace MAIN is killed: writes wait, and nothing is lost."""
     record = release.protected()
-    _leader_and_other(release)
+    leader_and_other(release)
     writers = release.start_writers(WRITERS)
     main = release.pod(record.main)
     assert main is not None
     handle = hold(release.host.containers, main, "memgraph")
     try:
         with proxy.weather(Weather.FROZEN):
-            time.sleep(_KNOWN_S)
+            time.sleep(KNOWN_S)
             deleted_s = time.monotonic()
             release.delete(main.name, grace_s=_GRACE_S)
             assert handle.ended_within(_GRACE_S + 15.0), "the hook outlived the pod's grace"
             ended_s = time.monotonic()
-            time.sleep(_SILENCE_S)
-            assert not writers.acknowledged_since(ended_s + _SILENCE_S / 2), "it served without a MAIN on record"
+            time.sleep(SILENCE_S)
+            assert not writers.acknowledged_since(ended_s + SILENCE_S / 2), "it served without a MAIN on record"
     finally:
         handle.close()
     back_s = wait_served(release, writers, time.monotonic(), _BACK_S)
@@ -219,21 +178,21 @@ def test_a_hook_that_cannot_be_answered_ends_with_the_grace_period(release: Rele
 def test_a_slow_api_costs_nothing_but_patience(release: Release, proxy: ApiProxy, delay_s: float) -> None:
     """Every answer takes twice that, and more where a connection is new: writes go on, and a lost MAIN is replaced."""
     record = release.protected()
-    _leader_and_other(release)
+    leader_and_other(release)
     writers = release.start_writers(WRITERS)
     begun_s = time.monotonic()
     with proxy.slow(delay_s):
-        time.sleep(2 * _LEASE_S)
+        time.sleep(2 * LEASE_S)
         silence_s = longest_silence(writers, begun_s)
         main = release.pod(record.main)
         assert main is not None
         killed_s = kill(release, main, "memgraph")
-        if 2 * delay_s < _LEASE_S / 4:  # what a renewal may take
+        if 2 * delay_s < LEASE_S / 4:  # what a renewal may take
             served_s = wait_served(release, writers, killed_s, _BACK_S)
             tell(f"API slower by {2 * delay_s:g} s: MAIN killed, served after {served_s:.2f} s")
     wait_served(release, writers, time.monotonic(), _BACK_S)
     tell(f"API slower by {2 * delay_s:g} s: longest silence {silence_s:.2f} s")
-    assert silence_s < patience(_SILENCE_S)
+    assert silence_s < patience(SILENCE_S)
     release.protected(above=record.generation)
     release.assert_sound()
 
@@ -241,18 +200,18 @@ def test_a_slow_api_costs_nothing_but_patience(release: Release, proxy: ApiProxy
 def test_whoever_gets_the_api_back_first(release: Release, proxy: ApiProxy) -> None:
     """The API is away for both, then comes back for the other controller alone: one of them leads, never two."""
     record = release.protected()
-    leader, other = _leader_and_other(release)
+    leader, other = leader_and_other(release)
     writers = release.start_writers(WRITERS)
     begun_s = time.monotonic()
     with ExitStack() as away:
         away.enter_context(proxy.weather(Weather.FROZEN))
-        time.sleep(2 * _LEASE_S)
+        time.sleep(2 * LEASE_S)
         away.enter_context(proxy.weather(Weather.FINE, other.address))
-        until(lambda: leader_of(release).name == other.name, 4 * _LEASE_S, lambda: f"it leads\n{release.tail()}")
+        until(lambda: leader_of(release).name == other.name, 4 * LEASE_S, lambda: f"it leads\n{release.tail()}")
         wait_served(release, writers, time.monotonic())
     silence_s = longest_silence(writers, begun_s)
     tell(f"the API comes back for {other.name} alone, and it takes over from {leader.name}: silence {silence_s:.2f} s")
-    assert silence_s < patience(2 * _LEASE_S)
+    assert silence_s < patience(2 * LEASE_S)
     assert release.protected().generation == record.generation
     release.assert_sound()
 

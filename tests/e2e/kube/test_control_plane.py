@@ -2,25 +2,20 @@
 
 import contextlib
 import time
-from collections.abc import Callable
 
 import pytest
 
-from memgraph_ha.core.policy import Policy
-from tests.e2e.kube.conduct import LONG, WRITERS, kill, patience, tell
+from tests.e2e.kube.conduct import WRITERS, kill, tell
 from tests.e2e.kube.control_plane import Plane
 from tests.e2e.kube.controller_log import ControllerLog
-from tests.e2e.kube.faults import leader_of, longest_silence, wait_served
+from tests.e2e.kube.faults import leader_of, wait_served
+from tests.e2e.kube.outage import KNOWN_S, LEASE_S, serves_on
 from tests.e2e.kube.pods import Pod
 from tests.e2e.kube.release import Release, until
 from tools.kube.cluster import Cluster
 
 pytestmark = [pytest.mark.kube, pytest.mark.alone, pytest.mark.timeout(1200)]
 
-_LEASE_S = Policy().lease_duration_s
-_AWAY_S = 300.0 if LONG else 3 * _LEASE_S
-_SILENCE_S = 1.0
-_KNOWN_S = 6.0
 _LOOK_S = 3.0
 _BACK_S = 90.0
 """kube-controller-manager itself may wait for half a minute before it connects again."""
@@ -35,34 +30,14 @@ def plane(kube_cluster: Cluster) -> Plane:
     return Plane(kube_cluster)
 
 
-def _serves_on(release: Release, away: Callable[[], contextlib.AbstractContextManager[None]], what: str) -> None:
-    """Keep writing while it is away, and look at who leads and reigns afterwards: nothing may have changed."""
-    record, leader = release.protected(), leader_of(release)
-    time.sleep(_KNOWN_S)
-    writers = release.start_writers(WRITERS)
-    begun_s = time.monotonic()
-    with away():
-        time.sleep(_AWAY_S)
-        goes_on = writers.acknowledged_since(time.monotonic() - patience(_SILENCE_S))
-    away_s = time.monotonic() - begun_s
-    assert goes_on, release.tail()
-    time.sleep(_KNOWN_S)
-    silence_s = longest_silence(writers, begun_s)
-    tell(f"{what} for {away_s:.0f} s and back: longest silence {silence_s:.2f} s")
-    assert silence_s < patience(_SILENCE_S)
-    assert leader_of(release).name == leader.name, "nobody took the lease"
-    assert release.protected().generation == record.generation
-    release.assert_sound()
-
-
 def test_writes_go_on_while_the_api_server_stands_still(release: Release, plane: Plane) -> None:
     """With the API server frozen the leader, whose peers promise not to campaign, goes on serving (decision 0011)."""
-    _serves_on(release, plane.frozen, "API server frozen")
+    serves_on(release, plane.frozen(), "API server frozen")
 
 
 def test_writes_go_on_while_the_api_server_is_started_anew(release: Release, plane: Plane) -> None:
     """Its connections are refused for a while, as in the upgrade of a control plane; then another process answers."""
-    _serves_on(release, plane.ended, "API server ended")
+    serves_on(release, plane.ended(), "API server ended")
 
 
 def test_changes_are_seen_after_the_history_is_gone(release: Release, plane: Plane) -> None:
@@ -106,7 +81,7 @@ def test_a_store_that_goes_back_in_time_demotes_nobody(release: Release, plane: 
     assert release.witness is not None
     with contextlib.ExitStack() as restoring:
         restoring.enter_context(plane.restored())
-        time.sleep(_KNOWN_S)
+        time.sleep(KNOWN_S)
         main = release.pod(before.main)
         assert main is not None
         kill(release, main, "memgraph")
@@ -122,7 +97,7 @@ def test_a_store_that_goes_back_in_time_demotes_nobody(release: Release, plane: 
     assert not writers.acknowledged_since(held_s), "it served by a record that went back"
     leader = leader_of(release)
     release.delete(leader.name, grace_s=0)
-    until(lambda: leader_of(release).name != leader.name, 3 * _LEASE_S, lambda: f"another leads\n{release.tail()}")
+    until(lambda: leader_of(release).name != leader.name, 3 * LEASE_S, lambda: f"another leads\n{release.tail()}")
     until(lambda: _is_held(release, kube_cluster), _BACK_S, lambda: f"it is held\n{release.tail()}")
     with release.witness.looking_away():
         release.host.api.change(path, {"data": newest})

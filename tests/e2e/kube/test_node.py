@@ -5,7 +5,6 @@ for less than what Kubernetes waits before it says that a node is not ready (40 
 """
 
 import json
-import os
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from tests.e2e.kube.conduct import WRITERS, patience, tell
 from tests.e2e.kube.faults import leader_of, longest_silence, wait_served
 from tests.e2e.kube.pods import Pod, hold
 from tests.e2e.kube.release import Release, until
+from tests.kube.standing_still import standing_still
 from tools.kube.cluster import Cluster
 from tools.kube.daemons import Daemons
 from tools.kube.programs import KUBELET
@@ -37,16 +37,13 @@ _AGAIN_S = 150.0
 @contextmanager
 def _machine_away(release: Release, cluster: Cluster, pods: Sequence[Pod]) -> Iterator[None]:
     """Let a machine with these pods stand still while the block runs: nothing on it answers, and nothing is closed."""
-    kubelet = Daemons(cluster.place).running(KUBELET.name)
-    assert kubelet is not None, "the kubelet does not run"
     with ExitStack() as stack:
         handles: list[ProcessHandle] = []
         for pod in pods:
             for container in pod.containers:
                 handles.append(hold(release.host.containers, pod, container))
                 stack.callback(handles[-1].close)
-        os.kill(kubelet.pid, signal.SIGSTOP)
-        stack.callback(os.kill, kubelet.pid, signal.SIGCONT)
+        stack.enter_context(standing_still(Daemons(cluster.place), KUBELET.name))
         for handle in handles:
             handle.send(signal.SIGSTOP)
             stack.callback(handle.send, signal.SIGCONT)

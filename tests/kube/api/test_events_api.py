@@ -1,7 +1,5 @@
 """Events and labels on a real API server, driven by the core's own scenes as the daemon's watcher drives them."""
 
-import os
-import signal
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -129,16 +127,13 @@ async def test_events_wait_for_the_api(kube_api_alone: ApiServer, nursery: trio.
         await statefulset(client)
         writer = EventWriter(client, statefulset="r", reporter="r-controller-0", clock=boottime, wall=time.time)
         nursery.start_soon(writer.run)
-        os.kill(kube_api_alone.apiserver_pid, signal.SIGSTOP)
-        try:
+        with kube_api_alone.frozen():
             began_s = boottime()
             for number in range(300):
                 view, decision = tick(gone(M1), at_s=NOW + 11 * number)
                 writer(view, evolve(decision, reason=f"number {number}"))
             assert boottime() - began_s < 3
             await trio.sleep(1)
-        finally:
-            os.kill(kube_api_alone.apiserver_pid, signal.SIGCONT)
         found = await eventually(lambda: events(client), 20)
         assert all("number" in each.message for each in found)
         nursery.cancel_scope.cancel()

@@ -1,10 +1,8 @@
 """Leaders that go on while nobody can reach the lease, and those that must not, against a real API server."""
 
-import os
-import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -19,17 +17,6 @@ from tests.kube.api_server import ApiServer
 pytestmark = [pytest.mark.kube, pytest.mark.trio]
 
 D = POLICY.lease_duration_s
-
-
-@contextmanager
-def away(server: ApiServer) -> Iterator[None]:
-    """Freeze the API server while the block runs."""
-    pid = server.apiserver_pid
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 @asynccontextmanager
@@ -63,7 +50,7 @@ async def test_a_leader_goes_on_while_the_api_is_away(kube_api_alone: ApiServer)
     """For five lease durations, with no gap; and when it is back, in the same term."""
     async with pair(kube_api_alone) as (running, leader, other):
         term_s = leader.seen[-1].since_s
-        with away(kube_api_alone):
+        with kube_api_alone.frozen():
             await running.watch(5 * D)
             assert leader.leads
             assert leader.left_s > 1.0
@@ -77,7 +64,7 @@ async def test_a_leader_goes_on_while_the_api_is_away(kube_api_alone: ApiServer)
 async def test_a_leader_whose_peer_is_silent_closes_in_time(kube_api_alone: ApiServer) -> None:
     """Without its promise the term ends with the lease; and when the API is back somebody leads."""
     async with pair(kube_api_alone) as (running, leader, other):
-        with away(kube_api_alone):
+        with kube_api_alone.frozen():
             other.scope.cancel()
             ends_s = boottime() + D
             await running.until(lambda: not leader.leads, D + 1)
@@ -91,7 +78,7 @@ async def test_a_leader_whose_peer_is_silent_closes_in_time(kube_api_alone: ApiS
 async def test_a_peer_keeps_its_promise_and_then_leads(kube_api_alone: ApiServer) -> None:
     """The leader dies while the API is away: nobody leads until it is back, then the other does."""
     async with pair(kube_api_alone) as (running, leader, other):
-        with away(kube_api_alone):
+        with kube_api_alone.frozen():
             await running.watch(2 * D)
             assert leader.leads
             leader.scope.cancel()

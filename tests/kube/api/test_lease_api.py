@@ -1,6 +1,5 @@
 """The lease on a Lease object of a real API server, among candidates that are killed, frozen and cut off."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -283,11 +282,8 @@ async def test_a_frozen_api_ends_the_term_in_time(kube_api_alone: ApiServer, nur
         one = candidate(client, "one")
         nursery.start_soon(one.lease.campaign, one.report)
         await one.until(leading)
-        os.kill(kube_api_alone.apiserver_pid, signal.SIGSTOP)
-        try:
+        with kube_api_alone.frozen():
             lost = await one.until(not_leading, 6)
-        finally:
-            os.kill(kube_api_alone.apiserver_pid, signal.SIGCONT)
         last = [seen for seen in one.seen if seen.leading][-1]
         assert 0 <= lost.at_s - last.until_s < 1
         again = await one.until(leading, 5)
@@ -301,11 +297,8 @@ async def test_a_short_freeze_of_the_api_is_survived(kube_api_alone: ApiServer, 
         one = candidate(client, "one")
         nursery.start_soon(one.lease.campaign, one.report)
         first = await one.until(leading)
-        os.kill(kube_api_alone.apiserver_pid, signal.SIGSTOP)
-        try:
+        with kube_api_alone.frozen():
             await trio.sleep(1.2)
-        finally:
-            os.kill(kube_api_alone.apiserver_pid, signal.SIGCONT)
         await trio.sleep(2.5)
         assert (one.seen[-1].leading, one.seen[-1].since_s) == (True, first.since_s)
         assert all(map(leading, one.seen[1:]))

@@ -211,8 +211,7 @@ async def test_a_frozen_api_ends_every_call_in_time(kube_api_alone: ApiServer) -
     async with namespace_of_its_own(client_for(kube_api_alone)) as client:
         store = store_of(client, deadline_s=2)
         _ended, first = await write(store, record_of(R0))
-        os.kill(kube_api_alone.apiserver_pid, signal.SIGSTOP)
-        try:
+        with kube_api_alone.frozen():
             began_s = boottime()
             ended, seen = await write(store, record_of(R1, generation=2), first.token)
             assert boottime() - began_s < 2.5
@@ -220,8 +219,6 @@ async def test_a_frozen_api_ends_every_call_in_time(kube_api_alone: ApiServer) -
             began_s = boottime()
             assert (await store.read()).trouble is RecordTrouble.UNANSWERED
             assert boottime() - began_s < 2.5
-        finally:
-            os.kill(kube_api_alone.apiserver_pid, signal.SIGCONT)
         seen = await store_of(client).read()
         assert seen.record in (record_of(R0), record_of(R1, generation=2))  # it had the request: either is right
         ended, seen = await write(store, record_of(R0, generation=3), (await store.read()).token)

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -32,17 +32,6 @@ START_S: Final = 90.0
 """A controller needs three seconds of processor for its imports; a busy machine takes its time for them."""
 
 _NUMBERS: Final = itertools.count()
-
-
-@contextlib.contextmanager
-def frozen(server: ApiServer) -> Iterator[None]:
-    """Let an API server stand still while the block runs: connections stay open and nothing is answered."""
-    pid = server.apiserver_pid
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 @define

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.kube.daemon.processes import until
-from tests.kube.daemon.site import START_S, Site, frozen, now_s
+from tests.kube.daemon.site import START_S, Site, now_s
 
 pytestmark = [pytest.mark.kube, pytest.mark.timeout(400)]
 
@@ -31,7 +31,7 @@ def test_writes_go_on_while_the_api_server_stands_still(site: Site) -> None:
     leader, old = site.leader(), site.protected()
     time.sleep(6)  # the leader has told the lease who the controllers are
     cut_before = leader.get("/metrics")
-    with frozen(site.server):
+    with site.server.frozen():
         began_s = now_s()
         while now_s() - began_s < 3 * LEASE_S:
             site.served_after(now_s(), 3)
@@ -49,7 +49,7 @@ def test_read_write_closes_in_time_if_the_other_controller_cannot_promise(site: 
     other = next(each for each in site.controllers if each is not leader)
     time.sleep(6)
     other.container.signal(signal.SIGSTOP)
-    with frozen(site.server):
+    with site.server.frozen():
         began_s = now_s()
         until(lambda: not leader.leads(), LEASE_S + 1, "it does not lead any more")
         closed_s = now_s()
@@ -67,7 +67,7 @@ def test_a_main_that_dies_meanwhile_waits_for_the_record(site: Site) -> None:
     """No reign begins without the record; when it can be written, the standby takes over and nothing is lost."""
     old = site.protected()
     time.sleep(6)
-    with frozen(site.server):
+    with site.server.frozen():
         site.kubelet.held.add(old.main)
         site.kubelet.places[old.main].container.signal(signal.SIGKILL)
         time.sleep(2 * LEASE_S)
