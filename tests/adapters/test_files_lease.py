@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 import trio
-from attrs import define, evolve, field, frozen
+from attrs import evolve, frozen
 
 from memgraph_ha.adapters.files_lease import FileLease
 from memgraph_ha.adapters.files_lease_note import see, to_bytes
 from memgraph_ha.adapters.lease_note import Claim, LeaseNote, Sight, may_take
 from memgraph_ha.adapters.process_os import ProcessIdentity, own_identity
-from memgraph_ha.core.facts import Fact, LeaseSeen
 from memgraph_ha.core.policy import Policy
+from tests.adapters.lease_candidate import Candidate, leading, not_leading
 
 POLICY = Policy(lease_duration_s=2, lease_renew_s=0.3, command_deadline_s=0.5)
 
@@ -28,42 +28,9 @@ def now_s() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-@define
-class Candidate:
-    """A lease object and what it reported."""
-
-    lease: FileLease
-    seen: list[LeaseSeen] = field(factory=list)
-    news: trio.Event = field(factory=trio.Event)
-
-    def report(self, fact: Fact) -> None:
-        """Keep a fact."""
-        assert isinstance(fact, LeaseSeen)
-        self.seen.append(fact)
-        self.news.set()
-        self.news = trio.Event()
-
-    async def until(self, wanted: Callable[[LeaseSeen], bool], within_s: float = 5) -> LeaseSeen:
-        """Wait for the last report to be as wanted."""
-        with trio.fail_after(within_s):
-            while not self.seen or not wanted(self.seen[-1]):
-                await self.news.wait()
-        return self.seen[-1]
-
-
 def candidate(path: Path, name: str, clock: Callable[[], float] = now_s, policy: Policy = POLICY) -> Candidate:
     """Make one of several candidates for the lease at this path."""
     return Candidate(FileLease(path, holder=name, policy=policy, clock=clock))
-
-
-def leading(seen: LeaseSeen) -> bool:
-    """Whether a report says that we lead."""
-    return seen.leading
-
-
-def not_leading(seen: LeaseSeen) -> bool:
-    """Whether a report says that we do not."""
-    return not seen.leading
 
 
 @pytest.fixture

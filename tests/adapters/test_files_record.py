@@ -27,22 +27,9 @@ from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import InstanceName, Token
 from memgraph_ha.core.record import Record
 from memgraph_ha.core.record_json import SCHEMA
+from tests.adapters.first_record import first_record
 
-RECORD = Record(
-    cluster="c",
-    generation=1,
-    main=InstanceName("memgraph-0"),
-    main_run=None,
-    opened=False,
-    standby=None,
-    fallback=None,
-    unprotected=False,
-    row_seq=0,
-    rebuild=frozenset(),
-    database_uuid="u",
-    level=(),
-    history=(),
-)
+RECORD = evolve(first_record(InstanceName("memgraph-0")), history=())
 
 
 def now_s() -> float:

@@ -23,35 +23,10 @@ from memgraph_ha.adapters.kubernetes.record_object import (
 from memgraph_ha.adapters.kubernetes.record_versions import Versions
 from memgraph_ha.core.facts import RecordTrouble
 from memgraph_ha.core.names import InstanceName
-from memgraph_ha.core.record import Change, ChangeKind, Record
 from memgraph_ha.core.record_json import dump_record
+from tests.adapters.first_record import first_record
 
-FIRST = Record(
-    cluster="c",
-    generation=3,
-    main=InstanceName("r-1"),
-    main_run=None,
-    opened=False,
-    standby=None,
-    fallback=None,
-    unprotected=False,
-    row_seq=0,
-    rebuild=frozenset(),
-    database_uuid="d",
-    level=(),
-    history=(
-        Change(
-            generation=3,
-            main=InstanceName("r-1"),
-            previous=None,
-            kind=ChangeKind.ADOPT,
-            standby=None,
-            rule="B20",
-            reason="the only data",
-            at=1.0,
-        ),
-    ),
-)
+FIRST = first_record(InstanceName("r-1"), generation=3)
 TEXT = dump_record(FIRST)
 
 

@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define, field, frozen
+from attrs import frozen
 from kubernetes.client import CoordinationV1Api
 
 from memgraph_ha.adapters.kubernetes.client import KubeClient
 from memgraph_ha.adapters.kubernetes.errors import NotFoundError
 from memgraph_ha.adapters.kubernetes.lease import KubeLease
-from memgraph_ha.core.facts import Fact, LeaseSeen
+from memgraph_ha.adapters.ports import Lease
 from memgraph_ha.core.policy import Policy
 from memgraph_ha.runtime.clock import boottime
 from memgraph_ha.testing.lease import check_lease
+from tests.adapters.lease_candidate import Candidate, leading, not_leading
 from tests.kube.api.asking import client_for
 from tests.kube.api.pod_world import namespace_of_its_own
 from tests.kube.api_server import ApiServer
@@ -27,39 +28,6 @@ pytestmark = [pytest.mark.kube, pytest.mark.trio]
 
 NAME = "r-leader"
 POLICY = Policy(lease_duration_s=3, lease_renew_s=0.5, command_deadline_s=1)
-
-
-@define
-class Candidate:
-    """A lease object and what it reported."""
-
-    lease: KubeLease
-    seen: list[LeaseSeen] = field(factory=list)
-    news: trio.Event = field(factory=trio.Event)
-
-    def report(self, fact: Fact) -> None:
-        """Keep a fact."""
-        assert isinstance(fact, LeaseSeen)
-        self.seen.append(fact)
-        self.news.set()
-        self.news = trio.Event()
-
-    async def until(self, wanted: Callable[[LeaseSeen], bool], within_s: float = 5) -> LeaseSeen:
-        """Wait for the last report to be as wanted."""
-        with trio.fail_after(within_s):
-            while not self.seen or not wanted(self.seen[-1]):
-                await self.news.wait()
-        return self.seen[-1]
-
-
-def leading(seen: LeaseSeen) -> bool:
-    """Whether a report says that we lead."""
-    return seen.leading
-
-
-def not_leading(seen: LeaseSeen) -> bool:
-    """Whether a report says that we do not."""
-    return not seen.leading
 
 
 def candidate(client: KubeClient, name: str, *, ever: bool = False) -> Candidate:
@@ -143,7 +111,7 @@ async def test_the_contract_is_kept(kube_api: ApiServer) -> None:
     """The lease keeps the contract of `Lease`, with every candidate a controller of its own."""
     async with namespace_of_its_own(client_for(kube_api)) as client:
 
-        def open_lease(name: str) -> KubeLease:
+        def open_lease(name: str) -> Lease:
             return candidate(client_for(kube_api)(client.namespace), name).lease
 
         await check_lease(open_lease, clock=boottime, duration_s=POLICY.lease_duration_s)
