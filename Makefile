@@ -80,11 +80,11 @@ bench: $(DEV)
 	$(BIN)/python bench/fuzz.py
 
 docs: $(DEV)
-	$(BIN)/python scripts/generate_docs.py
-	$(BIN)/python scripts/conformance_table.py
-	$(BIN)/python scripts/generate_api_docs.py
-	$(BIN)/python scripts/generate_cli_docs.py
-	$(BIN)/python scripts/generate_scenarios.py
+	$(BIN)/python -m scripts.generate_docs
+	$(BIN)/python -m scripts.conformance_table
+	$(BIN)/python -m scripts.generate_api_docs
+	$(BIN)/python -m scripts.generate_cli_docs
+	$(BIN)/python -m scripts.generate_scenarios
 	$(BIN)/python -m scripts.generate_trace_docs
 	$(BIN)/python -m scripts.generate_chart_docs
 	$(BIN)/python -m scripts.generate_environment_docs

@@ -1,15 +1,12 @@
 """Write the reference pages of the HTTP API and the metrics, and openapi.json: each from the table that serves it.
 
-python scripts/generate_api_docs.py           write docs/reference/{http-api.md,metrics.md,openapi.json}
-python scripts/generate_api_docs.py --check   write nothing; name every page that is not in step (exit code 1)
+python -m scripts.generate_api_docs           write docs/reference/{http-api.md,metrics.md,openapi.json}
+python -m scripts.generate_api_docs --check   write nothing; name every page that is not in step (exit code 1)
 """
 
-import argparse
-import enum
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from memgraph_ha.api.app import BODY_S, LARGEST_BODY
@@ -19,8 +16,8 @@ from memgraph_ha.api.openapi import ALL_SCHEMAS, ALWAYS, openapi_document
 from memgraph_ha.api.routes import ENDPOINTS
 from memgraph_ha.api.server import GRACE_S, IDLE_S, MOST_CONNECTIONS, MOST_PER_ADDRESS, STALLED_S
 from memgraph_ha.api.standing import STATES
+from scripts.in_step import REFERENCE, keep
 
-PAGES: Final = Path(__file__).parents[1] / "docs" / "reference"
 _NOTE: Final = "<!-- made by scripts/generate_api_docs.py from the code: change the code, not this page -->"
 
 _SERVING: Final = f"""\
@@ -191,37 +188,9 @@ def pages() -> dict[str, str]:
     }
 
 
-def stale_pages(folder: Path) -> list[str]:
-    """Name the pages in that folder that are missing or not in step with the code."""
-    return [name for name, text in pages().items() if _read(folder / name) != text]
-
-
-def _read(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.exists() else None
-
-
-class Exit(enum.IntEnum):
-    """How the script ends."""
-
-    DONE = 0
-    STALE = 1
-
-
-def main(arguments: list[str] | None = None) -> Exit:
-    """Write the pages, or check them."""
-    parser = argparse.ArgumentParser(description="Write the reference of the HTTP API and the metrics.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is not in step")
-    parser.add_argument("--folder", type=Path, default=PAGES, help="where the pages are (default: docs/reference)")
-    given = parser.parse_args(arguments)
-    if given.check:
-        stale = stale_pages(given.folder)
-        for name in stale:
-            print(f"{given.folder / name} is not in step with the code: run python scripts/generate_api_docs.py")
-        return Exit.STALE if stale else Exit.DONE
-    given.folder.mkdir(parents=True, exist_ok=True)
-    for name, text in pages().items():
-        (given.folder / name).write_text(text, encoding="utf-8")
-    return Exit.DONE
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write or check them; returns the exit code."""
+    return keep(pages, "generate_api_docs", arguments, REFERENCE)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,9 @@ python -m scripts.generate_chart_docs           write docs/reference/values.md, 
 python -m scripts.generate_chart_docs --check   write nothing; name every file that is not in step (exit code 1)
 """
 
-import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import yaml
@@ -18,10 +16,9 @@ from attrs import fields, frozen
 from memgraph_ha.api.documents import plain_policy
 from memgraph_ha.core import Policy
 from scripts.generate_api_docs import table
+from scripts.in_step import ROOT, keep
 
-ROOT: Final = Path(__file__).parents[1]
 CHART: Final = ROOT / "charts" / "memgraph-ha"
-PAGE: Final = ROOT / "docs" / "reference" / "values.md"
 _SAYS: Final = "# -- "
 _BEGIN: Final = "<!-- made by scripts/generate_chart_docs.py from values.yaml: change that, not this -->\n"
 _END: Final = "\n<!-- end -->"
@@ -189,37 +186,27 @@ def values_table(values: tuple[Value, ...]) -> str:
     return table(("value", "default", "allowed", "means"), lines)
 
 
-def files() -> dict[Path, str]:
-    """Make every file anew: path to content.
+def files() -> dict[str, str]:
+    """Make every file anew: path in the repository to content.
 
     Raises:
         ValuesError: values.yaml and the schema do not say the same.
     """
-    schema_file, readme = CHART / "values.schema.json", CHART / "README.md"
-    schema = json.loads(schema_file.read_text(encoding="utf-8"))
+    schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
     schema["properties"]["policy"] = policy_schema()
     values = values_table(read_values((CHART / "values.yaml").read_text(encoding="utf-8"), schema))
-    before, _, rest = readme.read_text(encoding="utf-8").partition(_BEGIN)
+    before, _, rest = (CHART / "README.md").read_text(encoding="utf-8").partition(_BEGIN)
     _, _, after = rest.partition(_END)
     return {
-        schema_file: schema_text(schema),
-        readme: f"{before}{_BEGIN}\n{values}\n{_END}{after}",
-        PAGE: f"{_BEGIN}\n{_INTRODUCTION}{values}\n",
+        "charts/memgraph-ha/values.schema.json": schema_text(schema),
+        "charts/memgraph-ha/README.md": f"{before}{_BEGIN}\n{values}\n{_END}{after}",
+        "docs/reference/values.md": f"{_BEGIN}\n{_INTRODUCTION}{values}\n",
     }
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write the files, or check them; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Write what is made from the chart's values.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is not in step")
-    given = parser.parse_args(arguments)
-    stale = {path: text for path, text in files().items() if not path.exists() or path.read_text("utf-8") != text}
-    for path, text in stale.items():
-        if given.check:
-            print(f"{path.relative_to(ROOT)} is not in step: run python -m scripts.generate_chart_docs")
-        else:
-            path.write_text(text, encoding="utf-8")
-    return 1 if given.check and stale else 0
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write or check them; returns the exit code."""
+    return keep(files, "generate_chart_docs", arguments, ROOT)
 
 
 if __name__ == "__main__":

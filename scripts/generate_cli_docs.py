@@ -1,13 +1,12 @@
 """Write docs/reference/cli.md and docs/reference/json/*.schema.json from the operator commands and the API's schemas.
 
-python scripts/generate_cli_docs.py           write them
-python scripts/generate_cli_docs.py --check   write nothing; name every file that is not in step (exit code 1)
+python -m scripts.generate_cli_docs           write them
+python -m scripts.generate_cli_docs --check   write nothing; name every file that is not in step (exit code 1)
 """
 
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Final
 
 import click
@@ -17,9 +16,8 @@ from memgraph_ha.api.schemas import SCHEMAS
 from memgraph_ha.cli import OPERATOR
 from memgraph_ha.operate.exits import MEANINGS
 from memgraph_ha.operate.helping import OperatorCommand
+from scripts.in_step import REFERENCE, keep
 
-ROOT: Final = Path(__file__).parents[1]
-FOLDER: Final = ROOT / "docs" / "reference"
 COMMANDS: Final = tuple(late.load() for late in OPERATOR.values())
 SHOWN: Final = {
     "status": ("help-status", "status", "status-watch", "status-held", "status-unprotected", "status-narrow"),
@@ -161,28 +159,15 @@ def _value(key: str, value: object, needed: dict[str, object]) -> object:
     return value
 
 
-def made() -> dict[Path, str]:
-    """Make every file: path to text."""
-    return {FOLDER / "cli.md": page()} | {FOLDER / "json" / name: text for name, text in schemas().items()}
+def files() -> dict[str, str]:
+    """Make every file: path below docs/reference to text."""
+    return {"cli.md": page()} | {f"json/{name}": text for name, text in schemas().items()}
 
 
-def stale() -> list[Path]:
-    """List the files that are missing or not in step with the code."""
-    return [path for path, text in made().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
-
-
-def main(arguments: list[str]) -> int:
-    """Write the files, or check them."""
-    if arguments == ["--check"]:
-        behind = stale()
-        for path in behind:
-            print(f"{path.relative_to(ROOT)} is not in step with the code: run python scripts/generate_cli_docs.py")
-        return 1 if behind else 0
-    for path, text in made().items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return 0
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write or check them; returns the exit code."""
+    return keep(files, "generate_cli_docs", arguments, REFERENCE)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -1,19 +1,16 @@
 """Write the reference pages that are made from the code: rules, policy, record, holds, messages, invariants, commands.
 
-python scripts/generate_docs.py           write docs/reference/*.md
-python scripts/generate_docs.py --check   write nothing; name every page that is not in step (exit code 1)
+python -m scripts.generate_docs           write docs/reference/*.md
+python -m scripts.generate_docs --check   write nothing; name every page that is not in step (exit code 1)
 """
 
-import argparse
 import ast
-import enum
 import inspect
 import re
 import sys
 import textwrap
 import typing
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType
 from typing import Final
 
@@ -22,8 +19,8 @@ from attrs import fields, frozen
 from memgraph_ha.core import INVARIANTS, MESSAGES, RULES, ErrorClass, Hold, Rule, describe_policy
 from memgraph_ha.core import commands as commands_module
 from memgraph_ha.core.record import Change, ChangeKind, Fallback, Record, Standby
+from scripts.in_step import REFERENCE, keep
 
-PAGES: Final = Path(__file__).parents[1] / "docs" / "reference"
 SECTIONS: Final = ("When", "Then", "Protects", "After", "Before", "Source")
 REQUIRED: Final = ("When", "Then", "Protects", "Source")
 _SECTION = re.compile(rf"(?:^|\n|  )({'|'.join(SECTIONS)}): ")
@@ -337,38 +334,9 @@ def pages() -> dict[str, str]:
     return {name: f"{_NOTE}\n\n{make()}\n" for name, make in MAKERS.items()}
 
 
-def stale_pages(folder: Path) -> list[str]:
-    """Name the pages in that folder that are missing or not in step with the code."""
-    made = pages()
-    return [name for name, text in made.items() if _read(folder / name) != text]
-
-
-def _read(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.exists() else None
-
-
-class Exit(enum.IntEnum):
-    """How the script ends."""
-
-    DONE = 0
-    STALE = 1
-
-
-def main(arguments: list[str] | None = None) -> Exit:
-    """Write the pages, or check them."""
-    parser = argparse.ArgumentParser(description="Write the reference pages that are made from the code.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is not in step")
-    parser.add_argument("--folder", type=Path, default=PAGES, help="where the pages are (default: docs/reference)")
-    given = parser.parse_args(arguments)
-    if given.check:
-        stale = stale_pages(given.folder)
-        for name in stale:
-            print(f"{given.folder / name} is not in step with the code: run python scripts/generate_docs.py")
-        return Exit.STALE if stale else Exit.DONE
-    given.folder.mkdir(parents=True, exist_ok=True)
-    for name, text in pages().items():
-        (given.folder / name).write_text(text, encoding="utf-8")
-    return Exit.DONE
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write or check them; returns the exit code."""
+    return keep(pages, "generate_docs", arguments, REFERENCE)
 
 
 if __name__ == "__main__":

@@ -5,14 +5,13 @@ python -m scripts.generate_environment_docs --check   write nothing; exit with 1
 """
 
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Final
 
 from memgraph_ha.kube.setting import Setting
 from memgraph_ha.kube.settings import SETTINGS
 from memgraph_ha.kube.settings_gateway import GATEWAY_SETTINGS
-
-PAGE: Final = Path(__file__).parents[1] / "docs" / "reference" / "environment.md"
+from scripts.in_step import REFERENCE, keep
 
 _HEAD: Final = """<!-- made by scripts/generate_environment_docs.py from the code: change the code, not this page -->
 
@@ -77,17 +76,9 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def main() -> int:
-    """Write the page, or check it."""
-    made = page()
-    if "--check" in sys.argv[1:]:
-        written = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-        if written != made:
-            print(f"{PAGE.name} is not in step with the code: run python -m scripts.generate_environment_docs")
-            return 1
-        return 0
-    PAGE.write_text(made, encoding="utf-8")
-    return 0
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write or check them; returns the exit code."""
+    return keep(lambda: {"environment.md": page()}, "generate_environment_docs", arguments, REFERENCE)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ python -m scripts.generate_trace_docs --check   write nothing; exit with 1 if it
 
 import enum
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Final
 
 from attrs import fields
@@ -23,8 +23,7 @@ from memgraph_ha.trace.converter import FACTS, words_of
 from memgraph_ha.trace.schema import SCHEMA, Ghost, Source
 from memgraph_ha.trace.writing import MOST_WAITING, PARTS, PAUSE_S, RETRY_S
 from scripts.generate_docs import field_table, summary_of, table, type_of
-
-PAGE: Final = Path(__file__).parents[1] / "docs" / "reference" / "trace.md"
+from scripts.in_step import REFERENCE, keep
 
 _ENUMS: Final[tuple[type[enum.Enum], ...]] = (
     Source,
@@ -155,17 +154,10 @@ def field_names(kind: type) -> str:
     return made
 
 
-def main(arguments: list[str]) -> int:
-    """Write the page, or check it."""
-    made = page()
-    if arguments != ["--check"]:
-        PAGE.write_text(made, encoding="utf-8")
-        return 0
-    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == made:
-        return 0
-    print(f"{PAGE.name} is not in step: run `make docs`", file=sys.stderr)
-    return 1
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write or check them; returns the exit code."""
+    return keep(lambda: {"trace.md": page()}, "generate_trace_docs", arguments, REFERENCE)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -1,11 +1,8 @@
 """The reference is made from the code, and the code's docstrings say what the reference needs."""
 
-import importlib.util
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -13,29 +10,16 @@ from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.rules import RULES, Rule
 from memgraph_ha.core.view import View
+from scripts import generate_docs as docs
+from scripts.in_step import REFERENCE, stale
 from tests.core.views import HEALTHY, answer
 
-ROOT = Path(__file__).parents[2]
-
-
-def load() -> ModuleType:
-    """Import the script, which is in no package."""
-    spec = importlib.util.spec_from_file_location("generate_docs", ROOT / "scripts" / "generate_docs.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-docs = load()
 ORDER = [rule.id for rule in RULES]
 
 
 def test_the_committed_reference_is_in_step_with_the_code() -> None:
     """Whoever changes a rule, a policy, a message or a command regenerates the pages (`make docs`)."""
-    assert docs.stale_pages(ROOT / "docs" / "reference") == []
+    assert stale(docs.pages(), REFERENCE) == []
     assert docs.main(["--check"]) == 0
 
 
@@ -43,7 +27,7 @@ def test_the_committed_reference_is_in_step_with_the_code() -> None:
 def test_a_page_that_is_not_in_step_is_named(page: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A changed or a missing page fails the check; writing mends it."""
     folder = tmp_path / "reference"
-    shutil.copytree(ROOT / "docs" / "reference", folder)
+    shutil.copytree(REFERENCE, folder)
     (folder / page).write_text((folder / page).read_text() + "by hand\n")
     assert docs.main(["--check", "--folder", str(folder)]) == 1
     (folder / page).unlink()

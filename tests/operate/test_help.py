@@ -107,6 +107,6 @@ def test_every_exit_code_is_explained() -> None:
 
 def test_the_reference_is_in_step() -> None:
     """docs/reference/cli.md and the JSON schemas are what the generator makes of the code."""
-    script = ROOT / "scripts" / "generate_cli_docs.py"
-    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, check=False, text=True)
+    command = [sys.executable, "-m", "scripts.generate_cli_docs", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
