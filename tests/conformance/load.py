@@ -15,7 +15,8 @@ import neo4j
 from attrs import define, field
 from neo4j.exceptions import DriverError, Neo4jError
 
-from tests.conformance.servers import HOST, PATIENCE_S, Refusal, Server, Servers
+from tests.conformance.answers import Refusal
+from tests.conformance.servers import HOST, PATIENCE_S, Server, Servers
 
 # A recovery of so many takes long enough to do something in the middle of it.
 MANY_NODES: Final = 60_000

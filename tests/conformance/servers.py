@@ -17,10 +17,10 @@ from typing import Any, Final, Self, TypeVar
 
 import neo4j
 import pytest
-from attrs import define, field, frozen
+from attrs import define, field
 from neo4j.exceptions import DriverError, Neo4jError
 
-from tests.conformance import expected
+from tests.conformance.answers import Answer, Refusal
 from tests.conformance.ports import held_port, number_of
 
 HOST: Final = "127.0.0.1"
@@ -69,39 +69,6 @@ def until(
             answer = error
         time.sleep(POLL_S)
     raise AssertionError(f"{what}: still {answer!r} after {within_s} s")
-
-
-@frozen
-class Refusal:
-    """An error as a client sees it: class of the driver's exception, code, text."""
-
-    kind: str
-    code: str | None
-    text: str
-
-    @classmethod
-    def client(cls, text: str) -> Refusal:
-        """Return what Memgraph sends for nearly everything."""
-        return cls("ClientError", expected.CLIENT, text)
-
-    @classmethod
-    def transient(cls, text: str) -> Refusal:
-        """Return the other kind."""
-        return cls("TransientError", expected.TRANSIENT, text)
-
-    @classmethod
-    def of(cls, error: Neo4jError) -> Refusal:
-        """Return what the driver raised."""
-        return cls(type(error).__name__, error.code, str(error.message))
-
-
-@frozen
-class Answer:
-    """A result: columns, rows, and the titles of the notifications by code."""
-
-    columns: list[str]
-    rows: list[list[Any]]
-    notes: dict[str, str]
 
 
 @define(eq=False)

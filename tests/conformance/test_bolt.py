@@ -14,9 +14,10 @@ import pytest
 from neo4j.exceptions import ConnectionAcquisitionTimeoutError, ServiceUnavailable
 
 from tests.conformance import expected, raw_bolt
+from tests.conformance.answers import Refusal
 from tests.conformance.load import background
 from tests.conformance.questions import holds
-from tests.conformance.servers import HOST, Refusal, Server, Servers
+from tests.conformance.servers import HOST, Server, Servers
 
 
 @pytest.mark.parametrize(

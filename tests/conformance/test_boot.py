@@ -8,9 +8,10 @@ import pytest
 from neo4j.exceptions import DriverError, Neo4jError
 
 from tests.conformance import expected
+from tests.conformance.answers import Refusal
 from tests.conformance.load import background, insist
 from tests.conformance.questions import holds
-from tests.conformance.servers import NOOP, Refusal, Server, Servers, until
+from tests.conformance.servers import NOOP, Server, Servers, until
 
 
 def _first_answers(server: Server) -> tuple[str, Refusal | None]:

@@ -11,9 +11,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from tests.conformance import expected, raw_bolt
+from tests.conformance.answers import Refusal
 from tests.conformance.load import Load, background, insist
 from tests.conformance.questions import holds
-from tests.conformance.servers import HOST, Refusal, Server, Servers, until
+from tests.conformance.servers import HOST, Server, Servers, until
 
 # A real server may survive a DROP of an ASYNC row under load, and the fake draws crash or hang from its seed.
 ATTEMPTS = 10

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.conformance import expected
+from tests.conformance.answers import Refusal
 from tests.conformance.questions import holds
-from tests.conformance.servers import NOOP, Refusal, Server, Servers, until
+from tests.conformance.servers import NOOP, Server, Servers, until
 
 
 def _promoted_and_killed(servers: Servers, mode: str, protection: str, *, extra: bool) -> tuple[Server, Server]:

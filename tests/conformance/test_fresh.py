@@ -7,8 +7,9 @@ import uuid
 import pytest
 
 from tests.conformance import expected
+from tests.conformance.answers import Refusal
 from tests.conformance.questions import holds
-from tests.conformance.servers import Refusal, Server, Servers
+from tests.conformance.servers import Server, Servers
 
 COUNTED = ("vertex_count", "edge_count", "average_degree")
 

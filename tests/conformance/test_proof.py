@@ -10,9 +10,10 @@ import pytest
 from attrs import frozen
 
 from tests.conformance import expected
+from tests.conformance.answers import Refusal
 from tests.conformance.load import Link, Load, insist
 from tests.conformance.questions import holds
-from tests.conformance.servers import NOOP, Refusal, Server, Servers
+from tests.conformance.servers import NOOP, Server, Servers
 
 TRIES = 25
 

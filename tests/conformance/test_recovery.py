@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.conformance import expected
+from tests.conformance.answers import Refusal
 from tests.conformance.load import MANY_NODES, recovering
 from tests.conformance.questions import holds
-from tests.conformance.servers import Refusal, Servers
+from tests.conformance.servers import Servers
 
 
 @pytest.mark.slow

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conformance import expected
+from tests.conformance.answers import Refusal
 from tests.conformance.ports import free_port
 from tests.conformance.questions import holds
-from tests.conformance.servers import HOST, Refusal, Server, Servers, until
+from tests.conformance.servers import HOST, Server, Servers, until
 
 MODES = "{ASYNC, STRICT_SYNC, SYNC}"
 

@@ -7,9 +7,10 @@ import time
 import pytest
 
 from tests.conformance import expected
+from tests.conformance.answers import Refusal
 from tests.conformance.load import Load, insist
 from tests.conformance.questions import holds
-from tests.conformance.servers import NOOP, Refusal, Server, Servers, until
+from tests.conformance.servers import NOOP, Server, Servers, until
 
 
 def _register(main: Server, replica: Server, mode: str) -> None:

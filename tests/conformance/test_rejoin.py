@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.conformance import expected
+from tests.conformance.answers import Refusal
 from tests.conformance.questions import holds
-from tests.conformance.servers import NOOP, Refusal, Servers, until
+from tests.conformance.servers import NOOP, Servers, until
 
 SYNC = Refusal.transient(expected.SYNC_UNCONFIRMED)
 

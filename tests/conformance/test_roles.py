@@ -11,9 +11,10 @@ import pytest
 from neo4j.exceptions import ClientError
 
 from tests.conformance import expected
+from tests.conformance.answers import Refusal
 from tests.conformance.load import background, timed
 from tests.conformance.questions import holds
-from tests.conformance.servers import Refusal, Server, Servers
+from tests.conformance.servers import Server, Servers
 
 
 @holds("S.promote-main", "R.l")

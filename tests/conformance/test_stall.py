@@ -8,9 +8,10 @@ import time
 import pytest
 
 from tests.conformance import expected
+from tests.conformance.answers import Refusal
 from tests.conformance.load import background, timed
 from tests.conformance.questions import holds
-from tests.conformance.servers import Refusal, Server, Servers, until
+from tests.conformance.servers import Server, Servers, until
 
 SYNC = Refusal.transient(expected.SYNC_UNCONFIRMED)
 STRICT = Refusal.transient(expected.STRICT_ABORTED)

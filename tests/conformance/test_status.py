@@ -7,8 +7,9 @@ import time
 import pytest
 
 from tests.conformance import expected
+from tests.conformance.answers import Refusal
 from tests.conformance.questions import holds
-from tests.conformance.servers import Refusal, Server, Servers, until
+from tests.conformance.servers import Server, Servers, until
 
 
 def _diverged_pair(servers: Servers, mode: str) -> tuple[Server, Server]:

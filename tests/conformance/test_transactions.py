@@ -9,8 +9,9 @@ import neo4j
 from neo4j.exceptions import Neo4jError
 
 from tests.conformance import expected
+from tests.conformance.answers import Refusal
 from tests.conformance.questions import holds
-from tests.conformance.servers import NOOP, Refusal, Server, Servers, until
+from tests.conformance.servers import NOOP, Server, Servers, until
 
 
 @holds("Q21.triggers", "Q21.not-fired")

@@ -10,8 +10,9 @@ import pytest
 from neo4j.exceptions import ClientError
 
 from tests.conformance import expected
+from tests.conformance.answers import Refusal
 from tests.conformance.questions import holds
-from tests.conformance.servers import Refusal, Server, Servers, until
+from tests.conformance.servers import Server, Servers, until
 
 Auth = tuple[str, str] | None
 ADMIN = {"MEMGRAPH_USER": "admin", "MEMGRAPH_PASSWORD": "secret"}

@@ -9,8 +9,9 @@ import pytest
 from neo4j.exceptions import ClientError
 
 from tests.conformance import expected
+from tests.conformance.answers import Refusal
 from tests.conformance.questions import holds
-from tests.conformance.servers import Refusal, Servers, until
+from tests.conformance.servers import Servers, until
 
 SYNC = Refusal.transient(expected.SYNC_UNCONFIRMED)
 STRICT = Refusal.transient(expected.STRICT_ABORTED)
