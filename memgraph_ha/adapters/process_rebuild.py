@@ -28,18 +28,8 @@ from memgraph_ha.adapters.json_fields import FieldError, read_object
 from memgraph_ha.adapters.ports_in_use import lock_holder
 from memgraph_ha.adapters.process_argv import InstanceSpec
 from memgraph_ha.adapters.process_os import find_by_argument
+from memgraph_ha.adapters.stored import STORED, move_stored
 from memgraph_ha.core.names import Incarnation
-
-STORED: Final = ("snapshots", "wal", "text_indices")
-"""What holds the data set in Memgraph's directory (semantics 1), in the order in which it is moved.
-
-Without the first two a replica starts empty, keeps its role, its port and the MAIN that it accepted, and resyncs
-(transcripts Q11: 9 of 9 in each case, i5). Role and rows (``replication``), the data set's uuid (``databases``),
-accounts, triggers and settings stay. The third holds the documents of text indexes, which a recovery reads as they
-are if they are there, and makes anew if not (src/storage/v2/indices/text_index.cpp, ``RecoverIndex``).
-Snapshots go first: with the log alone Memgraph starts on the whole of its past or not at all ("There are missing
-prefix WAL files", src/storage/v2/durability/durability.cpp), with snapshots alone on half of it.
-"""
 
 ASIDE: Final = "aside"
 """Directory of an instance's place in which that is kept."""
@@ -134,14 +124,7 @@ class Rebuild:
             return ""
         into = self._aside / order.into
         into.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in STORED:
-            source = self._spec.data / name
-            if os.path.lexists(source):
-                source.rename(free_name(into, name))
-        for directory in (into, self._spec.data):
-            # A power cut must not bring data back for which there is no order any more.
-            if not sync_directory(directory):
-                raise OSError(errno.EIO, "could not be synced", str(directory))
+        move_stored(self._spec.data, into)
         self._file.path.replace(into / _ORDER_FILE)
         sync_directory(self._spec.place)
         moved = [name for name in STORED if os.path.lexists(into / name)]  # also what an earlier controller moved

@@ -8,7 +8,6 @@ this volume, as a note beside the data says. Killed at any point and started aga
 
 import functools
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -22,7 +21,6 @@ from memgraph_ha.adapters.files_atomic import (
     Clock,
     ForeignFileError,
     NothingChangedError,
-    free_name,
     sync_directory,
     utc_stamp,
 )
@@ -30,7 +28,7 @@ from memgraph_ha.adapters.json_fields import FieldError, read_object
 from memgraph_ha.adapters.kubernetes.client import connect, own_namespace
 from memgraph_ha.adapters.kubernetes.errors import ApiError, ConflictError, KubeConfigError
 from memgraph_ha.adapters.kubernetes.marker import Marker, MarkerStore
-from memgraph_ha.adapters.process_rebuild import STORED
+from memgraph_ha.adapters.stored import move_stored
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.runtime.clock import boottime
 from memgraph_ha.runtime.usage import UsageError, usage_errors
@@ -108,16 +106,9 @@ class Volume:
             begun = sorted(self.data.glob(f"aside-*-{order.id}"))
             into = begun[0] if begun else self.data / f"aside-{utc_stamp()}-{order.id}"
             into.mkdir(mode=0o700, exist_ok=True)
-            for name in STORED:
-                source = self.data / name
-                if os.path.lexists(source):
-                    source.rename(free_name(into, name))
+            move_stored(self.data, into)
         except OSError as error:
             raise NotNowError(f"what {self.data} holds cannot be moved aside: {error}; order {order.id}") from error
-        for directory in (into, self.data):
-            # A power cut must not bring data back for which the order was carried out.
-            if not sync_directory(directory):
-                raise NotNowError(f"{directory} cannot be made durable; look at its disk")
         return into
 
     def _note(self) -> AtomicFile:

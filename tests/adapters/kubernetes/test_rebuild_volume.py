@@ -159,7 +159,8 @@ def _points(monkeypatch: pytest.MonkeyPatch, markers: PlainMarkers, at: int, *, 
         return stepped
 
     monkeypatch.setattr(Path, "rename", step("rename", Path.rename))
-    monkeypatch.setattr("memgraph_ha.kube.set_aside.sync_directory", step("sync", sync_directory))
+    for module in ("memgraph_ha.kube.set_aside", "memgraph_ha.adapters.stored"):
+        monkeypatch.setattr(f"{module}.sync_directory", step("sync", sync_directory))
     monkeypatch.setattr(AtomicFile, "put", step("note", AtomicFile.put))
     real = markers.put
 
