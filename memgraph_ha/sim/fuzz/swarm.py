@@ -69,6 +69,9 @@ STEP_SHARE: Final = 0.1
 STEP_WITHIN_S: Final = 4.0
 """A step that does not come is not waited for any longer; the fault then happens without it."""
 
+ON_KUBERNETES: Final = 0.5
+"""Which part of the lives has pods whose addresses end with them, see `Setting.kubernetes`."""
+
 BASE: Final = evolve(Policy(), main_restart_limit=1000)
 """Without a limit on the reigns of a MAIN that restarts: faults are many. It has scenarios of its own."""
 
@@ -80,7 +83,7 @@ def draw(seed: int) -> Scenario:
         seed: The same one draws the same life, on every machine and in every process.
     """
     dice = random.Random(f"swarm/{seed}")
-    setting = _setting(dice)
+    setting = evolve(_setting(dice), kubernetes=_on_kubernetes(seed))
     weights = _weights(dice)
     choices = _choices(setting)
     drawn: list[Fault] = []
@@ -169,6 +172,11 @@ def _setting(dice: random.Random) -> Setting:
         lossy=dice.choice((True, False, False)),
         weight=dice.choice((1, 1, 1, 100_000)),
     )
+
+
+def _on_kubernetes(seed: int) -> bool:
+    """Half of the lives are: by dice of its own, so that a seed draws the same cluster, faults and policy on either."""
+    return random.Random(f"swarm/{seed}/platform").random() < ON_KUBERNETES
 
 
 def _clients(dice: random.Random) -> tuple[Client, ...]:

@@ -4,11 +4,14 @@ import hashlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memgraph_ha.sim.fuzz.finding import write_down
 from memgraph_ha.sim.fuzz.limits import APART, DOUBTS, EMPTIES, ENDS, EXCLUDED, NARROWED
+from memgraph_ha.sim.fuzz.shrink import Symptom
 from memgraph_ha.sim.fuzz.swarm import draw, may_lose_data
 from memgraph_ha.sim.scenario.dump import dump
 from memgraph_ha.sim.scenario.load import parse
@@ -73,6 +76,27 @@ def test_clusters_and_policies_vary() -> None:
     assert {life.setting.controllers for life in lives} == {1, 2, 3}
     assert {life.policy.eligible for life in lives} == {(), ("m1", "m0"), ("m0", "m2")}
     assert len({life.policy for life in lives}) > MANY * 0.9
+
+
+def test_half_of_the_lives_are_on_kubernetes() -> None:
+    """Whatever else is drawn: every size of cluster is there on both platforms."""
+    lives = [draw(seed) for seed in range(MANY)]
+    on_kubernetes = [life for life in lives if life.setting.kubernetes]
+    assert MANY * 0.4 < len(on_kubernetes) < MANY * 0.6
+    elsewhere = [life for life in lives if not life.setting.kubernetes]
+    for some in (on_kubernetes, elsewhere):
+        assert {life.setting.instances for life in some} == {2, 3, 4, 5}
+        assert {life.setting.controllers for life in some} == {1, 2, 3}
+
+
+def test_a_find_is_written_down_with_its_platform(tmp_path: Path) -> None:
+    """Its scenario file plays on the platform on which it was found."""
+    for seed in range(8):
+        drawn = draw(seed)
+        file = write_down(drawn, Symptom(check="L1"), tmp_path, f"seed {seed}")
+        (again,) = parse(file.read_text(), "found")
+        assert again.setting == drawn.setting
+    assert {draw(seed).setting.kubernetes for seed in range(8)} == {False, True}
 
 
 def test_limits_are_about_verbs_that_exist() -> None:
