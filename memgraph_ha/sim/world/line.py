@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from attrs import define
+from attrs import define, field
 
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.fakes.memgraph.instance import Instance
@@ -24,7 +24,7 @@ REFUSED_S = 0.001
 
 @define(eq=False)
 class Line:
-    """One conversation, bound to the process that answered first (design 5).
+    """One conversation, bound to the process that answered first (design 5), and to the controller's present life.
 
     Attributes:
         name: The instance, as the controller knows it.
@@ -34,6 +34,11 @@ class Line:
     controller: Controller
     name: InstanceName
     run: str | None = None
+    _life: int = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Whoever asks now is told; a process that starts later under the same name has other connections."""
+        self._life = self.controller.life
 
     def look(self, at: Callable[[Instance], _Seen], done: Callable[[_Seen | None], None]) -> None:
         """Ask what takes no transaction: `at` is what the process answers; None if there is none, or another one."""
@@ -49,7 +54,7 @@ class Line:
         controller, net = self.controller, self.controller.cluster.net
         host = controller.watcher.host_of(self.name)
         if host is None or net.path(controller.name, host.name) is Reach.REFUSED:
-            controller.cluster.world.at(REFUSED_S, lambda: controller.read(lambda: done(None)))
+            controller.cluster.world.at(REFUSED_S, lambda: self._hear(lambda: done(None)))
         else:
             net.carry(controller.name, host.name, lambda: come(host), controller.policy.command_deadline_s)
 
@@ -98,7 +103,7 @@ class Line:
         controller, net = self.controller, self.controller.cluster.net
         host = controller.watcher.host_of(self.name)
         if host is None or net.path(controller.name, host.name) is Reach.REFUSED:
-            controller.cluster.world.at(REFUSED_S, lambda: controller.read(refused))
+            controller.cluster.world.at(REFUSED_S, lambda: self._hear(refused))
             return
 
         def come() -> None:
@@ -118,4 +123,8 @@ class Line:
 
     def _back(self, name: str, done: Callable[[], None]) -> None:
         controller = self.controller
-        controller.cluster.net.answer(name, controller.name, lambda: controller.read(done))
+        controller.cluster.net.answer(name, controller.name, lambda: self._hear(done))
+
+    def _hear(self, done: Callable[[], None]) -> None:
+        if self.controller.life == self._life:
+            self.controller.read(done)

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from memgraph_ha.sim.world.line import Line
 from memgraph_ha.sim.world.news import News
 from memgraph_ha.trace.recorder import LineRecorder, ListSink
 from memgraph_ha.trace.schema import CommandLine, FactLine, Ghost, GhostLine, Source, StartLine, TickLine
@@ -120,3 +121,23 @@ def test_a_controller_that_starts_again_remembers_nothing() -> None:
     assert cluster.gates[leader.name] is not None
     assert cluster.world[M0].is_main
     assert cluster.up(M1)
+
+
+def test_what_a_process_asked_is_not_answered_to_the_next_one() -> None:
+    """Its connections ended with it: who starts under its name hears no answer, no refusal and no end of a command."""
+    cluster, leader, _ = whole()
+    told: list[str] = []
+    cluster.net.slow(leader.name, M0, 0.1)
+    cluster.net.slow(leader.name, M1, 0.1)
+    for name in (M0, M1):
+        Line(leader, name).ask("SHOW REPLICATION ROLE", lambda _ticket: told.append("answered"))
+        Line(leader, name).look(lambda instance: instance.run_id, lambda _run: told.append("looked"))
+        Line(leader, name).knock(cluster.listens, lambda _open: told.append("knocked"))
+    cluster.kill(M1)
+    leader.crash()
+    leader.start()
+    cluster.world.run(2)
+    assert told == []
+    Line(leader, M0).ask("SHOW REPLICATION ROLE", lambda _ticket: told.append("answered"))
+    cluster.world.run(1)
+    assert told == ["answered"]
