@@ -303,6 +303,24 @@ def test_full_disk_fails_the_commit_and_loses_nothing(world: World) -> None:
     assert (count(world, "a"), count(world, "b")) == (2, 2)
 
 
+def test_disk_that_fills_once_all_have_prepared_blocks_no_later_commit(world: World) -> None:
+    """There is no way back then: the client is told that it cannot be told, and the next commit is as any other."""
+    register(world, "a", "b")
+
+    def fill(_source: str, _target: str, request: Request) -> bool:
+        if isinstance(request, PrepareCommit):
+            world.hosts["a"].disk_full = True  # the replica prepares meanwhile
+        return False
+
+    world.lose = fill
+    assert "No space left on device" in refusal(world, "a", "CREATE (:W)").message
+    world.lose = lambda _source, _target, _request: False
+    world.hosts["a"].disk_full = False
+    assert (count(world, "a", "W"), count(world, "b", "W")) == (1, 1)
+    world.ask("a", "CREATE (:W)")
+    assert (count(world, "a", "W"), count(world, "b", "W")) == (2, 2)
+
+
 def test_full_disk_of_a_standby_aborts_the_commit(world: World) -> None:
     """A STRICT_SYNC standby that cannot log refuses to prepare (semantics 3.4)."""
     register(world, "a", "b")

@@ -44,9 +44,9 @@ def commit_in_two_phases(instance: Instance, writes: GraphTransaction, shipment:
     else:
         # From here on it counts; what follows at once, so that a kill in between stays rare (Q9: 1 of 120).
         tell = _finalize_calls(instance, shipment, commit=True)
-        yield Persist((Mark(shipment.record.epoch, shipment.record.timestamp),))
+        refusal = yield from _mark(shipment)
         yield from tell
-        refusal = yield from _commit_here(instance, writes, shipment)
+        refusal = (yield from _commit_here(instance, writes, shipment)) or refusal
     release(strict)
     if not shipment.failed:
         for row in others:
@@ -56,6 +56,15 @@ def commit_in_two_phases(instance: Instance, writes: GraphTransaction, shipment:
                 row.rpc.release()
     if refusal is not None:
         raise refusal
+
+
+def _mark(shipment: Shipment) -> Procedure[MemgraphError | None]:
+    """Note that it is committed; what a disk that has become full meanwhile does not take is said as by `_commit_here`."""
+    try:
+        yield Persist((Mark(shipment.record.epoch, shipment.record.timestamp),))
+    except StorageError as error:
+        return disk_refused(error)
+    return None
 
 
 def _commit_here(instance: Instance, writes: GraphTransaction, shipment: Shipment) -> Procedure[MemgraphError | None]:
