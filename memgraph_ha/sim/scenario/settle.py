@@ -74,7 +74,8 @@ def settle(stage: Stage) -> None:
     """
     timing = stage.scenario.timing
     heal(stage)
-    stage.cluster.world.run(timing.heal_s)
+    landed_s = max(controller.landed_s for controller in stage.controllers) + HEARD_S
+    stage.cluster.world.run(max(timing.heal_s, landed_s - stage.cluster.now))  # a late command is a fault that lasts
     if stage.scenario.stuck is not None:
         _stays_stuck(stage)
         return

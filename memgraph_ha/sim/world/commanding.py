@@ -123,7 +123,7 @@ class Runner:
 
     def _send(self, batch: Batch, command: Command, ended: Ended) -> None:
         """Put a command on the wire; without an answer by its deadline its outcome is unknown."""
-        controller, over = self.controller, [False]
+        controller, over, life = self.controller, [False], self.controller.life
         busy = self._mark_busy(command)
 
         def once(outcome: Outcome, detail: str = "", error: ErrorClass | None = None, *, answered: bool = True) -> None:
@@ -140,14 +140,14 @@ class Runner:
         answer: Callable[..., None] = (lambda *_said: None) if controller.lose() else once
         match command:
             case WriteRecord():
-                self._later(lambda: self._write(command, answer))
+                self._later(lambda: self._write(command, answer, life))
             case StopInstance() | RebuildInstance():
-                self._later(lambda: self._end_process(command, answer))
+                self._later(lambda: self._end_process(command, answer, life))
             case _:
                 Errand(controller, command, answer).send()
 
     def _later(self, action: Callable[[], None]) -> None:
-        self.controller.cluster.world.at(self.controller.late(), action)
+        self.controller.cluster.world.at(self.controller.wire_s(), action)
 
     # -- what own commands excuse ----------------------------------------------------------------
 
@@ -184,7 +184,7 @@ class Runner:
 
     # -- through the API -------------------------------------------------------------------------
 
-    def _write(self, command: WriteRecord, answer: Callable[..., None]) -> None:
+    def _write(self, command: WriteRecord, answer: Callable[..., None], life: int) -> None:
         """Compare-and-set, and what is there then."""
         controller, cluster = self.controller, self.controller.cluster
         name, asked_s = controller.name, controller.now_s
@@ -211,9 +211,9 @@ class Runner:
                 controller.reader.soon()
             answer(Outcome.DONE if done else Outcome.REFUSED, "" if done else "another version was there")
 
-        controller.request(serve, answered, writes=True)
+        controller.request(serve, answered, writes=True, life=life)
 
-    def _end_process(self, command: StopInstance | RebuildInstance, answer: Callable[..., None]) -> None:
+    def _end_process(self, command: StopInstance | RebuildInstance, answer: Callable[..., None], life: int) -> None:
         """End a process, if it is still this incarnation; emptied, if it is to be rebuilt."""
         controller, cluster = self.controller, self.controller.cluster
         name, rebuilds = command.instance, isinstance(command, RebuildInstance)
@@ -240,4 +240,4 @@ class Runner:
             else:
                 answer(Outcome.DONE if same or not rebuilds else Outcome.REFUSED)
 
-        controller.request(serve, answered)
+        controller.request(serve, answered, life=life)

@@ -81,6 +81,7 @@ class Controller(Process):
         answers: What became of the operator's requests.
         order: The place of each rule.
         urgent: The rules whose commands cut off those of later ones.
+        landed_s: When the last of the commands that it sent so far has left the wire.
     """
 
     policy: Policy
@@ -96,6 +97,7 @@ class Controller(Process):
     answers: list[Answer] = field(factory=list, init=False)
     order: dict[str, int] = field(init=False)
     urgent: frozenset[str] = field(init=False)
+    landed_s: float = field(default=0.0, init=False)
     gateway: Gateway = field(init=False)
     elector: Elector = field(init=False)
     pact: Pact = field(init=False)
@@ -250,6 +252,12 @@ class Controller(Process):
         """A command is about to be sent, or has ended."""
         for trap in list(self._traps):
             trap.meet(command, when)
+
+    def wire_s(self) -> float:
+        """Draw how long the command that is being sent stays on the wire, seconds."""
+        late_s = self.late()
+        self.landed_s = max(self.landed_s, self.cluster.now + late_s)
+        return late_s
 
     # --- deciding
 

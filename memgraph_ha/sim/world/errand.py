@@ -154,7 +154,7 @@ class Errand:
     def _wire(self) -> None:
         """Send it: it may land at any later moment, but only in the process that it was meant for."""
         self.sent_s = self.controller.cluster.now
-        self.line.ask(self._query(), self._ended, late_s=self.controller.late(), landing=self._land)
+        self.line.ask(self._query(), self._ended, late_s=self.controller.wire_s(), landing=self._land)
 
     def _land(self, instance: Instance) -> None:
         controller, command = self.controller, self.command

@@ -98,10 +98,23 @@ class Process:
             self.cluster.world.at(0.0, lambda action=action: self.read(action) if life == self.life else None)  # type: ignore[misc]
 
     def request(
-        self, serve: Callable[[], _Made], done: Callable[[_Made | None], None], *, writes: bool = False
+        self,
+        serve: Callable[[], _Made],
+        done: Callable[[_Made | None], None],
+        *,
+        writes: bool = False,
+        life: int | None = None,
     ) -> None:
-        """Ask the API for something; see `memgraph_ha.sim.world.api.Api.call`."""
-        life, patience_s = self.life, self.patience_s / self.clock.rate
+        """Ask the API for something.
+
+        Args:
+            serve: What it does, see `memgraph_ha.sim.world.api.Api.call`.
+            done: Takes what came of it; None: no answer.
+            writes: Whether it changes something.
+            life: In which life that was sent which reaches the API now, and which alone hears of it; None: this one.
+        """
+        patience_s = self.patience_s / self.clock.rate
+        life = self.life if life is None else life
 
         def answered(made: _Made | None) -> None:
             if life == self.life:

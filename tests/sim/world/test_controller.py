@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from memgraph_ha.core.facts import CommandEnded
 from memgraph_ha.sim.world.line import Line
 from memgraph_ha.sim.world.news import News
 from memgraph_ha.trace.recorder import LineRecorder, ListSink
@@ -141,3 +142,23 @@ def test_what_a_process_asked_is_not_answered_to_the_next_one() -> None:
     Line(leader, M0).ask("SHOW REPLICATION ROLE", lambda _ticket: told.append("answered"))
     cluster.world.run(1)
     assert told == ["answered"]
+
+
+def test_a_late_write_of_a_process_is_not_answered_to_the_next_one() -> None:
+    """It is written all the same; but who starts under that name has sent nothing, and has nothing to wait for."""
+    sink = ListSink()
+    recorder = LineRecorder(sink, source=Source.SIMULATOR, clock=lambda: 0.0)
+    cluster, leader, other = whole(1, recorder=recorder)
+    other.crash()
+    leader.late = lambda: 2.0
+    sent, written = leader.runner.sent["WriteRecord"], len(cluster.store.history)
+    cluster.keep_down(M1)
+    cluster.world.run_until(lambda: leader.runner.sent["WriteRecord"] > sent)
+    told = len(sink.lines)
+    leader.crash()
+    leader.start()
+    cluster.world.run_until(lambda: len(cluster.store.history) > written, 3)
+    cluster.world.run(0.1)
+    since = sink.lines[told:]
+    assert not any(isinstance(line, CommandLine) for line in since)
+    assert not any(isinstance(line, FactLine) and isinstance(line.fact, CommandEnded) for line in since)
