@@ -59,7 +59,7 @@ def commit_in_two_phases(instance: Instance, writes: GraphTransaction, shipment:
 
 
 def _mark(shipment: Shipment) -> Procedure[MemgraphError | None]:
-    """Note that it is committed; what a disk that has become full meanwhile does not take is said as by `_commit_here`."""
+    """Note that it is committed; what a disk that is full by now does not take is told as by `_commit_here`."""
     try:
         yield Persist((Mark(shipment.record.epoch, shipment.record.timestamp),))
     except StorageError as error:
