@@ -168,7 +168,7 @@ def not_yet(view: View, name: InstanceName) -> str | None:
         return f"{name} is the named standby"
     required = view.policy.data_durability is DataDurability.REQUIRED
     rows = view.rows_of(seen.member)
-    if rows and name in view.pair and not required:
+    if rows and seen is view.partner and not required:
         return f"MAIN's commits still wait for {name}"
     leaving = {row.name for row in rows} & {*leaving_rows(view)} & {*quiet_rows(view)}
     return f"its row on {record.main} is dropped first, while its address still answers" if leaving else None

@@ -114,17 +114,25 @@ class Known:
 
     @cached
     def partner(self) -> Seen | None:
-        """The pair's other member: the standby-to-be."""
-        if self.record is None:
+        """The pair's other member: the standby-to-be; the named one, if MAIN is none of the pair and both could be."""
+        record = self.record
+        if record is None:
             return None
-        return next((seen for name in self.pair if name != self.record.main if (seen := self.observed.of(name))), None)
+        named = None if record.standby is None else record.standby.instance
+        others = sorted((name for name in self.pair if name != record.main), key=lambda name: name != named)
+        return next((seen for name in others if (seen := self.observed.of(name))), None)
 
     @cached
     def asyncs(self) -> tuple[Seen, ...]:
-        """The members that may never be MAIN, and that the record relies on for nothing."""
-        record, known = self.record, set(self.pair)
-        if record is not None:
-            known.add(record.main)
+        """The members that are neither MAIN nor its partner, and that the record relies on for nothing.
+
+        One of the pair is among them while MAIN is none of it: the pair changed, or both left for a while.
+        """
+        record = self.record
+        if record is None:
+            known = set(self.pair)
+        else:
+            known = {record.main} if self.partner is None else {record.main, self.partner.member.name}
             known.update(holder.instance for holder in (record.standby, record.fallback) if holder is not None)
         return tuple(seen for seen in self.observed.seen if seen.member.name not in known)
 

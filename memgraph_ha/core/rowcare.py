@@ -126,7 +126,7 @@ def _is_wanted(view: View, record: Record, owner: InstanceName, row: Row) -> boo
     named = record.standby is not None and record.standby.instance == owner
     if owner in record.rebuild and not named and why_not_rebuilt(view, record, owner) is None:
         return False
-    if owner in view.pair:
+    if view.partner is not None and owner == view.partner.member.name:
         if row.mode is Mode.ASYNC:
             return _may_catch_up(view, record, owner, row)
         return row.mode is Mode.STRICT_SYNC and row.name == record.standby_row(owner)

@@ -11,7 +11,8 @@ from memgraph_ha.core.facts import Miss, Outcome
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.names import Address, InstanceName, RowName, RunId
 from memgraph_ha.core.record import Fallback
-from memgraph_ha.core.topology import Mode, RowStatus, StorageMode
+from memgraph_ha.core.rowcare import stale_rows
+from memgraph_ha.core.topology import Mode, Row, RowStatus, StorageMode
 from tests.core.changes import (
     a_demotion,
     a_registration,
@@ -23,6 +24,7 @@ from tests.core.changes import (
     misses,
     new_term,
     place,
+    policy,
     recorded,
     refuses,
     required,
@@ -31,6 +33,7 @@ from tests.core.changes import (
     rows_unknown,
     scene,
     tried,
+    unnamed,
     unprotected,
     wiped,
 )
@@ -293,10 +296,65 @@ def test_a_rebuilt_standby_is_attached_and_its_mark_cleared() -> None:
             (tried(a_demotion(RISEN, M2), Outcome.DONE), tried(a_registration(RISEN, M2), Outcome.DONE, ago_s=0.01)),
             True,
         ),
+        (
+            (
+                tried(a_demotion(RISEN, M2), Outcome.DONE, ago_s=3),
+                tried(a_registration(RISEN, M2), Outcome.UNKNOWN, ago_s=1),
+            ),
+            True,
+        ),
+        (
+            (tried(a_demotion(RISEN, M2), Outcome.DONE), tried(a_registration(RISEN, M2), Outcome.NOT_SENT, ago_s=0)),
+            False,
+        ),
+        ((tried(a_demotion(RISEN, M2), Outcome.NOT_SENT),), False),
         ((tried(evolve(a_demotion(RISEN, M2), generation=3), Outcome.DONE),), True),
     ],
-    ids=["demoted", "refused since", "registered before", "registered since", "in another reign"],
+    ids=[
+        "demoted",
+        "refused since",
+        "registered before",
+        "registered since",
+        "registered since, or so its row says",
+        "not registered since",
+        "demoted by somebody else",
+        "in another reign",
+    ],
 )
 def test_the_row_of_a_stray_does_not_give_its_level_back(changes: tuple[SceneChange, ...], rises: bool) -> None:
     """The row was not heard since it was MAIN: by that level E10 would rebuild it, and what a human wrote is gone."""
     assert isinstance(answer(RISEN.but(*changes), "K10"), Decision) is rises
+
+
+@pytest.mark.parametrize(("change", "rises"), [((), True), ((unnamed,), False)], ids=["named", "not named"])
+def test_a_stray_that_was_proven_since_is_level(change: tuple[SceneChange, ...], rises: bool) -> None:
+    """Its name was taken before it was demoted: who bears it was proven afterwards, however its row came to be."""
+    low = HEALTHY.but(recorded(level=((M0, 4), (M1, 3), (M2, 4))), tried(a_demotion(HEALTHY, M1), Outcome.DONE))
+    refused = low.but(tried(a_registration(low, M1), Outcome.REFUSED, ago_s=0.01), *change)
+    assert isinstance(answer(refused, "K10"), Decision) is rises
+
+
+# --- one of the pair, while MAIN is none of it ----------------------------------------------------------
+
+LEFT = HEALTHY.but(policy(eligible=("m2", "m1")))
+"""MAIN m0 is none of the pair any more, and m1, the pair's second, is named."""
+
+
+def test_one_of_the_pair_that_comes_back_is_attached_while_main_is_none_of_it() -> None:
+    """It is not the partner, who is named: it would be attached by nobody."""
+    (command,) = decided(LEFT.but(rows(strict_row())), "A30").commands
+    assert isinstance(command, RegisterReplica)
+    assert (command.replica, command.mode) == (M2, Mode.ASYNC)
+
+
+@pytest.mark.parametrize(
+    ("row", "wanted"),
+    [
+        pytest.param(async_row(), True, id="ASYNC"),
+        pytest.param(evolve(async_row(), mode=Mode.STRICT_SYNC), False, id="STRICT_SYNC"),
+    ],
+)
+def test_its_row_is_wanted_as_that_of_any_async_replica(row: Row, wanted: bool) -> None:
+    """Dropped as stale it would be registered and dropped without end."""
+    old = LEFT.but(rows(strict_row(), row))
+    assert stale_rows(old.view, old.recorded) == ([] if wanted else [row])

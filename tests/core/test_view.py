@@ -222,7 +222,10 @@ def test_the_cut_is_when_nothing_was_relayed_any_more(old: Scene, expected: floa
 
 
 def test_the_pair_and_the_others() -> None:
-    """The first two members, or the policy's, may be MAIN; nobody on whom the record relies is merely ASYNC."""
+    """The first two members, or the policy's, may be MAIN; nobody on whom the record relies is merely ASYNC.
+
+    One of the pair is, while MAIN is none of it: nobody else would attach it.
+    """
 
     def others(old: Scene) -> list[str]:
         return [seen.member.name for seen in old.view.asyncs]
@@ -233,7 +236,9 @@ def test_the_pair_and_the_others() -> None:
     assert moved.view.pair == (M2, M0)
     assert others(moved) == [], "m1 is named, though no longer eligible"
     assert others(moved.but(unnamed)) == [M1]
-    assert others(HEALTHY.but(policy(eligible=("m1", "m2")), unnamed)) == [], "MAIN is not an ASYNC replica"
+    left = HEALTHY.but(policy(eligible=("m2", "m1")))
+    assert others(left) == [M2], "MAIN is not an ASYNC replica, nor is who is named"
+    assert others(left.but(unnamed)) == [M1], "the first of the pair is the partner"
     assert others(EMPTY) == [M2]
 
 
@@ -245,11 +250,14 @@ def test_the_pair_and_the_others() -> None:
         (EMPTY, None),
         (HEALTHY.but(policy(eligible=("m2", "m0"))), M2),
         (HEALTHY.but(policy(eligible=("m8", "m9"))), None),
+        (HEALTHY.but(policy(eligible=("m2", "m1"))), M1),
+        (HEALTHY.but(policy(eligible=("m2", "m1")), unnamed), M2),
+        (HEALTHY.but(policy(eligible=("m2", "m1")), unnamed, scene(places=HEALTHY.places[:2])), M1),
         (HEALTHY.but(scene(places=(HEALTHY.place(M0),))), None),
     ],
 )
 def test_the_partner_is_the_pairs_other_member(old: Scene, partner: str | None) -> None:
-    """Whoever is not MAIN, if it is a member at all."""
+    """Whoever is not MAIN, if it is a member at all; of two the one that is named, else the first."""
     found = old.view.partner
     assert (None if found is None else found.member.name) == partner
 

@@ -189,8 +189,9 @@ def _prove(view: View, record: Record, other: Seen, reason: str) -> Decision | U
 def attach_async(view: View) -> Decision | Unmet:
     """Register an ASYNC replica that MAIN has no row of.
 
-    When: the reign is open, MAIN has no row of a member that may never be MAIN, and that one can be attached, and was
-        not in vain in this very run; one in `rebuild` only once it is empty.
+    When: the reign is open, MAIN has no row of a member that is not its partner (who may never be MAIN, or one of the
+        pair while MAIN is none of it), and that one can be attached, and was not in vain in this very run; one in
+        `rebuild` only once it is empty.
     Then: clear its `rebuild` mark, then REGISTER it ASYNC, under its own name.
     Protects: LINEAGE; never in the way of failover (back-off per instance).
     After: H10.
@@ -248,11 +249,18 @@ def note_levels(view: View) -> Decision | Unmet:
 
 
 def _was_stray(view: View, record: Record, name: InstanceName) -> bool:
-    """Whether it was demoted in this reign and not registered since: what it took meanwhile may exist nowhere else."""
+    """Whether it was demoted in this reign and not registered since: what it took meanwhile may exist nowhere else.
+
+    Who is named was proven since: a name is taken before a demotion (U10). A registration whose answer was lost counts:
+    it was tried while MAIN had no row of it, so that a row that is there now is its work.
+    """
     demoted, joined = view.attempt(Demote, name), view.attempt(RegisterReplica, name)
     if demoted is None or demoted.generation != record.generation:
         return False
-    return joined is None or joined.outcome is not Outcome.DONE or joined.at_s < demoted.at_s
+    if record.standby is not None and record.standby.instance == name:
+        return False
+    may_be_done = joined is not None and joined.outcome in (Outcome.DONE, Outcome.UNKNOWN)
+    return not may_be_done or joined is None or joined.at_s < demoted.at_s
 
 
 def note_triggers(view: View) -> Decision | Unmet:

@@ -174,8 +174,8 @@ def _standby_lack(view: View) -> str:
 def hold_without_replica(view: View) -> Decision | Unmet:
     """Say which ASYNC replica is not attached, and why.
 
-    When: MAIN serves with a standby, and a member that may never be MAIN has no healthy row. One that is `invalid`
-        heals itself as a rule (under load it is so again and again), so it is told only after three seconds.
+    When: MAIN serves with a standby, and a member that is neither has no healthy row. One that is `invalid` heals
+        itself as a rule (under load it is so again and again), so it is told only after three seconds.
     Then: nothing until facts change.
     Protects: nothing waits without a name.
     After: Y20.
