@@ -95,7 +95,7 @@ class Cluster(Ground):
             return
         if force or not hook or not self.up(name):
             self.say("", f"delete pod {name}")
-            self.platform.delete(name)
+            self.platform.delete(name, force=force)
             return
         self.say("", f"delete pod {name}, {grace_s:g} s of grace")
         leader = self.controllers.get(self.lease.holder or "")

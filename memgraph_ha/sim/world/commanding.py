@@ -17,7 +17,7 @@ from memgraph_ha.core.commands import Command, CommitNoop, Quiesce, RebuildInsta
 from memgraph_ha.core.facts import CommandEnded, Outcome, RecordSeen
 from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.messages import ErrorClass
-from memgraph_ha.core.names import InstanceName
+from memgraph_ha.core.names import Incarnation, InstanceName
 from memgraph_ha.sim.checks import safety
 from memgraph_ha.sim.world.errand import Errand
 from memgraph_ha.trace.schema import Ghost
@@ -63,12 +63,14 @@ class Runner:
     busy: dict[InstanceName, int] = field(factory=dict)
     sent: Counter[str] = field(factory=Counter)
     _excused_s: dict[InstanceName, float] = field(factory=dict)
+    _stopped: dict[InstanceName, Incarnation] = field(factory=dict)
 
     def begin(self) -> None:
         """A process starts."""
         self.batch = None
         self.busy.clear()
         self._excused_s.clear()
+        self._stopped.clear()
 
     # -- batches ---------------------------------------------------------------------------------
 
@@ -214,11 +216,15 @@ class Runner:
         controller.request(serve, answered, writes=True, life=life)
 
     def _end_process(self, command: StopInstance | RebuildInstance, answer: Callable[..., None], life: int) -> None:
-        """End a process, if it is still this incarnation; emptied, if it is to be rebuilt."""
+        """End a process, if it is still this incarnation; emptied, if it is to be rebuilt.
+
+        A stop is done once the API has accepted it; asked for again it is unknown, for its node may be lost
+        (docs/decisions/0013).
+        """
         controller, cluster = self.controller, self.controller.cluster
         name, rebuilds = command.instance, isinstance(command, RebuildInstance)
 
-        def serve() -> bool:
+        def serve() -> Outcome:
             same = cluster.incarnation(name) == command.incarnation if name in cluster.names else False
             if same and rebuilds:
                 cluster.rebuild(name)
@@ -232,12 +238,16 @@ class Runner:
                 outcome="done" if same else "refused",
                 led=controller.leads,
             )
-            return same
+            if rebuilds:
+                return Outcome.DONE if same else Outcome.REFUSED
+            again = same and self._stopped.get(name) == command.incarnation
+            self._stopped[name] = command.incarnation
+            return Outcome.UNKNOWN if again else Outcome.DONE
 
-        def answered(same: bool | None) -> None:
-            if same is None:
+        def answered(outcome: Outcome | None) -> None:
+            if outcome is None:
                 answer(Outcome.UNKNOWN, "the API gave no answer")
             else:
-                answer(Outcome.DONE if same or not rebuilds else Outcome.REFUSED)
+                answer(outcome)
 
         controller.request(serve, answered, life=life)

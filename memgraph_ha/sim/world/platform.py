@@ -49,7 +49,9 @@ class Pod:
         ready: What its readiness probe says.
         start_s: How long the platform takes to start it.
         lost: Its node is: nobody reaches it, nobody starts it again, and its process may live.
-        deleted: The API lists it no more, though its process may live (a node that is lost).
+        deleted: The API has accepted its deletion, but its kubelet does not hear of it (a node that is lost): it is
+            listed as it was, and its process may live (docs/decisions/0013).
+        forgotten: It was deleted by force: the API lists it no more, though its process may live.
         down: The platform is not to start it.
     """
 
@@ -60,6 +62,7 @@ class Pod:
     start_s: float = 0.0
     lost: bool = False
     deleted: bool = False
+    forgotten: bool = False
     down: bool = False
 
 
@@ -121,7 +124,7 @@ class Platform:
     def incarnation(self, name: InstanceName) -> Incarnation | None:
         """The platform's name for the process there; None if it knows of none."""
         pod = self.pods[name]
-        if pod.deleted or not (self.up(name) or pod.lost):
+        if pod.forgotten or not (self.up(name) or pod.lost):
             return None
         return Incarnation(f"{name}-{pod.uid}/{pod.starts}")
 
@@ -203,7 +206,7 @@ class Platform:
             pod.down = True
             self._cluster.world.at(wait_s, lambda: self._let_start(name, pod))
             return
-        pod.deleted = False
+        pod.deleted = pod.forgotten = False
         self._cluster.say("", f"start {name}")
         self._boot(name)
 
@@ -232,11 +235,11 @@ class Platform:
         addresses[pod.address] = name
         self.publish()
 
-    def delete(self, name: InstanceName) -> bool:
-        """The API deletes the pod without grace: the kubelet ends its process, if it hears of that."""
+    def delete(self, name: InstanceName, *, force: bool = False) -> bool:
+        """Delete its pod: the kubelet ends its process, if it hears of that; by force the API does not wait for it."""
         pod = self.pods[name]
         if pod.lost:
-            pod.deleted = True
+            pod.deleted, pod.forgotten = True, pod.forgotten or force
             self.publish()
             return True
         self.replace(name)
@@ -255,7 +258,7 @@ class Platform:
             pod.lost = False
             self._cluster.reconnect(name)
             if pod.deleted:
-                pod.deleted = False
+                pod.deleted = pod.forgotten = False
                 self.replace(name)
             else:
                 self.restart(name)

@@ -1,5 +1,9 @@
 """Pods, nodes, volumes and names: what happens to instances from outside."""
 
+from attrs import evolve
+
+from memgraph_ha.core.commands import StopInstance
+from memgraph_ha.core.facts import Outcome
 from memgraph_ha.core.names import Address
 from memgraph_ha.core.record import ChangeKind
 from memgraph_ha.core.topology import Member
@@ -84,11 +88,42 @@ def test_a_lost_node_takes_nobody_off_the_list_and_its_process_lives() -> None:
     assert cluster.store.history[-1].main == M1
     assert cluster.world[M0].run_id == run
     assert cluster.world[M0].is_main
-    assert _member(cluster, M0).incarnation is None  # a controller had its pod deleted
+    assert _member(cluster, M0) == before  # a controller had its pod deleted: it stays Terminating (decision 0013)
     cluster.return_node(M0)
     cluster.world.run(2)
     assert cluster.world[M0].run_id != run
     assert leader.alive
+
+
+def test_a_pod_that_is_deleted_by_force_is_forgotten_at_once() -> None:
+    """The API waits for no kubelet then; the process lives until its node returns."""
+    cluster, _, _ = whole()
+    run = cluster.world[M2].run_id
+    cluster.lose_node(M2)
+    cluster.delete_pod(M2, force=True)
+    assert _member(cluster, M2).incarnation is None
+    assert cluster.world[M2].run_id == run
+    cluster.return_node(M2)
+    cluster.world.run(2)
+    assert _member(cluster, M2).incarnation is not None
+    assert cluster.world[M2].run_id != run
+
+
+def test_a_stop_that_nobody_carries_out_is_unknown_when_it_is_asked_for_again() -> None:
+    """The first is done: its pod is deleted. For ever after that only says that the node may be lost."""
+    cluster, leader, _ = whole()
+    cluster.lose_node(M2)
+    incarnation = _member(cluster, M2).incarnation
+    assert leader.decision is not None
+    assert incarnation is not None
+    stop = StopInstance(instance=M2, incarnation=incarnation, generation=1)
+    decision = evolve(leader.decision, rule="F20", reason="it is stopped", commands=(stop,))
+    ends = []
+    for _ in range(2):
+        leader.runner.run(decision, 0)
+        cluster.world.run(0.1)
+        ends += [each.outcome for each in leader.observed.attempts if each.kind is StopInstance]
+    assert ends == [Outcome.DONE, Outcome.UNKNOWN]
 
 
 def test_an_address_can_be_given_to_another_pod() -> None:
