@@ -9,7 +9,7 @@ from memgraph_ha.core.names import InstanceName, RowName
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import AutoReinit
 from memgraph_ha.core.record import ChangeKind, Record
-from memgraph_ha.core.topology import Mode, Row, RowStatus
+from memgraph_ha.core.topology import Mode, Row, RowStatus, StorageMode
 from memgraph_ha.core.view import View
 
 SETTLED_S: Final = 10.0
@@ -24,6 +24,10 @@ _ANOTHER: Final = "_a"
 
 LEVEL_BEHIND: Final = 1000
 """A replica that lags less, in Memgraph timestamps, is level enough to become the standby at once."""
+
+ROWS_S: Final = 0.1
+"""How long a MAIN that the record does not know is given for its rows, after it said that it is one: they are asked for
+right after its role (p99 of SHOW queries on a MAIN with both cores busy: 90 ms, design 5)."""
 
 OBJECTS_PER_S: Final = 50_000.0
 """Vertices and edges that a replica which begins with nothing takes a second, carefully estimated (transcripts Q13)."""
@@ -200,6 +204,43 @@ def misfit(view: View, seen: Seen) -> bool:
         return False
     vain = tried.failures == 0 and tried.replica_run == role.run and tried.generation == record.generation
     return vain and _holds_nothing(view, record, seen.member.name)
+
+
+def shut_out(view: View, record: Record, seen: Seen) -> bool | None:
+    """Whether a MAIN that the record does not know has committed nothing of its own since its reign ended.
+
+    It has not if the present MAIN was its named standby, took over from it, and still stands among its rows whole and
+    STRICT_SYNC: without that one it commits nothing, and a row that was dropped could not be made whole again
+    (docs/decisions/0015).
+
+    Args:
+        view: What is known.
+        record: The view's.
+        seen: Who answers as MAIN beside the record's.
+
+    Returns:
+        None while the answer about its rows is awaited, for `ROWS_S` at most.
+    """
+    successor, role = view.main, seen.role
+    if successor is None or role is None or not _was_taken_over(record, seen.member.name):
+        return False
+    rows, storage = seen.rows, seen.storage
+    if rows is None or rows.run != role.run or rows.asked_at_s < role.asked_at_s:
+        return None if view.now_s - role.at_s < min(ROWS_S, view.policy.probe_interval_s / 2) else False
+    if storage is None or storage.run != role.run or storage.mode is not StorageMode.TRANSACTIONAL:
+        return False  # in analytical mode it needs nobody to commit (transcripts Q21)
+    whole = [row for row in rows.rows if row.status not in (RowStatus.HALF, RowStatus.UNKNOWN)]
+    return any(row.mode is Mode.STRICT_SYNC and row.address == successor.member.replication for row in whole)
+
+
+def _was_taken_over(record: Record, name: InstanceName) -> bool:
+    """Whether its last reign ended with a failover to its named standby, which has been MAIN ever since."""
+    level = dict(record.level).get(name)
+    since = [] if level is None else [change for change in record.history if change.generation > level]
+    if level is None or not since or since[0].generation != level + 1:
+        return False
+    taken = since[0].kind is ChangeKind.FAILOVER and since[0].previous == name and since[0].standby == record.main
+    return taken and all(change.kind is ChangeKind.REPROMOTE for change in since[1:])
 
 
 def _unproven(record: Record, name: InstanceName) -> str | None:

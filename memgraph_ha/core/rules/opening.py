@@ -6,9 +6,10 @@ from memgraph_ha.core.commands import CommitNoop, Demote, Promote, RegisterRepli
 from memgraph_ha.core.decision import Decision, Unmet
 from memgraph_ha.core.facts import Miss, Outcome
 from memgraph_ha.core.holds import Hold
+from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability
-from memgraph_ha.core.rowcare import async_row
+from memgraph_ha.core.rowcare import async_row, shut_out
 from memgraph_ha.core.rules.issuing import commit_noop, demote, register
 from memgraph_ha.core.rules.standing import LONG_S, SHORT_S
 from memgraph_ha.core.topology import Mode, Role
@@ -70,16 +71,19 @@ def demote_stray_main(view: View) -> Decision | Unmet:
     When: an instance answers as MAIN that is not the recorded one, while that one was heard or is lost; or the
         recorded one answers in another run than its reign's.
     Then: forget another one's level (what it took as MAIN may exist nowhere else: it is not rebuilt by itself), and
-        demote it; demotion destroys nothing. It is not registered or rebuilt by this rule.
+        demote it; demotion destroys nothing. It is not registered or rebuilt by this rule. The MAIN of the reign
+        before, which was frozen and could not be stopped, keeps its level if its rows say that it committed nothing
+        since (`rowcare.shut_out`); for those it is waited for a moment, because the demotion clears them.
     Protects: SINGLE_WRITER.
     After: R40 (a restored record must not demote the real MAIN), O10.  Before: L90 (a MAIN that came back as MAIN
         is a candidate once demoted).
-    Source: design 6 (Stray MAIN); transcripts Q6, Q7a; scenarios F1, H6.
+    Source: design 6 (Stray MAIN); transcripts Q6, Q7a; scenarios F1, H6; docs/decisions/0015.
     """
     record = view.record
     if record is None:
         return Unmet("there is a record")
     unheard = view.loss is None and (view.main is None or view.main.role is None)
+    asked: InstanceName | None = None
     for seen in view.observed.seen:
         role, name = seen.role, seen.member.name
         if role is None or role.role is not Role.MAIN or not view.answered_within(seen, LONG_S):
@@ -88,8 +92,12 @@ def demote_stray_main(view: View) -> Decision | Unmet:
             continue
         if (unheard and seen is not view.main) or not view.may_try(Demote, name):
             continue
+        shut = True if seen is view.main else shut_out(view, record, seen)
+        if shut is None:
+            asked = name
+            continue
         command = demote(record, seen.member, role.run)
-        marked = record if seen is view.main else record.without_level(name)
+        marked = record if shut else record.without_level(name)
         return Decision(
             reason=f"demote {name}: it is MAIN, but reign {record.generation} is {record.main}'s"
             + ("" if seen is not view.main else f" in run {record.main_run}, not {role.run}"),
@@ -97,7 +105,10 @@ def demote_stray_main(view: View) -> Decision | Unmet:
             look=(name,),
             wake_at_s=view.now_s + SHORT_S,
         )
-    return Unmet("somebody is a stray MAIN", "nobody is, or the recorded MAIN was not heard yet")
+    if asked is None:
+        return Unmet("somebody is a stray MAIN", "nobody is, or the recorded MAIN was not heard yet")
+    reason = f"{asked} is MAIN, but reign {record.generation} is {record.main}'s; it is asked for its rows first"
+    return Decision(hold=Hold.LOOKING, reason=reason, wake_at_s=view.now_s + SHORT_S / 4)
 
 
 def hold_until_pair_was_asked(view: View) -> Decision | Unmet:
