@@ -57,6 +57,8 @@ STRAY = HEALTHY.but(place(M2, role=Role.MAIN))
 
 # --- O10 ----------------------------------------------------------------------------------------------
 
+SILENT_SINCE = BESIDE_MAIN.but(is_replica(M0), misses(M0, Miss.TIMED_OUT, 1, 0.0))
+
 
 @pytest.mark.parametrize(
     ("old", "life"),
@@ -68,6 +70,7 @@ STRAY = HEALTHY.but(place(M2, role=Role.MAIN))
         (BEGUN.but(unheard(M0), misses(M0, Miss.UNREADABLE, 1, 0.0)), 2),
         (BESIDE_MAIN.but(recorded(history=())), 1),
         (BESIDE_MAIN.but(recorded(fallback=Fallback(instance=M2, run=run_of(M2)))), 1),
+        (SILENT_SINCE, 1),
     ],
     ids=[
         "MAIN",
@@ -77,6 +80,7 @@ STRAY = HEALTHY.but(place(M2, role=Role.MAIN))
         "it answers nonsense",
         "no history",
         "another one is the fallback",
+        "a REPLICA once, and silent since: another leader may have promoted it in the reign before",
     ],
 )
 def test_who_may_be_main_is_stopped_before_the_promotion(old: Scene, life: int) -> None:
@@ -113,6 +117,12 @@ def test_who_may_be_main_is_stopped_before_the_promotion(old: Scene, life: int) 
             id="fallback bound to a run",
         ),
         pytest.param(BESIDE_MAIN.but(is_replica(M0)), "the other one may be MAIN", "REPLICA", id="a REPLICA"),
+        pytest.param(
+            SILENT_SINCE.but(recorded(history=(evolve(HEALTHY.recorded.history[0], previous=M1),))),
+            "the other one may be MAIN",
+            "REPLICA",
+            id="a REPLICA once, and the reign before was another's",
+        ),
         pytest.param(BESIDE_MAIN.but(unheard(M0), refuses(M0)), "the other one may be MAIN", "is not up", id="not up"),
         pytest.param(
             BESIDE_MAIN.but(tried(a_stop(BESIDE_MAIN, M0), Outcome.DONE)),

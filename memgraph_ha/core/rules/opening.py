@@ -9,6 +9,7 @@ from memgraph_ha.core.holds import Hold
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability
+from memgraph_ha.core.record import Record
 from memgraph_ha.core.rowcare import async_row, shut_out
 from memgraph_ha.core.rules.issuing import commit_noop, demote, register
 from memgraph_ha.core.rules.standing import LONG_S, SHORT_S
@@ -20,8 +21,9 @@ def stop_other_mains(view: View) -> Decision | Unmet:
     """Stop, by the strongest means, whoever is or may be MAIN beside the new one.
 
     When: the reign is not open and its MAIN is not lost, and the pair's other member is MAIN, or silent or
-        unreadable without having been seen as REPLICA in its present life; a `fallback` that is bound to a run was
-        a REPLICA, and a process that refuses connections is dead or will start as REPLICA.
+        unreadable without having been seen as REPLICA in its present life, or silent since it was, if the reign before
+        was its own: another leader may have promoted it. A `fallback` that is bound to a run was a REPLICA, and a
+        process that refuses connections and was never heard is dead or will start as REPLICA.
     Then: stop it; not waited for beyond the platform's own bound.
     Protects: NO_ACKED_LOSS: promoting while the old MAIN lives, or is merely frozen, lost an acknowledged write in
         about half the tries (transcripts Q7), killed first in none of 120 (Q9).
@@ -38,7 +40,7 @@ def stop_other_mains(view: View) -> Decision | Unmet:
     fallback = record.fallback
     if fallback is not None and fallback.instance == other.member.name and fallback.run is not None:
         return Unmet("the other one may be MAIN", "it is the fallback, bound to a run as REPLICA")
-    if not _may_be_main(view, other):
+    if not _may_be_main(view, record, other):
         return Unmet("the other one may be MAIN", "it answered as REPLICA, or is not up")
     tried = view.attempt(StopInstance, other.member.name)
     if tried is not None and tried.outcome is Outcome.DONE and tried.incarnation == other.member.incarnation:
@@ -56,13 +58,15 @@ def stop_other_mains(view: View) -> Decision | Unmet:
     )
 
 
-def _may_be_main(view: View, seen: Seen) -> bool:
-    if seen.role is not None:
-        ordered = view.attempt(Promote, seen.member.name)  # one whose answer was lost may yet take effect
-        doubtful = ordered is not None and ordered.outcome is Outcome.UNKNOWN and ordered.at_s > seen.role.asked_at_s
-        return seen.role.role is Role.MAIN or doubtful
+def _may_be_main(view: View, record: Record, seen: Seen) -> bool:
     odd = seen.miss is not None and seen.miss.miss in (Miss.UNAUTHORISED, Miss.UNREADABLE)
-    return seen.timeouts > 0 or odd
+    silent = seen.timeouts > 0 or odd
+    if seen.role is None:
+        return silent
+    ordered = view.attempt(Promote, seen.member.name)  # one whose answer was lost may yet take effect
+    doubtful = ordered is not None and ordered.outcome is Outcome.UNKNOWN and ordered.at_s > seen.role.asked_at_s
+    reigned = not record.history or record.history[-1].previous == seen.member.name
+    return seen.role.role is Role.MAIN or doubtful or (silent and reigned)  # who led then may have promoted it
 
 
 def demote_stray_main(view: View) -> Decision | Unmet:
