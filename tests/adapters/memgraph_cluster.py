@@ -30,6 +30,7 @@ from memgraph_ha.core.names import InstanceName, RowName, RunId
 from memgraph_ha.core.policy import Policy
 from memgraph_ha.core.topology import Member, Mode, Row, RowStatus, Trigger
 from tests.adapters import memgraph_rig as rig
+from tests.free_port import free_port
 
 FAKE = Path(sys.executable).parent / "memgraph-ha-fake"
 
@@ -40,8 +41,8 @@ class Server:
 
     name: str
     folder: Path
-    bolt: int = field(factory=rig.free_port)
-    replication: int = field(factory=rig.free_port)
+    bolt: int = field(factory=free_port)
+    replication: int = field(factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     user: tuple[str, str] | None = None
     edition: str = "official"

@@ -27,14 +27,6 @@ def boottime_s() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def free_port() -> int:
-    """A port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def member(name: str, bolt_port: int, replication_port: int = 1, incarnation: str | None = "1:1") -> Member:
     """An instance on loopback."""
     return Member(

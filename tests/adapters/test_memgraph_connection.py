@@ -10,6 +10,7 @@ from memgraph_ha.core.facts import Miss
 from memgraph_ha.core.names import Address
 from tests.adapters import memgraph_rig as rig
 from tests.adapters import memgraph_script as play
+from tests.free_port import free_port
 
 pytestmark = pytest.mark.trio
 
@@ -35,7 +36,7 @@ async def opening_fails(port: int) -> ConnectionLostError:
 
 async def test_nobody_listens() -> None:
     """A refused connection is `REFUSED`."""
-    assert (await opening_fails(rig.free_port())).miss is Miss.REFUSED
+    assert (await opening_fails(free_port())).miss is Miss.REFUSED
 
 
 @pytest.mark.parametrize("peer", [rig.hang_up, rig.reset, rig.agree_then_hang_up])

@@ -6,9 +6,9 @@ import trio
 from memgraph_ha.core.facts import PortSeen, RoleSeen, RowsSeen, ServerSeen, StorageSeen, TriggersSeen
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.topology import Role, StorageMode, Trigger
-from tests.adapters import memgraph_rig as rig
 from tests.adapters import memgraph_script as play
 from tests.adapters.memgraph_watching import scripted, stuck
+from tests.free_port import free_port
 
 pytestmark = pytest.mark.trio
 
@@ -42,7 +42,7 @@ async def test_a_main_tells_its_rows_but_not_its_port() -> None:
 
 async def test_a_closed_replication_port_is_seen() -> None:
     """A REPLICA whose port could not be bound answers Bolt all the same."""
-    async with scripted(play.Script(play.healthy()), replication=rig.free_port()) as (_, sink):
+    async with scripted(play.Script(play.healthy()), replication=free_port()) as (_, sink):
         assert not (await sink.next(PortSeen, "a")).open
 
 

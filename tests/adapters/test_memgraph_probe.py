@@ -22,6 +22,7 @@ from memgraph_ha.fakes.memgraph.errors import MemgraphError
 from tests.adapters import memgraph_rig as rig
 from tests.adapters import memgraph_script as play
 from tests.adapters.memgraph_watching import scripted, stuck, watching
+from tests.free_port import free_port
 
 pytestmark = pytest.mark.trio
 
@@ -83,7 +84,7 @@ async def test_a_wrong_password_is_unauthorised() -> None:
 
 async def test_refusals_follow_each_other_until_they_are_a_verdict() -> None:
     """The second refusal comes `refused_gap_s` after the first, the third after a whole interval."""
-    async with watching(rig.member("a", rig.free_port()), policy=Policy(probe_interval_s=0.5)) as (_, sink):
+    async with watching(rig.member("a", free_port()), policy=Policy(probe_interval_s=0.5)) as (_, sink):
         first = await sink.next(ProbeMissed, "a")
         second = await sink.next(ProbeMissed, "a", that=lambda fact: fact is not first)
         third = await sink.next(ProbeMissed, "a", that=lambda fact: fact not in (first, second))
@@ -162,7 +163,7 @@ async def test_a_hung_instance_delays_nobody_else() -> None:
 
 async def test_an_instance_that_does_not_answer_is_not_asked_for_details() -> None:
     """Its liveness is probed; the rest waits until it answers again."""
-    async with watching(rig.member("a", rig.free_port(), rig.free_port())) as (database, sink):
+    async with watching(rig.member("a", free_port(), free_port())) as (database, sink):
         for _ in range(3):
             mark = len(sink.facts)
             database.look([A])

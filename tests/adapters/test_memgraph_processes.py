@@ -20,6 +20,7 @@ from memgraph_ha.core.record import Standby
 from memgraph_ha.core.topology import Mode, Role, RowStatus
 from tests.adapters import memgraph_rig as rig
 from tests.adapters.memgraph_cluster import Cluster, following
+from tests.free_port import free_port
 
 pytestmark = pytest.mark.trio
 
@@ -143,7 +144,7 @@ async def test_register_at_a_dead_port_leaves_a_half_row_that_is_seen(cluster: C
     """``Error: 5`` and a row ``{}``, then ``Error: 1``, then DROP, then fine (transcripts Summary)."""
     await cluster.done(await cluster.promote("a"))
     fine = await cluster.register("a", "b")
-    wrong = evolve(fine, address=rig.member("b", 1, rig.free_port()).replication)
+    wrong = evolve(fine, address=rig.member("b", 1, free_port()).replication)
     ended = await cluster.execute(wrong)
     assert (ended.outcome, ended.error) == (Outcome.REFUSED, ErrorClass.NOT_ACCEPTING)
     assert [row.status for row in cluster.sink.of(RowsSeen, "a")[-1].rows] == [RowStatus.HALF]

@@ -14,16 +14,9 @@ from attrs import define, field
 
 from memgraph_ha.adapters.process_argv import InstancePorts, InstanceSpec
 from memgraph_ha.core.names import Address, InstanceName
+from tests.free_port import free_port
 
 FAKE = Path(sys.executable).parent / "memgraph-ha-fake"
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @define

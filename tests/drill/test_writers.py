@@ -16,7 +16,8 @@ from memgraph_ha.drill import writers as writers_module
 from memgraph_ha.drill.asking import ask_role, count_writes, read_writes
 from memgraph_ha.drill.ledger import Findings, Outcome, check
 from memgraph_ha.drill.writers import DRAIN_S, StockWriter, Writer, Writers
-from tests.drill.lone_server import LoneServer, free_port, lone_server
+from tests.drill.lone_server import LoneServer, lone_server
+from tests.free_port import free_port
 
 
 @pytest.fixture

@@ -17,18 +17,12 @@ import neo4j
 from attrs import define, field
 from neo4j.exceptions import DriverError, Neo4jError
 
+from tests.free_port import free_port
+
 EXECUTABLE = (sys.executable, "-m", "memgraph_ha.fakes.memgraph.cli")
 HOST = "127.0.0.1"
 # Far above what a start takes on a busy machine; a test that needs it has failed.
 PATIENCE_S = 30.0
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @define

@@ -13,7 +13,8 @@ import neo4j
 import pytest
 from neo4j.exceptions import ClientError, DatabaseError, ServiceUnavailable
 
-from tests.fakes.processes import EXECUTABLE, HOST, Processes, free_port
+from tests.fakes.processes import EXECUTABLE, HOST, Processes
+from tests.free_port import free_port
 
 NOOP = "CREATE (n:X) DELETE n"
 

@@ -20,7 +20,7 @@ from memgraph_ha.kube.options import RunOptions, read_options
 from memgraph_ha.kube.runtime import run_kube
 from memgraph_ha.runtime.clock import boottime
 from memgraph_ha.runtime.leading import Leading
-from tests.fakes.processes import free_port
+from tests.free_port import free_port
 
 KUBECONFIG = """
 apiVersion: v1

@@ -8,12 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def free_port() -> int:
-    """Find a port where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
 def make_data(place: Path, port: int, token: str | None) -> Path:
     """Make what the commands read of a local cluster's data directory."""
     place.mkdir()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.operate.peers import free_port, listening
+from tests.free_port import free_port
+from tests.operate.peers import listening
 from tests.operate.server import Api
 from tests.operate.terminal import ROOT, argv, environment, run
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import neo4j
 import pytest
 
+from tests.free_port import free_port
 from tests.operate import recorded
-from tests.operate.peers import free_port, listening
+from tests.operate.peers import listening
 from tests.operate.server import Api, says
 from tests.operate.terminal import run
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.operate.peers import free_port, listening, make_data
+from tests.free_port import free_port
+from tests.operate.peers import listening, make_data
 from tests.operate.server import HANG_UP, Answer, Api, Asked, says, serving
 from tests.operate.terminal import Ended, run
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.free_port import free_port
 from tests.operate import recorded
-from tests.operate.peers import free_port, make_data
+from tests.operate.peers import make_data
 from tests.operate.server import Api, says
 from tests.operate.terminal import run
 

@@ -9,7 +9,7 @@ import trio
 from memgraph_ha.proxy import Gateways, RoGateway, RwGateway
 from memgraph_ha.runtime.gateway import LeaderGateway
 from memgraph_ha.runtime.leading import Leading
-from tests.fakes.processes import free_port
+from tests.free_port import free_port
 from tests.proxy.harness import HOST, Facts, ask, boottime, echo, main_server, permit, was_reset
 from tests.proxy.test_read_gateway import reader, reads
 

@@ -23,6 +23,7 @@ from memgraph_ha.testing import (
 )
 from tests.adapters import local_rig, memgraph_rig
 from tests.adapters.memgraph_cluster import Server
+from tests.free_port import free_port
 from tests.testing.in_memory import (
     DEAD,
     M0,
@@ -89,7 +90,7 @@ async def test_the_memgraph_adapter_keeps_its_contract(tmp_path: Path) -> None:
         await check_database(
             MemgraphDatabase(Policy(), auth=None, clock=now_s),
             memgraph_rig.member("a", server.bolt, server.replication),
-            dead=Address(f"127.0.0.1:{memgraph_rig.free_port()}"),
+            dead=Address(f"127.0.0.1:{free_port()}"),
         )
     finally:
         server.process.kill()

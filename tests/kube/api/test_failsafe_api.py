@@ -1,6 +1,5 @@
 """Leaders that go on while nobody can reach the lease, and those that must not, against a real API server."""
 
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from memgraph_ha.adapters.kubernetes.client import KubeClient, connect
 from memgraph_ha.failsafe.roster import outlasting
 from memgraph_ha.runtime.clock import boottime
+from tests.free_port import free_port
 from tests.kube.api.failsafe_rig import POLICY, Controller, Rig, rig
 from tests.kube.api.pod_world import namespace_of_its_own
 from tests.kube.api_server import ApiServer
@@ -27,7 +27,7 @@ async def pair(server: ApiServer) -> AsyncIterator[tuple[Rig, Controller, Contro
         return connect(Path(server.kubeconfig), namespace=namespace, clock=boottime)
 
     make: Callable[[str], KubeClient] = client
-    async with namespace_of_its_own(make) as made, rig(made, _free_port()) as running:
+    async with namespace_of_its_own(make) as made, rig(made, free_port()) as running:
         leader = await running.add()
         await running.until(lambda: leader.leads, 20)
         other = await running.add()
@@ -38,12 +38,6 @@ async def pair(server: ApiServer) -> AsyncIterator[tuple[Rig, Controller, Contro
         await running.until(listed, 20)
         await running.watch(3 * POLICY.lease_renew_s)
         yield running, leader, other
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def test_a_leader_goes_on_while_the_api_is_away(kube_api_alone: ApiServer) -> None:
