@@ -1,6 +1,5 @@
 """Conducting a drill from the first process to the last: start, write, break, read back, stop, look what is left."""
 
-import math
 import random
 import shutil
 import signal
@@ -12,7 +11,7 @@ from typing import Final
 import trio
 from attrs import evolve
 
-from memgraph_ha.drill.cluster import POLL_S, LocalCluster
+from memgraph_ha.drill.cluster import LocalCluster
 from memgraph_ha.drill.errors import DrillError
 from memgraph_ha.drill.faults import inflict
 from memgraph_ha.drill.ledger import Findings, WriterLog, check
@@ -20,7 +19,7 @@ from memgraph_ha.drill.pauses import Fault, longest_other_silence, pause_of, pau
 from memgraph_ha.drill.plan import FAILOVER_LIMIT, Plan, Ports, choose_ports
 from memgraph_ha.drill.report import Report
 from memgraph_ha.drill.results import DrillResult
-from memgraph_ha.drill.waiting import read_back, until_protected
+from memgraph_ha.drill.waiting import read_back, until_acknowledged, until_protected
 from memgraph_ha.drill.writers import StockWriter, Writer, Writers
 from memgraph_ha.local.options import find_binary
 
@@ -158,7 +157,7 @@ class _Drill:
             report.stage(f"fault {number} of {len(plan.faults)}: until protected again")
             fault = await inflict(cluster, number, kind, within_s=plan.patience_s, sent=self._sent_s.append)
             self._faults.append(fault)
-            await self._until_acknowledged(fault.seen_s, FIRST_WRITE_MAX_S)
+            await self._until_acknowledged(fault.seen_s)
             pause = pause_of(fault, self._logs, time.monotonic())
             report.fault(fault, pause, fault.sent_s - self._begun_s)
         await trio.sleep(self._random.uniform(*plan.settle_s))
@@ -169,24 +168,14 @@ class _Drill:
         self._report.count_with(writers.acknowledged)
         self._report.stage("until the first write is acknowledged")
         writers.start()
-        await self._until_acknowledged(0.0, FIRST_WRITE_MAX_S)
+        await self._until_acknowledged(0.0)
         how = "stock driver's execute_write" if self._plan.stock else "no retries, reconnecting at once"
         self._report.said(f"{self._plan.writers} writers write through {self._cluster.gateway} ({how})")
 
-    async def _until_acknowledged(self, begun_from_s: float, within_s: float) -> None:
-        """Wait until a write that was begun since then is acknowledged to anybody."""
-        with trio.move_on_after(within_s):
-            # Threads acknowledge, not tasks that could set an event.
-            while not self._acknowledged(begun_from_s):
-                self._cluster.check()
-                await trio.sleep(POLL_S)
-            return
-        texts = sorted({text for log in self._logs for text in log.errors})
-        said = f"; writers were told: {texts[0]}" if texts else ""
-        raise DrillError(f"no write was acknowledged within {within_s:g} s{said}\n{self._cluster.tail()}")
-
-    def _acknowledged(self, begun_from_s: float) -> bool:
-        return any(log.first_acknowledged(begun_from_s=begun_from_s, until_s=math.inf) for log in self._logs)
+    async def _until_acknowledged(self, begun_from_s: float) -> None:
+        await until_acknowledged(
+            self._cluster, lambda: self._logs, begun_from_s=begun_from_s, within_s=FIRST_WRITE_MAX_S
+        )
 
     async def _stop_writers(self) -> None:
         if self._writers is not None and not self._stopped_s:

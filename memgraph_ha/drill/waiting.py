@@ -1,6 +1,7 @@
 """Waiting for a cluster: until a reign is open, until it is protected again, until its instances are level."""
 
-from collections.abc import Awaitable, Callable
+import math
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import trio
@@ -10,7 +11,7 @@ from memgraph_ha.core.topology import Role
 from memgraph_ha.drill.asking import count_writes, read_writes
 from memgraph_ha.drill.cluster import POLL_S, LocalCluster
 from memgraph_ha.drill.errors import DrillError
-from memgraph_ha.drill.ledger import Reading
+from memgraph_ha.drill.ledger import Reading, WriterLog
 
 LEVEL_POLL_S: Final = 0.1
 
@@ -42,6 +43,31 @@ async def until_protected(cluster: LocalCluster, *, above: int, within_s: float)
         return lack or await _lacks_role(cluster, record)
 
     return await _until(cluster, lacking, what="the cluster was not protected", within_s=within_s)
+
+
+async def until_acknowledged(
+    cluster: LocalCluster, logs: Callable[[], Sequence[WriterLog]], *, begun_from_s: float, within_s: float
+) -> None:
+    """Wait until a write that was begun since a moment is acknowledged to anybody.
+
+    Args:
+        cluster: Where they write.
+        logs: Gives the writers' own records.
+        begun_from_s: The moment, CLOCK_MONOTONIC.
+        within_s: Longest wait, seconds.
+
+    Raises:
+        DrillError: None is; or the controller ended.
+    """
+    with trio.move_on_after(within_s):
+        # Threads acknowledge, not tasks that could set an event.
+        while not any(log.first_acknowledged(begun_from_s=begun_from_s, until_s=math.inf) for log in logs()):
+            cluster.check()
+            await trio.sleep(POLL_S)
+        return
+    texts = sorted({text for log in logs() for text in log.errors})
+    said = f"; writers were told: {texts[0]}" if texts else ""
+    raise DrillError(f"no write was acknowledged within {within_s:g} s{said}\n{cluster.tail()}")
 
 
 async def read_back(cluster: LocalCluster, *, within_s: float) -> tuple[tuple[Reading, ...], bool]:

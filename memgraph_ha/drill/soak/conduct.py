@@ -23,14 +23,13 @@ from memgraph_ha.drill.soak.results import Felt, SoakResult, costs_of, pause_of
 from memgraph_ha.drill.soak.rig import Rig
 from memgraph_ha.drill.soak.screen import Screen
 from memgraph_ha.drill.soak.strikes import Moment, strike
-from memgraph_ha.drill.waiting import read_back
+from memgraph_ha.drill.waiting import read_back, until_acknowledged
 from memgraph_ha.local.options import find_binary
 
 PATIENCE_S: Final = 90.0
 """How long the cluster may take to be whole again by itself: longer than any policy that it waits for."""
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_LOOK_S: Final = 0.02
 
 
 @frozen(kw_only=True)
@@ -139,7 +138,7 @@ class _Soak:
         crew = self._crew = Crew(self._rig.controller.gateway)
         screen.count_with(crew.acknowledged)
         crew.start()
-        await self._until_acknowledged(0.0, FIRST_WRITE_MAX_S)
+        await self._until_acknowledged(0.0)
         screen.said(f"whole after {time.monotonic() - self._begun_s:.1f} s; {len(crew.logs)} writers write")
         for step in self._steps:
             if time.monotonic() - self._begun_s > plan.minutes * 60:
@@ -163,7 +162,7 @@ class _Soak:
             missed = await self._strike(step, moment)
             self._screen.stage(f"fault {step.number}/{self._plan.faults}: {step}: until whole again")
             helped.extend(await self._recover())
-            await self._until_acknowledged(time.monotonic(), FIRST_WRITE_MAX_S)
+            await self._until_acknowledged(time.monotonic())
             whole_s = time.monotonic()
         except DrillError as error:
             moment.notes.append(str(error))
@@ -231,19 +230,9 @@ class _Soak:
             else:
                 return helped
 
-    async def _until_acknowledged(self, begun_from_s: float, within_s: float) -> None:
-        """Wait until a write that was begun since then is acknowledged to anybody.
-
-        Raises:
-            DrillError: None is.
-        """
-        with trio.move_on_after(within_s):
-            # Threads acknowledge, not tasks that could set an event.
-            while not any(log.first_acknowledged(begun_from_s=begun_from_s, until_s=math.inf) for log in self._logs):
-                self._rig.controller.check()
-                await trio.sleep(_LOOK_S)
-            return
-        raise DrillError(f"no write was acknowledged within {within_s:g} s\n{self._rig.controller.tail()}")
+    async def _until_acknowledged(self, begun_from_s: float) -> None:
+        controller = self._rig.controller
+        await until_acknowledged(controller, lambda: self._logs, begun_from_s=begun_from_s, within_s=FIRST_WRITE_MAX_S)
 
     def _keep_log(self, step: Step, mark: int) -> None:
         """Keep what the controllers logged during a fault that did not end by itself."""
