@@ -12,7 +12,9 @@ from memgraph_ha.core import RULES, Rule
 from memgraph_ha.sim.fuzz.ddmin import ddmin
 from memgraph_ha.sim.fuzz.life import not_for_ever
 from memgraph_ha.sim.fuzz.simpler import plainer
+from memgraph_ha.sim.scenario.dump import dump
 from memgraph_ha.sim.scenario.errors import FailedError, ScenarioError
+from memgraph_ha.sim.scenario.load import parse
 from memgraph_ha.sim.scenario.model import Scenario
 from memgraph_ha.sim.scenario.play import play
 
@@ -58,7 +60,8 @@ class Shrinking:
     """One search for a smaller scenario.
 
     Attributes:
-        shows: Whether a scenario fails as the first one did. A smaller one that makes no sense does not.
+        shows: Whether a scenario fails as the first one did. A smaller one that makes no sense, or that cannot be
+            written down and read, does not.
         over: Asked before each try: whether there was no time for it any more.
         told: Told of each scenario that is kept.
         tries: How many scenarios were played.
@@ -98,6 +101,7 @@ class Shrinking:
             return bool(known)
         self.tries += 1
         try:
+            parse(dump(scenario), scenario.id)  # what is left out may only be missed later than the failure
             known = self.shows(scenario)
         except ScenarioError:
             known = False

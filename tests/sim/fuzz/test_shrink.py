@@ -10,8 +10,9 @@ from memgraph_ha.core import Policy
 from memgraph_ha.sim.fuzz import shrink
 from memgraph_ha.sim.fuzz.finding import write_down
 from memgraph_ha.sim.fuzz.shrink import Shrinking, Symptom, symptom
+from memgraph_ha.sim.scenario.dump import dump
 from memgraph_ha.sim.scenario.errors import ScenarioError
-from memgraph_ha.sim.scenario.load import load
+from memgraph_ha.sim.scenario.load import load, parse
 from memgraph_ha.sim.scenario.model import Client, Fault, Scenario, Setting, When
 from tests.sim.fuzz.planted import MAIN_NEVER_RETURNS, NOBODY_FOLLOWS
 
@@ -46,6 +47,16 @@ def test_nothing_is_tried_any_more_when_time_is_over() -> None:
     small = shrinking.smallest(MANY)
     assert shrinking.tries == 5
     assert kills_m1_twice(small)
+
+
+def test_a_scenario_that_cannot_be_written_and_read_is_not_smaller() -> None:
+    """What a fault must be given stays, and so does who it names, though the failure may come before it is done."""
+    faults = (Fault(do="kill", args={"on": "m1"}), Fault(do="crash-controller", args={"who": "C2"}))
+    small = Shrinking(shows=lambda scenario: len(scenario.faults) > 1).smallest(evolve(MANY, faults=faults))
+    assert small.faults == faults
+    assert small.setting == Setting(instances=2, controllers=2)
+    (again,) = parse(dump(small), "small")
+    assert again.faults == faults
 
 
 def test_a_scenario_that_makes_no_sense_is_not_smaller() -> None:
