@@ -196,6 +196,12 @@ def _unlisted(cluster: Ground, name: InstanceName, who: str) -> bool:
     return name in cluster.platform.gone or (told.members is not None and told.of(name) is None)
 
 
+def _silent(cluster: Ground, name: InstanceName, who: str) -> bool:
+    """Whether that controller's last probe of an instance was refused or timed out."""
+    seen = cluster.controllers[who].observed.of(name)
+    return seen is not None and bool(seen.refused or seen.timeouts)
+
+
 def _check_registration(cluster: Ground, command: RegisterReplica, who: str, *, late: bool) -> None:
     """S5, S9: MAIN may copy over what the replica holds, so that is nothing acknowledged which MAIN lacks."""
     replica, record = command.replica, cluster.store.read()[0]
@@ -299,10 +305,10 @@ def could_acknowledge(cluster: Ground, change: Change) -> bool:
 def check_reason(cluster: Ground, change: Change, who: str) -> None:
     """S12, L9: no failover from a MAIN that could still serve is for a wrong password or a change of members.
 
-    A MAIN that is listed no more is given up for that, whatever else changed.
+    A MAIN that is listed no more, or that its controller finds silent, is given up for that, whatever else changed.
     """
     previous = change.previous
-    if previous is None or _unlisted(cluster, previous, who):
+    if previous is None or _unlisted(cluster, previous, who) or _silent(cluster, previous, who):
         return
     if previous in cluster.locked:
         what = f"reign {change.generation} begins because {previous} refuses our password"

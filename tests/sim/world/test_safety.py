@@ -14,6 +14,7 @@ from memgraph_ha.core.observe import observe
 from memgraph_ha.core.permit import ReadPermit
 from memgraph_ha.core.record import ChangeKind
 from memgraph_ha.core.topology import Mode, RowStatus
+from memgraph_ha.fakes.memgraph.virtual_net import Reach
 from memgraph_ha.sim.checks import safety
 from memgraph_ha.sim.checks.violation import SafetyViolation
 from memgraph_ha.sim.world.cluster import Cluster
@@ -250,6 +251,18 @@ def test_s12_a_failover_for_a_wrong_password_and_l9_one_for_a_change_of_members(
         safety.check_reason(cluster, change, "C1")
     cluster.freeze(M0)
     assert not safety.could_acknowledge(cluster, change)
+
+
+def test_l9_a_main_that_its_controller_finds_silent_is_given_up_for_that() -> None:
+    """A link that is cut right after a change of members is the reason then, once the controller has found that out."""
+    cluster, leader, _ = whole()
+    change = evolve(cluster.store.history[-1].history[-1], kind=ChangeKind.FAILOVER, previous=M0, main=M1)
+    cluster.scale(4)
+    cluster.net.cut(leader.name, M0, Reach.REFUSED)
+    with pytest.raises(AssertionError, match="L9"):
+        safety.check_reason(cluster, change, leader.name)
+    cluster.world.run_until(lambda: any(seen.refused for seen in leader.observed.seen if seen.member.name == M0), 1)
+    safety.check_reason(cluster, change, leader.name)
 
 
 def _forgotten(cluster: Cluster, leader: Controller) -> None:
