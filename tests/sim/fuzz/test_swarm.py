@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memgraph_ha.sim.fuzz.finding import write_down
-from memgraph_ha.sim.fuzz.limits import APART, DOUBTS, EMPTIES, ENDS, EXCLUDED, NARROWED
+from memgraph_ha.sim.fuzz.limits import APART, DOUBTS, EMPTIES, ENDS, EXCLUDED, LAST, NARROWED
 from memgraph_ha.sim.fuzz.shrink import Symptom
 from memgraph_ha.sim.fuzz.swarm import draw, may_lose_data
 from memgraph_ha.sim.scenario.dump import dump
@@ -45,12 +45,13 @@ def test_a_life_is_a_scenario_file(seed: int) -> None:
 
 @given(seeds)
 def test_a_life_stays_within_the_fault_model(seed: int) -> None:
-    """One of the pair loses its volume at most, and first of all; and nothing is done that must not be combined."""
+    """One of the pair loses its volume at most, and first of all; nothing is done that must not be combined or followed."""
     scenario = draw(seed)
     for place, fault in enumerate(scenario.faults):
         assert fault.do not in EXCLUDED
         assert fault.do not in EMPTIES or place == 0 or fault.get("on") == "async"
     done = {fault.do for fault in scenario.faults}
+    assert not LAST & {fault.do for fault in scenario.faults[:-1]}
     assert not any(apart <= done for apart in APART)
     assert may_lose_data(scenario) or not done & EMPTIES
 
@@ -101,7 +102,7 @@ def test_a_find_is_written_down_with_its_platform(tmp_path: Path) -> None:
 
 def test_limits_are_about_verbs_that_exist() -> None:
     """A limit that nothing fits any more is a limit that was lost."""
-    named = EXCLUDED | EMPTIES | DOUBTS | ENDS | set().union(*APART)
+    named = EXCLUDED | LAST | EMPTIES | DOUBTS | ENDS | set().union(*APART)
     assert sorted(named - set(VERBS)) == []
     assert all(set(values) <= set(VERBS[name].args) for name, values in NARROWED.items())
     assert all(VERBS[name].undo for name in ENDS)
