@@ -45,7 +45,7 @@ def test_a_life_is_a_scenario_file(seed: int) -> None:
 
 @given(seeds)
 def test_a_life_stays_within_the_fault_model(seed: int) -> None:
-    """One of the pair loses its volume at most, and first of all; nothing is done that must not be combined or followed."""
+    """One of the pair loses its volume at most, and first of all; what must not be combined or followed is not."""
     scenario = draw(seed)
     for place, fault in enumerate(scenario.faults):
         assert fault.do not in EXCLUDED
