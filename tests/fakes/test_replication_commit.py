@@ -363,3 +363,22 @@ def test_commit_errors_by_version(version: str, code: str, text: str) -> None:
 
 def _every(kind: type[object]) -> Callable[[str, str, Request], bool]:
     return lambda _source, _target, request: isinstance(request, kind)
+
+
+def test_commit_whose_client_is_gone_while_it_waits_for_a_worker_does_nothing(world: World) -> None:
+    """The end of the connection aborted its transaction: there is nothing to commit, and nobody to tell."""
+    register(world, "a", "b")
+    session = world.session("a")
+    world.outcome(world.perform("a", begin_with(session, "CREATE (:W)")))
+    workers = world.hosts["a"].workers
+    seats = [workers.take(express=False) for _ in range(workers.free)]
+    waiting = world.perform("a", commit(session))
+    world.run(0.1)
+    session.abort()
+    for seat in seats:
+        assert seat is not None
+        workers.give_back(seat)
+    assert world.outcome(waiting) == []
+    assert count(world, "a", "W") == 0
+    world.ask("a", "CREATE (:W)")
+    assert count(world, "b", "W") == 1

@@ -177,7 +177,8 @@ class Session:
         seat = yield from enter(self.workers, express=False)
         try:
             listed, self.explicit = self.explicit, None
-            yield from self.finish(listed)
+            if listed is not None:  # else the client is gone since: its transaction was aborted, and nobody is told
+                yield from self.finish(listed)
         except NotReplicatedError as error:
             raise MemgraphError.client(error.message) from error
         finally:
