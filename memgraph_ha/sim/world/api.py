@@ -287,8 +287,11 @@ class Api:
         self.expire(who)
 
     def lag(self, seconds: float, who: str | None = None) -> None:
-        """Let events of the watch come so much later."""
-        self.manners(who).lag_s = seconds
+        """Let events of the watch come so much later; if that is less than before, what is so now comes first."""
+        manners = self.manners(who)
+        less, manners.lag_s = seconds < manners.lag_s, seconds
+        if less:
+            self.repeat()
 
     def gap(self, who: str | None = None) -> None:
         """Lose every event of the watch until `expire` or `end_gap`."""
@@ -316,7 +319,7 @@ class Api:
 
     def heal(self) -> None:
         """Treat everybody well, and let every watch begin anew if it may have missed something."""
-        missed = any(manners.gap or manners.back for manners in self._manners.values())
+        missed = any(manners.gap or manners.back or manners.lag_s for manners in self._manners.values())
         self._manners.clear()
         self.conflicts = 0
         if missed:

@@ -1,5 +1,6 @@
 """The API: compare-and-set, lost answers, throttling, outages, and a watch that is late, lossy or gone."""
 
+import pytest
 from attrs import evolve
 
 from memgraph_ha.core.facts import RecordSeen, RecordTrouble
@@ -163,6 +164,28 @@ def test_a_watch_that_lags_is_late() -> None:
     cluster.keep_down(M2)
     cluster.world.run(5)
     assert 3.0 <= lists[-1][0] - began_s <= 3.2
+
+
+@pytest.mark.parametrize("mend", ["prompt", "heal"])
+def test_a_watch_that_lags_no_more_is_up_to_date(mend: str) -> None:
+    """What is so now comes first; what is still under way is older, and says nothing any more."""
+    cluster, _, _ = whole()
+    lists = _listed(cluster)
+    cluster.api.lag(30.0, "C9")
+    cluster.keep_down(M2)
+    cluster.world.run(1)
+    assert len(lists) == 1
+    cluster.let_up(M2)
+    cluster.world.run(1)
+    if mend == "prompt":
+        cluster.api.lag(0.0, "C9")
+    else:
+        cluster.api.heal()
+    cluster.world.run(5)
+    told = len(lists)
+    assert lists[-1][1] == cluster.members()
+    cluster.world.run(40)
+    assert {members for _, members in lists[told:]} <= {cluster.members()}
 
 
 def test_a_gap_loses_events_until_the_watch_begins_anew() -> None:
