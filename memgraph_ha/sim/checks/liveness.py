@@ -12,6 +12,7 @@ from memgraph_ha.fakes.memgraph.instance import Mode, Row
 from memgraph_ha.sim.checks.violation import broken
 
 if TYPE_CHECKING:
+    from memgraph_ha.core.record import Record
     from memgraph_ha.sim.world.controller import Controller
     from memgraph_ha.sim.world.ground import Ground
 
@@ -52,8 +53,9 @@ QUIET_S: Final = 4.0
 def unwhole(cluster: Ground) -> str | None:
     """Why the cluster is not as it should be (L1); None if it is.
 
-    One MAIN reigns by the record and serves; its standby is named, by its run and its row; every other instance is
-    attached, recorded as level in this reign, and nobody is to be rebuilt.
+    One MAIN reigns by the record and serves, through the gate of who leads and can renew its lease: any other is about
+    to be shut. Its standby is named, by its run and its row; every other instance is attached, recorded as level in
+    this reign, and nobody is to be rebuilt.
     """
     down = [name for name in cluster.names if not cluster.answers(name)]
     if down:
@@ -61,8 +63,9 @@ def unwhole(cluster: Ground) -> str | None:
     record = cluster.store.read()[0]
     if record is None or not record.opened or record.standby is None:
         return "the record has no open reign with a standby"
-    if not any(permit is not None and permit.generation == record.generation for permit in cluster.gates.values()):
-        return f"no gate is open in reign {record.generation}"
+    unled = _unled(cluster, record)
+    if unled is not None:
+        return unled
     if record.main not in cluster.names or record.standby.instance not in cluster.names:
         return "who is named is no member"
     main, standby = cluster.world[record.main], cluster.world[record.standby.instance]
@@ -79,6 +82,17 @@ def unwhole(cluster: Ground) -> str | None:
     wanted = len(cluster.names) - 1
     if not len(healthy) == wanted == len(rows) - sum(_is_left(cluster, row) for row in rows):
         return f"{len(healthy)} of {len(rows)} rows are healthy, {wanted} are wanted"
+    return None
+
+
+def _unled(cluster: Ground, record: Record) -> str | None:
+    """Why nobody leads the reign for as long as it takes; None if somebody does."""
+    leader = next((controller for controller in cluster.controllers.values() if controller.leads), None)
+    permit = None if leader is None else cluster.gates[leader.name]
+    if leader is None or permit is None or permit.generation != record.generation:
+        return f"who leads has no gate open in reign {record.generation}"
+    if leader.decision is not None and leader.decision.hold is Hold.LEASE_ENDING:
+        return f"{leader.name} cannot renew its lease"
     return None
 
 

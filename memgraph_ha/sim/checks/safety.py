@@ -57,8 +57,10 @@ MEMBERS_S: Final = 5.0
 
 
 def check_opening(cluster: Ground, permit: Permit, who: str) -> None:
-    """S1: whom a read/write gateway opens to holds every write that was acknowledged."""
-    check_holds_all(cluster, permit.instance, f"S1: the gate of {who} opens to it", who=who)
+    """S1: whom a read/write gateway opens to holds every write that was acknowledged, if that process still lives."""
+    alive = cluster.up(permit.instance) and cluster.world[permit.instance].run_id == permit.run
+    if alive:
+        check_holds_all(cluster, permit.instance, f"S1: the gate of {who} opens to it", who=who)
 
 
 def check_holds_all(

@@ -20,6 +20,27 @@ def test_l1_l3_l5_a_whole_cluster_is_let_alone() -> None:
     liveness.check_answers(cluster)
 
 
+def test_l1_the_gate_of_who_leads_counts() -> None:
+    """One that is still open because its controller has not heard that it leads no more is about to be shut."""
+    cluster, leader, _ = whole()
+    cluster.lease.take("somebody", 0, cluster.lease.key)
+    assert cluster.gates[leader.name] is not None
+    assert liveness.unwhole(cluster) == "who leads has no gate open in reign 1"
+    assert liveness.becomes_whole(cluster, 60)
+    liveness.check_calm(cluster, 5)
+
+
+def test_l1_whoever_leads_must_be_able_to_renew_its_lease() -> None:
+    """While the lease of the leader is about to end, it says so, and the cluster is not whole."""
+    cluster, leader, _ = whole()
+    leader.blind = True
+    cluster.world.run_until(lambda: leader.decision is not None and leader.decision.hold is Hold.LEASE_ENDING, 10)
+    assert cluster.gates[leader.name] is not None
+    assert liveness.unwhole(cluster) == f"{leader.name} cannot renew its lease"
+    leader.blind = False
+    assert liveness.becomes_whole(cluster, 60)
+
+
 @pytest.mark.parametrize("name", [M0, M1, M2])
 def test_l1_who_is_kept_down_is_missed(name: str) -> None:
     """And it is said what is missing."""

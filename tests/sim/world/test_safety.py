@@ -59,6 +59,16 @@ def test_s1_a_gate_that_opens_to_who_lost_a_write() -> None:
     assert found.who
 
 
+def test_s1_a_gate_to_a_process_that_is_gone_lets_nobody_in() -> None:
+    """What starts in its place has another run, and is not what the permit is about."""
+    cluster, leader, _ = whole(writers=2)
+    permit = cluster.gates[leader.name]
+    assert permit is not None
+    cluster.ledger.by_hand.add(1_000_000)
+    _found("S1", lambda: safety.check_opening(cluster, permit, leader.name))
+    safety.check_opening(cluster, evolve(permit, run=RunId("another")), leader.name)
+
+
 def test_s2_two_writers_of_one_reign_or_an_older_reign_after_a_newer() -> None:
     """At the moment when an answer is passed on."""
     cluster, leader, _ = whole(writers=1)
