@@ -24,7 +24,11 @@ CALM_S: Final = 3.0
 
 TRIES: Final = 4
 TRY_S: Final = 8.0
-"""How often a person reads what the leader waits for, and how long that is given to help, seconds."""
+"""How often a person reads what the leader waits for without finding anything new to do, and how long each look lasts,
+seconds."""
+
+Order = tuple[Ask, InstanceName | None]
+"""What a person orders, and of whom."""
 
 STAYS_S: Final = 10.0
 """How long a cluster that waits for a person must go on saying so."""
@@ -101,31 +105,39 @@ def _stays_stuck(stage: Stage) -> None:
 
 
 def _be_helped(stage: Stage) -> None:
-    for _ in range(TRIES):
+    given: set[Order] = set()
+    left = TRIES
+    while left:
         if liveness.becomes_whole(stage.cluster, TRY_S):
             return
-        _tend(stage)
+        order = _tend(stage)
+        left = left - 1 if order is None or order in given else TRIES
+        given |= set() if order is None else {order}
     asked = [seen.stop_asked_s for c in stage.controllers for seen in c.observed.seen if seen.stop_asked_s is not None]
     if asked:  # until no stop is expected any more that was announced and never came
         stage.cluster.world.run(max(0.0, max(asked) + STOP_MEMORY_S + 1 - stage.cluster.now))
 
 
-def _tend(stage: Stage) -> None:
-    """Do what only a person may, as the leader's own words name it.
+def _tend(stage: Stage) -> Order | None:
+    """Do what only a person may, as the leader's own words name it; returns what was ordered.
 
     That is: end a pause, give up what a replica holds, or say whose data counts.
     """
     record, leader = stage.cluster.store.read()[0], stage.leader
     if liveness.unwhole(stage.cluster) is None or leader is None or leader.decision is None:
-        return
+        return None
     named, hold = REINIT.search(leader.decision.reason), leader.decision.hold
     stage.cluster.say("", f"the operator reads: {leader.decision.reason}")
+    order: Order | None = None
     if record is not None and record.paused is not None:
-        leader.ask(Ask.RESUME)
+        order = Ask.RESUME, None
     elif named is not None:
-        leader.ask(Ask.REINIT, InstanceName(named[1]))
+        order = Ask.REINIT, InstanceName(named[1])
     elif hold in CHOICES:
-        leader.ask(CHOICES[hold], _fullest(stage))
+        order = CHOICES[hold], _fullest(stage)
+    if order is not None:
+        leader.ask(*order)
+    return order
 
 
 def _fullest(stage: Stage) -> InstanceName | None:
