@@ -308,6 +308,20 @@ def test_a_main_that_is_listed_no_more_is_given_up_for_that_and_for_nothing_else
         safety.check_reason(cluster, change, "C1")
 
 
+def test_a_main_that_is_not_reached_is_given_up_for_that_and_for_nothing_else() -> None:
+    """It refuses our password as well, but who is cut off from it cannot know."""
+    cluster, leader, other = whole()
+    change = evolve(cluster.store.history[-1].history[-1], kind=ChangeKind.FAILOVER, previous=M0, main=M1)
+    cluster.locked.add(M0)
+    cluster.net.cut(leader.name, M0)
+    cluster.world.run(0.8)
+    safety.check_reason(cluster, change, leader.name)
+    _found("S12", lambda: safety.check_reason(cluster, change, other.name))
+    cluster.net.heal()
+    cluster.world.run(0.8)
+    _found("S12", lambda: safety.check_reason(cluster, change, leader.name))
+
+
 def test_s2_nobody_need_be_stopped_who_is_not_listed() -> None:
     """A promotion is judged by the list that its controller was told."""
     cluster, leader, _ = whole()
