@@ -6,6 +6,7 @@ from memgraph_ha.core.commands import Quiesce, RegisterReplica
 from memgraph_ha.core.facts import Outcome
 from memgraph_ha.core.names import InstanceName
 from memgraph_ha.core.observed import Seen
+from memgraph_ha.core.policy import DataDurability
 from memgraph_ha.core.record import Record
 from memgraph_ha.core.rowcare import far_behind, leaving_rows, stale_rows
 from memgraph_ha.core.topology import Mode, RowStatus
@@ -81,9 +82,28 @@ def given_up(view: View) -> str | None:
     return None
 
 
+def is_shut(view: View) -> bool:
+    """Whether our gateway is shut and cannot open before the standby is registered, which is ours to do.
+
+    So under ``required`` nobody has to be held, and nothing opens it in the middle of a DROP.
+    """
+    required = view.policy.data_durability is DataDurability.REQUIRED
+    return required and view.main_role is not None and view.standby_row is None and view.cut_at_s is not None
+
+
+def held_since_s(view: View) -> float | None:
+    """Since when our gateway has let no new transaction pass, and this counts; None while it does.
+
+    A look at a MAIN whose gateway is shut counts for as long as a quiet moment lasts.
+    """
+    if is_shut(view) and view.cut_at_s is not None:
+        return max(view.cut_at_s, view.now_s - QUIET_LIMIT_S)
+    return view.observed.quiet_since_s
+
+
 def is_quiet(view: View) -> bool:
     """Whether MAIN was found without transactions while our gateway let no new one pass, as it still does."""
-    quiet, since_s, role = view.observed.quiet, view.observed.quiet_since_s, view.main_role
+    quiet, since_s, role = view.observed.quiet, held_since_s(view), view.main_role
     if quiet is None or since_s is None or role is None or view.record is None:
         return False
     return quiet.at_s >= since_s and quiet.run == role.run and quiet.generation == view.record.generation
@@ -124,6 +144,14 @@ def quiet_rows(view: View) -> tuple[str, ...]:
     stale = stale_rows(view, view.record)
     waiting = [row for row in stale if not row.droppable and row.status is not RowStatus.RECOVERY]
     return tuple(row.name for row in waiting)
+
+
+def in_the_way(view: View) -> tuple[str, ...]:
+    """Those of them that keep the standby from being registered, if writes wait for that."""
+    if view.partner is None or not is_shut(view):
+        return ()
+    mine = {row.name for row in view.rows_of(view.partner.member)}
+    return tuple(name for name in quiet_rows(view) if name in mine)
 
 
 def rest_s(view: View, record: Record) -> float:

@@ -6,18 +6,24 @@ from attrs import evolve
 from memgraph_ha.core.commands import DropReplica, Quiesce, RegisterReplica
 from memgraph_ha.core.decide import decide
 from memgraph_ha.core.holds import Hold
-from memgraph_ha.core.quiet import QUIET_LIMIT_S, QUIET_PAUSE_S, is_quiet, is_settled, wants_quiet
+from memgraph_ha.core.policy import DataDurability
+from memgraph_ha.core.quiet import QUIET_LIMIT_S, QUIET_PAUSE_S, is_quiet, is_settled, is_shut, wants_quiet
 from memgraph_ha.core.rules.attach import PASS_S
 from memgraph_ha.core.topology import Mode, RowStatus
 from tests.core.changes import (
+    gate_shut,
     gone,
     just_failed,
     lease,
     new_term,
+    policy,
     recorded,
+    refuses,
+    required,
     rows,
     rows_unknown,
     scene,
+    unnamed,
     unprotected,
 )
 from tests.core.occasions import MOVING, WRONG_ROW, WRONG_ROW_HELD, WRONG_ROW_QUIET
@@ -193,3 +199,64 @@ def test_nobody_is_held_without_a_permit(change: SceneChange) -> None:
     for old in (MOVING, WRONG_ROW):
         found = decide(old.but(change).view).route
         assert (found.permit, found.quiet) == (None, False)
+
+
+# --- writes wait for the standby: the gateway is shut ---------------------------------------------------
+
+SHUT = HEALTHY.but(required, unnamed, gate_shut(2.0), rows(async_row("m2", M1)))
+"""Under `required` MAIN has no row of the standby but an ASYNC one, which leads to its address by now."""
+
+SHUT_QUIET = SHUT.but(found_quiet(0.5))
+
+
+def test_where_the_gateway_is_shut_nobody_is_held() -> None:
+    """MAIN is looked at at once: what was relayed before may still be committing."""
+    expected = Quiesce(instance=M0, run=run_of(M0), generation=4, patience_s=SHUT.policy.quiesce_max_s)
+    decision = decided(SHUT, "H20")
+    assert (decision.commands, decision.route.permit, decision.route.quiet) == ((expected,), None, False)
+
+
+def test_where_the_gateway_is_shut_the_row_is_dropped_after_a_moment() -> None:
+    """And however lately clients were held: nobody feels it."""
+    assert decided(SHUT.but(found_quiet(0.2)), "H20").hold is Hold.STALE_ROW
+    for old in (SHUT_QUIET, SHUT_QUIET.but(held(9, until_s=NOW - 8))):
+        (command,) = decided(old, "H20").commands
+        assert isinstance(command, DropReplica)
+        assert command.row == "m2"
+
+
+@pytest.mark.parametrize(
+    ("shut_s", "quiet_s", "counts"),
+    [(9.0, QUIET_LIMIT_S - 0.1, True), (9.0, QUIET_LIMIT_S + 0.1, False), (0.4, 0.5, False), (0.5, 0.5, True)],
+    ids=["just now", "too long ago: a human may write to it", "before it was shut", "as it was shut"],
+)
+def test_an_old_look_does_not_count(shut_s: float, quiet_s: float, counts: bool) -> None:
+    """It is looked at once more."""
+    (command,) = decided(SHUT.but(gate_shut(shut_s), found_quiet(quiet_s)), "H20").commands
+    assert isinstance(command, DropReplica if counts else Quiesce)
+
+
+def test_rows_of_others_wait_until_writes_are_back() -> None:
+    """The standby is registered first: to drop them would only keep writes waiting."""
+    other = SHUT.but(rows(async_row(), async_row("m2_x")))
+    assert_stopped(other, "H20", "a quiet moment may be made now", "MAIN does not serve")
+    decided(other, "A10")
+    both = SHUT_QUIET.but(rows(async_row(), async_row("m2_x"), async_row("m2_a2", M1)))
+    (command,) = decided(both, "H20").commands
+    assert isinstance(command, DropReplica)
+    assert command.row == "m2_a2"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(policy(data_durability=DataDurability.PREFERRED), id="preferred: another fact may open it"),
+        pytest.param(rows(strict_row(), async_row(), async_row("m2_x")), id="the standby has a row: likewise"),
+        pytest.param(scene(gate=HEALTHY.gate, gate_s=NOW - 500), id="it is not known to be shut"),
+        pytest.param(refuses(M0), id="MAIN is lost"),
+    ],
+)
+def test_what_opens_by_itself_does_not_count_as_shut(change: SceneChange) -> None:
+    """A DROP must not be under way when writes come back."""
+    assert is_shut(SHUT.view)
+    assert not is_shut(SHUT.but(change).view)

@@ -12,7 +12,7 @@ from memgraph_ha.core.known import PORT_FRESH_S
 from memgraph_ha.core.messages import ErrorClass
 from memgraph_ha.core.observed import Seen
 from memgraph_ha.core.policy import DataDurability
-from memgraph_ha.core.quiet import is_quiet, is_settled, quiet_rows, wants_quiet
+from memgraph_ha.core.quiet import held_since_s, in_the_way, is_quiet, is_settled, quiet_rows, wants_quiet
 from memgraph_ha.core.rowcare import is_stuck, stale_rows, why_not_rebuilt
 from memgraph_ha.core.rules.issuing import drop
 from memgraph_ha.core.rules.standing import SHORT_S
@@ -252,7 +252,9 @@ def drop_in_quiet(view: View) -> Decision | Unmet:
 
     When: MAIN serves, a stale ASYNC row is not in recovery, and the last quiet moment is half a minute ago, or is on.
         Stale is also the row of a replica that is about to be stopped and takes its address along, as a pod does: its
-        stop waits for this, and five seconds after the last quiet moment suffice.
+        stop waits for this, and five seconds after the last quiet moment suffice. Or writes wait for the standby, and
+        a row of another kind leads to its address: the gateway is shut, so that nobody has to be held, and stays so
+        until it is registered, which it is not beside that row.
     Then: hold new transactions, wait until MAIN has none (what is open after `quiesce_max_s` is ended) and has been
         quiet for 0.3 s, drop it.
     Protects: MAIN's life: dropping an ASYNC row while commits run killed or hung it in 35 of 40 tries, and in a quiet
@@ -264,9 +266,11 @@ def drop_in_quiet(view: View) -> Decision | Unmet:
     if record is None or role is None or not names:
         return Unmet("a stale row needs a quiet moment", "none does")
     if wants_quiet(view) is None:
+        names = in_the_way(view)
+    if not names:
         return Unmet("a quiet moment may be made now", "clients had one a moment ago, or MAIN does not serve")
     soon_s = view.now_s + SHORT_S / 10
-    if view.observed.quiet_since_s is None:
+    if held_since_s(view) is None:
         waiting = "new transactions are held for a moment, to drop a row"
         return Decision(hold=Hold.STALE_ROW, reason=f"{waiting}: {names[0]}", wake_at_s=soon_s)
     if not is_quiet(view):
