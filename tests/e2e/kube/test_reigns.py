@@ -101,4 +101,5 @@ def test_a_leader_that_is_lost_at_a_step_of_a_reign(
             break
         struck.add(where)
     release.assert_sound()
-    assert {"before the record was written", "promoting"} <= struck, struck
+    assert "promoting" in struck, struck
+    assert len(struck) > 1, f"{struck}: before the record is written, or when it is open, too"
