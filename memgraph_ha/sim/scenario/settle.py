@@ -78,8 +78,7 @@ def settle(stage: Stage) -> None:
     """
     timing = stage.scenario.timing
     heal(stage)
-    landed_s = max(controller.landed_s for controller in stage.controllers) + HEARD_S
-    stage.cluster.world.run(max(timing.heal_s, landed_s - stage.cluster.now))  # a late command is a fault that lasts
+    stage.cluster.world.run(max(timing.heal_s, _under_way_s(stage)))
     if stage.scenario.stuck is not None:
         _stays_stuck(stage)
         return
@@ -90,6 +89,16 @@ def settle(stage: Stage) -> None:
     liveness.check_calm(stage.cluster, CALM_S)
     liveness.check_ledger(stage.cluster)
     liveness.check_answers(stage.cluster)
+
+
+def _under_way_s(stage: Stage) -> float:
+    """How long that may last which no mending takes back: late commands, pods that are being deleted, open requests."""
+    cluster = stage.cluster
+    lasts = [until_s - cluster.now for until_s in cluster.deleting]
+    for controller in stage.controllers:
+        lasts.append(controller.landed_s - cluster.now)
+        lasts += [request.until_s - controller.now_s for request in controller.observed.requests]
+    return max(lasts) + HEARD_S
 
 
 def _stays_stuck(stage: Stage) -> None:

@@ -99,11 +99,13 @@ class Cluster(Ground):
             return
         self.say("", f"delete pod {name}, {grace_s:g} s of grace")
         leader = self.controllers.get(self.lease.holder or "")
-        over = [False]
+        over, until_s = [False], self.now + grace_s
+        self.deleting.append(until_s)
 
         def go() -> None:
             if not over[0]:
                 over[0] = True
+                self.deleting.remove(until_s)
                 if name in self.platform.pods:
                     self.platform.delete(name)
 

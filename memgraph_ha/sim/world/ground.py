@@ -63,6 +63,7 @@ class Ground:
         controllers: By name, in the order in which they came.
         gates: What each read/write gateway relays to; ``reads``, each read-only one; ``quiet``, which hold back new
             transactions.
+        deleting: Until when each pod that is being deleted may live on at most: its hook waits for an answer.
         scaled_s: When the number of instances was last changed.
         unneeded: How many failovers began while MAIN could still acknowledge a write (a figure, not a promise: S12).
     """
@@ -90,6 +91,7 @@ class Ground:
         self.locked: set[InstanceName] = set()
         self.claims: dict[InstanceName, dict[str, Any]] = {}
         self.unneeded = 0
+        self.deleting: list[float] = []
         self.scaled_s = -math.inf
         self.on_ack: Callable[[], None] = lambda: None
         self._ids: dict[str, tuple[Graph, int, frozenset[int]]] = {}

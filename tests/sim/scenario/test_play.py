@@ -119,6 +119,22 @@ def test_the_same_seed_is_the_same_history_and_another_one_is_not() -> None:
     assert play(scenario, 7).trace == play(scenario, 7).trace != play(scenario, 8).trace
 
 
+@pytest.mark.parametrize(
+    ("fault", "least_s"),
+    [
+        (
+            f'do = "delay-commands"\nwho = "C1"\nleast = "20s"\nmost = "20s"\n{KILL}[[fault]]\nat = "3s"\ndo = "hush"',
+            20.0,
+        ),
+        ('do = "crash-controllers"\nfor = "1s"\n[[fault]]\ndo = "delete-pod"\non = "standby"\ngrace = "15s"', 15.0),
+    ],
+)
+def test_a_cluster_is_judged_once_nothing_is_under_way_any_more(fault: str, least_s: float) -> None:
+    """What was begun in the faults and no mending takes back is waited for."""
+    result, origin_s = _played(f"[[fault]]\n{fault}\n")
+    assert result.seconds - origin_s > least_s
+
+
 def test_rules_can_be_taken_out() -> None:
     """Without the rule that begins a failover nobody follows MAIN."""
     without = tuple(rule for rule in RULES if rule.id != "L30")
