@@ -283,7 +283,6 @@ ASYNC_STANDBY = evolve(strict_row("m1_7"), mode=Mode.ASYNC, status=RowStatus.INV
         pytest.param(STALE_ROW, SETTLED, id="earlier number"),
         pytest.param(HALF_ASYNC, (RowStatus.HALF,), id="half ASYNC row"),
         pytest.param(WRONG_MODE, SETTLED, id="ASYNC replica in another mode"),
-        pytest.param(MOVED, SETTLED, id="our name, nobody's address"),
         pytest.param(evolve(MOVED, name=RowName("m2")), SETTLED, id="an ASYNC replica's name, nobody's address"),
         pytest.param(OWN, SETTLED, id="MAIN itself"),
     ],
@@ -292,6 +291,24 @@ def test_a_stale_row_is_dropped_under_load_if_that_is_safe(row: Row, statuses: t
     """Under commits only a settled STRICT_SYNC or SYNC row, or a half one, may be dropped (transcripts Q5, Q7)."""
     old = STALE.but(rows(row))
     assert decided(old, "H10").commands == (dropped(row, *statuses),)
+
+
+def test_a_stale_row_gives_up_the_present_number_before_it_is_dropped() -> None:
+    """The DROP may land late: who leads then must not have proven a standby through the row that it takes."""
+    old = STALE.but(rows(MOVED))
+    numbered = evolve(old.recorded, row_seq=old.recorded.row_seq + 1)
+    assert decided(old, "H10").commands == (
+        WriteRecord(record=numbered, expected=old.view.token),
+        dropped(MOVED, *SETTLED),
+    )
+
+
+def test_a_named_standby_keeps_its_number_whatever_else_is_dropped() -> None:
+    """A row that somebody gave the same number is none that could be named."""
+    alike = evolve(MOVED, name=RowName("m0_7"))
+    old = HEALTHY.but(rows(strict_row(), async_row(), alike))
+    assert old.recorded.row_seq == 7
+    assert [type(command) for command in decided(old, "H10").commands] == [DropReplica]
 
 
 def test_the_second_row_of_an_async_replica_is_dropped() -> None:
