@@ -255,6 +255,13 @@ def test_a_registration_that_found_nobody_listening_is_no_excuse() -> None:
     decided(DEAF.but(tried(before, ago_s=8, error=ErrorClass.NOT_ACCEPTING)), "F20")
 
 
+@pytest.mark.parametrize(("ago_s", "fires"), [(8, True), (-1, False)], ids=["before the port was seen shut", "since"])
+def test_a_refusal_for_another_reason_excuses_it_only_while_it_is_the_last_word(ago_s: float, fires: bool) -> None:
+    """MAIN reached it to be told so; a port that is shut since opens to nobody, and nobody registers it any more."""
+    refused = DEAF.but(tried(a_registration(DEAF, M2), ago_s=ago_s, error=ErrorClass.NOT_PERSISTED))
+    assert isinstance(answer(refused, "F20"), Decision) is fires
+
+
 @pytest.mark.parametrize("outcome", [Outcome.UNKNOWN, Outcome.NOT_SENT])
 def test_a_registration_without_an_answer_is_no_excuse(outcome: Outcome) -> None:
     """It says nothing about the replica; and with its port closed there is never another one."""

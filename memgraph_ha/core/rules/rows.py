@@ -304,8 +304,8 @@ def restart_deaf_replica(view: View) -> Decision | Unmet:
     """Restart a replica that answers but does not listen for replication.
 
     When: MAIN answers, a replica answers as REPLICA for `DEAF_S`, its replication port refuses connections, it has
-        no row that takes commits, MAIN has not refused it for another reason, and nobody relies on its process: it is
-        neither named nor a `fallback` by its run.
+        no row that takes commits, MAIN has not refused it for another reason since, and nobody relies on its process:
+        it is neither named nor a `fallback` by its run.
     Then: stop its process; the platform starts it again.
     Protects: liveness: nothing else opens that port again, and a registration whose answer was lost, which is no
         refusal, is not tried again while it is closed. Under `required` writes may be waiting for it.
@@ -334,7 +334,8 @@ def _is_deaf(view: View, seen: Seen) -> bool:
         return False
     if not view.answered_within(seen, 1.0) or view.now_s - port.asked_at_s > PORT_FRESH_S:
         return False
-    other = tried is not None and tried.outcome is Outcome.REFUSED and tried.error is not ErrorClass.NOT_ACCEPTING
+    refused = tried is not None and tried.outcome is Outcome.REFUSED and tried.at_s >= port.asked_at_s
+    other = refused and tried is not None and tried.error is not ErrorClass.NOT_ACCEPTING  # it listened then
     attached = any(row.takes_commits for row in view.rows_of(seen.member))
     old = view.now_s - seen.born_s >= DEAF_S
     return old and not attached and not other and view.may_try(StopInstance, seen.member.name)
