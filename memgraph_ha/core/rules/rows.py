@@ -219,8 +219,8 @@ def drop_stale_row(view: View) -> Decision | Unmet:
     When: MAIN has such a row, and SHOW REPLICAS says that dropping it is known to be safe under commits: a settled
         STRICT_SYNC or SYNC row or a half one. That our gateway is shut proves nothing: what it relayed before may
         still be committing.
-    Then: drop it; if it bears the present number (its replica left, or moved), write the next one first: the DROP may
-        land late, and who leads then must not have proven a standby through that row. Rows to foreign addresses are
+    Then: drop it; if it bears the present number because its replica left, or moved, write the next one first: the DROP
+        may land late, and who leads then must not have proven a standby through that row. Rows to foreign addresses are
         left alone, and so is a whole ASYNC row of a replica that has another address by now: it goes with the reign
         (`rowcare.stale_rows`).
     Protects: MAIN's life (transcripts Q5, Q7), ROW_NUMBERS.
@@ -243,7 +243,8 @@ def drop_stale_row(view: View) -> Decision | Unmet:
         return Unmet("the pause after the last try is over", view.last_outcome(DropReplica, record.main))
     allowed = {status for status in RowStatus if evolve(row, status=status).droppable}
     command = drop(record, role.run, row, frozenset(allowed))
-    may_be_named = record.standby is None and row.name.endswith(f"_{record.row_seq}")
+    left = row.address not in {member.replication for member in view.members}
+    may_be_named = left and record.standby is None and row.name.endswith(f"_{record.row_seq}")
     first = (view.rewrite(evolve(record, row_seq=record.row_seq + 1)),) if may_be_named else ()
     return Decision(
         reason=f"drop row {row.name} to {row.address} ({row.status.value}): it is stale",
