@@ -259,8 +259,9 @@ def _was_stray(view: View, record: Record, name: InstanceName) -> bool:
         return False
     if record.standby is not None and record.standby.instance == name:
         return False
-    may_be_done = joined is not None and joined.outcome in (Outcome.DONE, Outcome.UNKNOWN)
-    return not may_be_done or joined is None or joined.at_s < demoted.at_s
+    if joined is None or joined.outcome not in (Outcome.DONE, Outcome.UNKNOWN):
+        return True
+    return joined.at_s < demoted.at_s
 
 
 def note_triggers(view: View) -> Decision | Unmet:

@@ -335,8 +335,8 @@ def _is_deaf(view: View, seen: Seen) -> bool:
         return False
     if not view.answered_within(seen, 1.0) or view.now_s - port.asked_at_s > PORT_FRESH_S:
         return False
-    refused = tried is not None and tried.outcome is Outcome.REFUSED and tried.at_s >= port.asked_at_s
-    other = refused and tried is not None and tried.error is not ErrorClass.NOT_ACCEPTING  # it listened then
+    refused = tried is not None and tried.outcome is Outcome.REFUSED and tried.error is not ErrorClass.NOT_ACCEPTING
+    listened = tried is not None and tried.at_s >= port.asked_at_s  # whoever refuses it for another reason reached it
     attached = any(row.takes_commits for row in view.rows_of(seen.member))
     old = view.now_s - seen.born_s >= DEAF_S
-    return old and not attached and not other and view.may_try(StopInstance, seen.member.name)
+    return old and not attached and not (refused and listened) and view.may_try(StopInstance, seen.member.name)
