@@ -120,8 +120,11 @@ def _be_helped(stage: Stage) -> None:
         if liveness.becomes_whole(stage.cluster, TRY_S):
             return
         order = _tend(stage)
-        left = left - 1 if order is None or order in given else TRIES
-        given |= set() if order is None else {order}
+        if order is None or order in given:
+            left -= 1
+        else:
+            given.add(order)
+            left = TRIES
     asked = [seen.stop_asked_s for c in stage.controllers for seen in c.observed.seen if seen.stop_asked_s is not None]
     if asked:  # until no stop is expected any more that was announced and never came
         stage.cluster.world.run(max(0.0, max(asked) + STOP_MEMORY_S + 1 - stage.cluster.now))
